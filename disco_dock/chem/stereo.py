@@ -1,0 +1,169 @@
+"""Whether the stereochemistry of a molecule and of its 3-D poses agree.
+
+A torsion turns rigid parts, so it cannot invert a centre, but it can turn an acyclic double bond; embedding and
+coordinates from files can do both. These checks read the configuration off the coordinates.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from rdkit import Chem
+
+_MIN_VOLUME = 0.05
+"""Smallest triple product of unit bond vectors of a centre that is not flat (0.77 for a perfect tetrahedron)."""
+
+_MIN_COSINE = 0.1
+"""Smallest |cos| of the dihedral of a double bond that is not half-way turned."""
+
+_TAGS = {Chem.ChiralType.CHI_TETRAHEDRAL_CW: -1, Chem.ChiralType.CHI_TETRAHEDRAL_CCW: 1}
+_BOND_STEREO = {
+    Chem.BondStereo.STEREOZ: 1,
+    Chem.BondStereo.STEREOCIS: 1,
+    Chem.BondStereo.STEREOE: -1,
+    Chem.BondStereo.STEREOTRANS: -1,
+}
+
+
+class StereoSignature(NamedTuple):
+    """Specified stereo elements, comparable between molecules with the same order of atoms.
+
+    Attributes:
+        centres: (atom, "R", "S", or "?" where the rules give no label), ordered by atom.
+        bonds: (lower atom, higher atom, "E" or "Z"), ordered by atoms; CIS/TRANS where the rules give no label.
+    """
+
+    centres: tuple[tuple[int, str], ...]
+    bonds: tuple[tuple[int, int, str], ...]
+
+
+class _Elements(NamedTuple):
+    """Stereo elements as index arrays with the sign each has in 3-D.
+
+    Attributes:
+        centres: int64 [C, 4], a centre and three neighbours; centre_signs [C], of their triple product.
+        bonds: int64 [D, 4], the dihedral of a double bond; bond_signs [D], of its cosine.
+    """
+
+    centres: np.ndarray
+    centre_signs: np.ndarray
+    bonds: np.ndarray
+    bond_signs: np.ndarray
+
+
+def stereo_signature(mol: Chem.Mol) -> StereoSignature:
+    """CIP labels of the specified tetrahedral centres and double bonds of a molecule.
+
+    Args:
+        mol: sanitised, stereo assigned.
+
+    Returns:
+        StereoSignature; atoms by index in `mol`.
+    """
+    copy = Chem.Mol(mol)
+    Chem.AssignStereochemistry(copy, cleanIt=True, force=True)
+    centres = tuple(
+        (atom.GetIdx(), atom.GetProp("_CIPCode") if atom.HasProp("_CIPCode") else "?")
+        for atom in copy.GetAtoms()
+        if atom.GetChiralTag() in _TAGS
+    )
+    bonds = []
+    for bond in copy.GetBonds():
+        if bond.GetStereo() in _BOND_STEREO:
+            low, high = sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
+            bonds.append((low, high, bond.GetStereo().name.removeprefix("STEREO")))
+    return StereoSignature(centres, tuple(sorted(bonds)))
+
+
+def signature_from_pose(mol: Chem.Mol, pos: np.ndarray) -> StereoSignature:
+    """CIP labels that RDKit perceives from one pose, whatever stereo `mol` states.
+
+    Args:
+        mol: molecule of L atoms without explicit hydrogens.
+        pos: float [L, 3] in Angstrom.
+    """
+    copy = Chem.Mol(mol)
+    copy.RemoveAllConformers()
+    conformer = Chem.Conformer(copy.GetNumAtoms())
+    conformer.Set3D(True)
+    conformer.SetPositions(np.ascontiguousarray(pos, dtype=np.float64))
+    copy.AddConformer(conformer)
+    Chem.AssignStereochemistryFrom3D(copy, replaceExistingTags=True)
+    return stereo_signature(copy)
+
+
+def stereo_kept(mol: Chem.Mol, pos: np.ndarray) -> bool:
+    """Whether a pose has every specified tetrahedral centre and double bond of the molecule in its configuration.
+
+    Args:
+        mol: molecule of L atoms without explicit hydrogens, stereo assigned.
+        pos: float [L, 3] in Angstrom.
+
+    Returns:
+        True when all agree (also when there are none); a flat centre or a half-turned double bond does not agree.
+    """
+    return bool(stereo_kept_each(mol, pos[None])[0])
+
+
+def stereo_kept_each(mol: Chem.Mol, pos: np.ndarray) -> np.ndarray:
+    """`stereo_kept` of many poses at once.
+
+    Args:
+        mol: molecule of L atoms without explicit hydrogens, stereo assigned.
+        pos: float [P, L, 3] in Angstrom.
+
+    Returns:
+        bool [P].
+    """
+    elements = _elements(mol)
+    kept = np.asarray(np.isfinite(pos).all(axis=(1, 2)))
+    with np.errstate(invalid="ignore"):
+        if len(elements.centres):
+            signed = _volumes(pos, elements.centres) * elements.centre_signs
+            kept = kept & (signed > _MIN_VOLUME).all(axis=1)
+        if len(elements.bonds):
+            signed = _dihedral_cosines(pos, elements.bonds) * elements.bond_signs
+            kept = kept & (signed > _MIN_COSINE).all(axis=1)
+    return kept
+
+
+def _elements(mol: Chem.Mol) -> _Elements:
+    """Specified stereo elements of a molecule."""
+    centres, centre_signs, bonds, bond_signs = [], [], [], []
+    for atom in mol.GetAtoms():
+        sign = _TAGS.get(atom.GetChiralTag())
+        # RDKit's tag orders the neighbours by the atom's bonds; a hydrogen that is not drawn comes last.
+        neighbours = [bond.GetOtherAtomIdx(atom.GetIdx()) for bond in atom.GetBonds()]
+        if sign is not None and len(neighbours) >= 3:
+            centres.append((atom.GetIdx(), *neighbours[:3]))
+            centre_signs.append(sign)
+    for bond in mol.GetBonds():
+        sign = _BOND_STEREO.get(bond.GetStereo())
+        references = list(bond.GetStereoAtoms())
+        if sign is not None and len(references) == 2:
+            bonds.append((references[0], bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), references[1]))
+            bond_signs.append(sign)
+    return _Elements(
+        np.array(centres, dtype=np.int64).reshape(-1, 4),
+        np.array(centre_signs),
+        np.array(bonds, dtype=np.int64).reshape(-1, 4),
+        np.array(bond_signs),
+    )
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
+    return vectors / np.maximum(length, 1e-9)
+
+
+def _volumes(pos: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Triple products [P, C] of the unit vectors from each centre to its first three neighbours."""
+    first, second, third = (_unit(pos[:, centres[:, k]] - pos[:, centres[:, 0]]) for k in (1, 2, 3))
+    return np.einsum("pci,pci->pc", first, np.cross(second, third))
+
+
+def _dihedral_cosines(pos: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    """Cosines [P, D] of the dihedral angles of the atoms `quads` [D, 4]."""
+    first, middle, last = (pos[:, quads[:, k + 1]] - pos[:, quads[:, k]] for k in range(3))
+    return np.einsum("pdi,pdi->pd", _unit(np.cross(first, middle)), _unit(np.cross(middle, last)))

@@ -1,0 +1,182 @@
+"""`disco-dock predict`: dock ligands into a protein and write ranked poses."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from disco_dock.cli.parsing import UsageError, names, numbers
+
+if TYPE_CHECKING:
+    from disco_dock.pipeline.batch_inputs import JobList
+    from disco_dock.pipeline.request import PredictSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `predict`."""
+    hidden = argparse.SUPPRESS
+    inputs = parser.add_argument_group("inputs (--protein and --ligand, or --csv)")
+    inputs.add_argument("--protein", metavar="FILE", default=hidden, help="PDB or mmCIF file, also .gz")
+    inputs.add_argument(
+        "--ligand", metavar="FILE|SMILES", default=hidden, help="SDF, MOL2, PDB or SMI file, or a SMILES string"
+    )
+    inputs.add_argument(
+        "--csv",
+        metavar="FILE",
+        default=hidden,
+        help="table with the columns complex_name, protein_path, ligand_description, protein_sequence",
+    )
+    inputs.add_argument("--chains", type=names, metavar="A,B", default=hidden, help="keep only these receptor chains")
+    inputs.add_argument(
+        "--largest-fragment", action="store_true", help="keep the largest fragment of a salt or mixture"
+    )
+    inputs.add_argument(
+        "--smiles", metavar="TEMPLATE", default=hidden, help="SMILES with the bond orders of a PDB ligand"
+    )
+    inputs.add_argument(
+        "--embeddings", metavar="FILE", default=hidden, help="language-model features, if the checkpoint needs them"
+    )
+
+    pocket = parser.add_argument_group("pocket (the whole protein is searched when none is given)")
+    kind = pocket.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--pocket-center", type=numbers(3), metavar="X,Y,Z", default=hidden, help="centre of the pocket in Angstrom"
+    )
+    kind.add_argument("--pocket-ligand", metavar="FILE", default=hidden, help="molecule that sits in the pocket")
+    kind.add_argument(
+        "--pocket-residues", type=names, metavar="A:57,A:102", default=hidden, help="residues that line the pocket"
+    )
+    pocket.add_argument(
+        "--pocket-radius",
+        type=float,
+        metavar="R",
+        default=hidden,
+        help="largest distance of the ligand's centroid from the pocket's centre in Angstrom",
+    )
+
+    sampling = parser.add_argument_group("sampling")
+    sampling.add_argument("--num-poses", type=int, metavar="N", default=40, help="poses per complex (%(default)s)")
+    sampling.add_argument("--steps", type=int, metavar="N", default=20, help="reverse diffusion steps (%(default)s)")
+    sampling.add_argument("--seed", type=int, metavar="N", default=0, help="random seed (%(default)s)")
+    sampling.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        default=10,
+        help="poses computed together; does not change them (%(default)s)",
+    )
+    sampling.add_argument(
+        "--latent-temperature", type=float, metavar="T", default=hidden, help="of the prior; 0 takes its best guess"
+    )
+    sampling.add_argument(
+        "--guidance-weight", type=float, metavar="W", default=hidden, help="weight of guidance by the latents"
+    )
+    sampling.add_argument(
+        "--guidance-interval", type=numbers(2), metavar="LO,HI", default=hidden, help="diffusion times of guidance"
+    )
+    sampling.add_argument("--ode", action="store_true", help="probability-flow ODE in place of the stochastic sampler")
+
+    running = parser.add_argument_group("running")
+    running.add_argument("-o", "--out", metavar="DIR", default="disco-dock-results", help="output folder (%(default)s)")
+    running.add_argument(
+        "--checkpoint", metavar="DIR", default=hidden, help="another checkpoint than the one that comes along"
+    )
+    running.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
+    running.add_argument("--overwrite", action="store_true", help="dock again what is already finished")
+    running.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for debugging")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Dock everything asked for; 1 when a complex failed."""
+    given = vars(args)
+    _check_inputs(given)
+
+    from disco_dock.cli.console import Console
+    from disco_dock.pipeline.engine import load_engine
+    from disco_dock.pipeline.run import Run
+    from disco_dock.runtime.errors import ConfigError
+    from disco_dock.runtime.log import setup_logging
+
+    setup_logging(args.verbose)
+    _quiet_libraries(args.verbose)
+    try:
+        settings = _settings(given)
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
+    out = Path(args.out)
+    found = _jobs(given, settings)
+    engine = load_engine(Path(given["checkpoint"]) if "checkpoint" in given else None, args.device)
+    with Console(batch=not found.single) as console:
+        work = Run(engine, settings, out, overwrite=args.overwrite, progress=console)
+        try:
+            rows = [work.dock_single(found.jobs[0])] if found.single else work.dock_batch(found.jobs)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(f"interrupted; finished results are kept in {out}, run again to continue") from stop
+    console.print_results(out, rows)
+    return int(any(row.status == "failed" for row in rows))
+
+
+def _check_inputs(given: dict) -> None:
+    """Raise UsageError for inputs that are missing or exclude each other."""
+    if "csv" in given:
+        extra = [option for option in ("protein", "ligand") if option in given]
+        if extra:
+            raise UsageError(f"--csv names the proteins and ligands, so --{extra[0]} cannot be given with it")
+    else:
+        missing = [f"--{option}" for option in ("protein", "ligand") if option not in given]
+        if missing:
+            raise UsageError(f"{' and '.join(missing)} missing; give --protein and --ligand, or --csv")
+    if "pocket_radius" in given and not {"pocket_center", "pocket_ligand", "pocket_residues"} & given.keys():
+        raise UsageError("--pocket-radius needs --pocket-center, --pocket-ligand or --pocket-residues")
+
+
+def _settings(given: dict) -> PredictSettings:
+    """The settings that the options mean."""
+    from disco_dock.pipeline.request import PocketHint, PredictSettings
+
+    pocket = None
+    if {"pocket_center", "pocket_ligand", "pocket_residues"} & given.keys():
+        pocket = PocketHint(
+            center=given.get("pocket_center"),
+            ligand=Path(given["pocket_ligand"]) if "pocket_ligand" in given else None,
+            residues=given.get("pocket_residues", ()),
+            radius=given.get("pocket_radius"),
+        )
+    return PredictSettings(
+        num_poses=given["num_poses"],
+        steps=given["steps"],
+        seed=given["seed"],
+        batch_size=given["batch_size"],
+        ode=given["ode"],
+        latent_temperature=given.get("latent_temperature"),
+        guidance_weight=given.get("guidance_weight"),
+        guidance_interval=given.get("guidance_interval"),
+        pocket=pocket,
+        chains=given.get("chains"),
+        largest_fragment=given["largest_fragment"],
+        template_smiles=given.get("smiles"),
+        embeddings=Path(given["embeddings"]) if "embeddings" in given else None,
+    )
+
+
+def _jobs(given: dict, settings: PredictSettings) -> JobList:
+    """The complexes that the options name."""
+    from disco_dock.pipeline.batch_inputs import jobs_of_csv, jobs_of_ligands, ligand_reader
+
+    read = ligand_reader(settings.template_smiles, settings.largest_fragment)
+    if "csv" in given:
+        return jobs_of_csv(given["csv"], read)
+    return jobs_of_ligands(given["protein"], given["ligand"], read)
+
+
+def _quiet_libraries(verbosity: int) -> None:
+    """Keep RDKit's and Biopython's own messages off the terminal unless debugging; ours say what matters."""
+    if verbosity >= 2:
+        return
+    import warnings
+
+    from rdkit import RDLogger
+
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+    warnings.simplefilter("ignore")

@@ -1,0 +1,109 @@
+"""Noise on poses: apply an update of translation, rotation and torsions; draw one and give its score."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from disco_dock.diffusion import torus
+from disco_dock.diffusion.schedule import NoiseConfig, Scores, sigmas
+from disco_dock.diffusion.so3 import IGSO3Table, igso3_table
+from disco_dock.geometry.rigid import centroid, superpose
+from disco_dock.geometry.rotations import axis_angle_to_matrix
+from disco_dock.geometry.torsion import TorsionTopology, apply_torsions
+
+
+class Update(NamedTuple):
+    """A change of pose: tr (batch, 3) Angstrom, rot (batch, 3) rotation vector, tor (batch, torsions) radians."""
+
+    tr: Tensor
+    rot: Tensor
+    tor: Tensor
+
+
+def apply_update(
+    pos: Tensor,
+    update: Update,
+    topology: TorsionTopology,
+    atom_mask: Tensor | None = None,
+    torsion_mask: Tensor | None = None,
+) -> Tensor:
+    """(batch, atoms, 3) poses after an update.
+
+    Rotation about the centroid, then translation; torsions one after another; then the torsion-changed ligand is
+    superposed onto the rigidly moved one, so that torsions do not change position or orientation.
+
+    Args:
+        pos: (batch, atoms, 3) in Angstrom.
+        update: the change.
+        topology: rotatable bonds.
+        atom_mask: (batch, atoms) bool of real atoms, or None.
+        torsion_mask: (batch, torsions) bool of real torsions, or None.
+
+    Source: DiffDock (arXiv:2210.01776), sec. 4.1 and Proposition 1.
+    """
+    centre = centroid(pos, atom_mask).unsqueeze(1)
+    matrix = axis_angle_to_matrix(update.rot)
+    rigid = (pos - centre) @ matrix.transpose(1, 2) + centre + update.tr.unsqueeze(1)
+    if topology.bonds.shape[1] == 0:
+        return rigid
+    turned = superpose(apply_torsions(rigid, topology, update.tor), rigid, atom_mask)
+    if torsion_mask is None:
+        return turned
+    return torch.where(torsion_mask.any(1)[:, None, None], turned, rigid)
+
+
+def targets(update: Update, t: Tensor, config: NoiseConfig, table: IGSO3Table, torsion_mask: Tensor) -> Scores:
+    """Scores of the noise kernels at a drawn update.
+
+    Args:
+        update: noise added to the clean pose.
+        t: (batch,) times.
+        config: noise ranges.
+        table: IGSO(3) table.
+        torsion_mask: (batch, torsions) bool; padded slots get zero.
+    """
+    level = sigmas(t, config)
+    tr = -update.tr / torch.as_tensor(level.tr)[:, None] ** 2
+    rot = table.score_vectors(update.rot, torch.as_tensor(level.rot))
+    sigma_tor = torch.as_tensor(level.tor)[:, None].expand_as(update.tor)
+    tor = torus.score(update.tor, sigma_tor).to(update.tor.dtype) if update.tor.numel() else update.tor
+    return Scores(tr, rot, tor * torsion_mask)
+
+
+def perturb(
+    pos_0: Tensor,
+    t: Tensor,
+    topology: TorsionTopology,
+    config: NoiseConfig,
+    generator: torch.Generator,
+    *,
+    atom_mask: Tensor,
+    torsion_mask: Tensor,
+    table: IGSO3Table | None = None,
+) -> tuple[Tensor, Update, Scores]:
+    """Noised poses at time t, the noise, and its scores.
+
+    Args:
+        pos_0: (batch, atoms, 3) clean poses in Angstrom.
+        t: (batch,) times in [0, 1].
+        topology: rotatable bonds.
+        config: noise ranges.
+        generator: CPU generator of all draws.
+        atom_mask: (batch, atoms) bool.
+        torsion_mask: (batch, torsions) bool.
+        table: IGSO(3) table; the cached one when None.
+    """
+    table = igso3_table() if table is None else table
+    level = sigmas(t, config)
+    batch, torsions = len(pos_0), topology.bonds.shape[1]
+    sigma_rot = torch.as_tensor(level.rot)
+    tr = torch.randn(batch, 3, generator=generator) * torch.as_tensor(level.tr)[:, None]
+    axis = torch.nn.functional.normalize(torch.randn(batch, 3, generator=generator), dim=-1)
+    angle = table.sample_angles(sigma_rot, torch.rand(batch, generator=generator))
+    tor = torch.randn(batch, torsions, generator=generator) * torch.as_tensor(level.tor)[:, None] * torsion_mask
+    update = Update(tr, axis * angle[:, None].to(axis.dtype), tor)
+    pos_t = apply_update(pos_0, update, topology, atom_mask, torsion_mask)
+    return pos_t, update, targets(update, t, config, table, torsion_mask)

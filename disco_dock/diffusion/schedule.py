@@ -1,0 +1,85 @@
+"""Noise levels over time, and the tuples that carry one value per component (always tr, rot, tor)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from disco_dock.runtime.errors import ConfigError
+
+
+class Sigmas(NamedTuple):
+    """Noise levels: tr in Angstrom, rot and tor in radians; floats or (batch,) tensors."""
+
+    tr: float | Tensor
+    rot: float | Tensor
+    tor: float | Tensor
+
+
+class Scores(NamedTuple):
+    """Gradients of the log density: tr (batch, 3) per Angstrom, rot (batch, 3) and tor (batch, torsions) per radian."""
+
+    tr: Tensor
+    rot: Tensor
+    tor: Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoiseConfig:
+    """Smallest and largest noise levels (t = 0 and t = 1); tr in Angstrom, rot and tor in radians.
+
+    Source: configuration of DiffDock-S and DisCo-DiffDock-S.
+    """
+
+    tr_min: float = 0.1
+    tr_max: float = 19.0
+    rot_min: float = 0.03
+    rot_max: float = 1.55
+    tor_min: float = 0.03
+    tor_max: float = 3.14
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name in ("tr", "rot", "tor"):
+            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
+            if not 0 < low < high:
+                raise ConfigError(f"noise: {name}_min and {name}_max must satisfy 0 < min < max, got {low} and {high}")
+
+    def bounds(self) -> tuple[tuple[float, float], tuple[float, float], tuple[float, float]]:
+        """(min, max) of tr, rot and tor."""
+        return (self.tr_min, self.tr_max), (self.rot_min, self.rot_max), (self.tor_min, self.tor_max)
+
+
+def sigmas(t: float | Tensor, config: NoiseConfig) -> Sigmas:
+    """Noise levels sigma_min^(1-t) sigma_max^t at time t in [0, 1]."""
+    return Sigmas(*(low ** (1 - t) * high**t for low, high in config.bounds()))
+
+
+def time_grid(steps: int) -> list[float]:
+    """Times 1, 1 - 1/steps, ..., 1/steps of the reverse process.
+
+    Raises:
+        ValueError: fewer than one step.
+    """
+    if steps < 1:
+        raise ValueError(f"at least one step is needed, got {steps}")
+    return [1 - i / steps for i in range(steps)]
+
+
+def draw_times(uniform: Tensor, alpha: float = 2.0, beta: float = 1.0) -> Tensor:
+    """(batch,) times from Beta(alpha, beta), as quantiles of uniform numbers.
+
+    Args:
+        uniform: (batch,) in [0, 1).
+        alpha: first shape parameter; 2 with beta = 1 has the density 2t.
+        beta: second shape parameter.
+    """
+    if beta == 1.0:
+        return uniform ** (1 / alpha)
+    from scipy.stats import beta as beta_distribution  # rarely needed
+
+    values = beta_distribution.ppf(uniform.double().cpu().numpy(), alpha, beta)
+    return torch.as_tensor(values, dtype=uniform.dtype, device=uniform.device)

@@ -1,0 +1,1 @@
+"""Rotations, rigid motions and torsions of batches of poses; pure functions of tensors."""

@@ -1,0 +1,1 @@
+"""The complex as a graph: static features, neighbour lists, padded batches."""

@@ -1,0 +1,1 @@
+"""Equivariant networks: score model, latent encoder, latent prior, confidence model."""

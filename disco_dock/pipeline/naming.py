@@ -1,0 +1,37 @@
+"""Names of complexes that are safe as folder names on every system."""
+
+from __future__ import annotations
+
+import re
+
+MAX_LENGTH = 80
+RESERVED = frozenset(
+    ["con", "prn", "aux", "nul", *(f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10))]
+    + ["results.csv", "run.json", "poses.sdf", "rank1.sdf", "complex_rank1.pdb"]
+)
+
+
+def safe_name(text: str) -> str:
+    """A name of letters, digits, "_", "-", "+" and "." made from any text; never empty, hidden, a device or a path."""
+    name = re.sub(r"[^A-Za-z0-9_.+-]+", "_", text.strip())[:MAX_LENGTH].strip("._")
+    if not name:
+        return "complex"
+    return f"{name}_" if name.lower() in RESERVED or name.split(".")[0].lower() in RESERVED else name
+
+
+class UniqueNames:
+    """Hands out safe names, each once, also where upper and lower case are the same."""
+
+    def __init__(self) -> None:
+        """Start with every name free."""
+        self._used: set[str] = set()
+
+    def take(self, text: str) -> str:
+        """The safe form of `text`, with "_2", "_3" ... appended when it is taken."""
+        base = name = safe_name(text)
+        count = 1
+        while name.lower() in self._used:
+            count += 1
+            name = f"{base}_{count}"
+        self._used.add(name.lower())
+        return name

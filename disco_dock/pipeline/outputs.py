@@ -1,0 +1,72 @@
+"""The folder of one complex: ranked poses, tables and the record that proves they are complete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from disco_dock.chem.write_complex import write_complex_pdb
+from disco_dock.chem.write_sdf import write_sdf
+from disco_dock.pipeline.prediction import Prediction
+from disco_dock.pipeline.report import BEST_NUMBERS, write_json
+from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.files import sha256_file
+
+POSES, BEST, COMPLEX, TABLE, RECORD = "poses.sdf", "rank1.sdf", "complex_rank1.pdb", "results.csv", "run.json"
+FORMAT = 1
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder.
+
+    Raises:
+        InputError: it cannot be made, or a file stands there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise InputError(f"{folder}: is a file, not a folder; choose another one with -o") from error
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder with -o") from error
+
+
+def write_prediction(folder: Path, prediction: Prediction, record: Mapping[str, Any]) -> None:
+    """Write all files of a complex, each atomically, the record last.
+
+    An interrupted call leaves valid files and no record, so that the complex is docked again.
+
+    Args:
+        folder: made when absent.
+        prediction: ranked poses.
+        record: what run.json says beside the hashes of the other files.
+    """
+    make_folder(folder)
+    (folder / RECORD).unlink(missing_ok=True)
+    prediction.to_sdf(folder / POSES)
+    write_sdf(folder / BEST, prediction.ligand, prediction.records[:1])
+    write_complex_pdb(folder / COMPLEX, prediction.receptor, prediction.poses[0])
+    prediction.to_csv(folder / TABLE)
+    hashes = {name: sha256_file(folder / name) for name in (POSES, BEST, COMPLEX, TABLE)}
+    write_json(folder / RECORD, {"format": FORMAT, **record, "outputs": hashes})
+
+
+def finished_record(folder: Path) -> dict[str, Any] | None:
+    """The run.json of a folder whose files are all there and unchanged, else None."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            return None
+        outputs, best = record.get("outputs"), record.get("best")
+        if not isinstance(outputs, dict) or set(outputs) != {POSES, BEST, COMPLEX, TABLE}:
+            return None
+        if (
+            not isinstance(best, dict)
+            or set(best) != set(BEST_NUMBERS)
+            or not isinstance(record.get("fingerprint"), str)
+        ):
+            return None
+        return record if all(sha256_file(folder / name) == known for name, known in outputs.items()) else None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,175 @@
+"""Docking one complex: receptor, conformer, graph, poses, ranking. The one place that knows the order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from disco_dock.chem.conformers import embed
+from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.stereo import stereo_kept_each
+from disco_dock.graph.build import build_complex
+from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
+from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
+from disco_dock.pipeline.prediction import Prediction, RankedPose, rank_order
+from disco_dock.pipeline.progress import Progress, Silent
+from disco_dock.pipeline.receptor_store import PreparedReceptor, ReceptorStore
+from disco_dock.pipeline.request import PredictSettings
+from disco_dock.runtime.errors import NumericsError
+from disco_dock.runtime.random import derive_seed
+from disco_dock.sampling.docking import DockedPoses, DockingSettings
+from disco_dock.sampling.restraint import PocketRestraint
+
+POCKET_TOLERANCE = 0.01  # Angstrom that a pose may lie outside the pocket sphere before it is reported
+
+
+class PhaseClock:
+    """Seconds spent in named phases."""
+
+    def __init__(self) -> None:
+        """Start without any phase."""
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the time of the block under a name."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - begin, 3)
+
+
+def predict_complex(
+    engine: Engine,
+    settings: PredictSettings,
+    store: ReceptorStore,
+    protein: Path,
+    ligand: Ligand,
+    *,
+    name: str,
+    progress: Progress | None = None,
+) -> Prediction:
+    """Ranked poses of one ligand in one receptor.
+
+    The random streams are keyed by the seed, the ligand's SMILES and the receptor's sequence: the same complex gives
+    the same poses alone, in a batch, under another name and at every batch size.
+
+    Args:
+        engine: networks and docking function.
+        settings: of the run.
+        store: receptors already read.
+        protein: receptor file.
+        ligand: the molecule.
+        name: of the complex, for messages.
+        progress: told about the sampling.
+
+    Raises:
+        DiscoError: with one sentence on what is wrong.
+    """
+    progress = Silent() if progress is None else progress
+    clock = PhaseClock()
+    with clock.phase("receptor"):
+        prepared = store.get(protein)
+    with clock.phase("conformer"):
+        conformer = embed(ligand.mol, seed=derive_seed("conformer", settings.seed, ligand.smiles))
+    with clock.phase("graph"):
+        graph = build_complex(prepared.receptor, ligand, conformer.pos, prepared.embeddings)
+        chosen = docking_settings(engine.models, settings, _restraint(prepared, graph.origin))
+    with clock.phase("docking"):
+        docked, notes = _dock(engine, graph, chosen, f"{ligand.smiles} in {prepared.key}", progress)
+    with clock.phase("checks"):
+        ranked = _ranked(prepared, ligand, docked)
+    return Prediction(
+        name=name,
+        protein=protein,
+        receptor=prepared.receptor,
+        ligand=ligand,
+        ranked=ranked,
+        pocket=prepared.pocket,
+        seed=settings.seed,
+        notes=(
+            *prepared.receptor.notes,
+            *ligand.notes,
+            *_conformer_notes(conformer.rung),
+            *notes,
+            *_pose_notes(prepared, ranked),
+        ),
+        conformer_rung=conformer.rung,
+        timings=clock.seconds,
+    )
+
+
+def _restraint(prepared: PreparedReceptor, origin: np.ndarray) -> PocketRestraint | None:
+    """The pocket in the graph's frame."""
+    if prepared.pocket is None:
+        return None
+    center = torch.from_numpy(prepared.pocket.center - origin).float()
+    return PocketRestraint(center=center, radius=prepared.pocket.radius)
+
+
+def _dock(
+    engine: Engine, graph, chosen: DockingSettings, stream: str, progress: Progress
+) -> tuple[DockedPoses, list[str]]:
+    """Docked poses, and a note when the batch had to be made smaller."""
+    docked, size = dock_fitting(engine, graph, chosen, name=stream, on_progress=progress.step)
+    if not np.isfinite(docked.pos).all():
+        pose = int(np.flatnonzero(~np.isfinite(docked.pos).all((1, 2)))[0])
+        raise NumericsError(f"sample {pose} has coordinates that are not finite; try another --seed or checkpoint")
+    if size < min(chosen.batch_size, chosen.num_poses):
+        return docked, [
+            f"the accelerator's memory holds {size} poses of this complex at a time; use --batch-size {size}"
+        ]
+    return docked, []
+
+
+def _ranked(prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses) -> tuple[RankedPose, ...]:
+    """All poses with what is known about them, best first."""
+    kept = stereo_kept_each(ligand.mol, docked.pos)
+    clashes = clash_counts(ligand.mol, docked.pos, prepared.around)
+    pocket = prepared.pocket
+    distances = None if pocket is None else centroid_distances(docked.pos, pocket.center)
+    confidence, latents = docked.confidence, docked.latent_nodes
+    has_latents = latents.shape[1] > 0
+    return tuple(
+        RankedPose(
+            rank=rank,
+            sample=sample,
+            pos=docked.pos[sample],
+            confidence=None if confidence is None else float(confidence[sample]),
+            latents=node_labels(ligand.mol, prepared.receptor, latents[sample]),
+            latent_log_prob=float(docked.latent_log_prob[sample]) if has_latents else None,
+            pocket_distance=None if distances is None else float(distances[sample]),
+            clash_count=int(clashes[sample]),
+            stereo_kept=bool(kept[sample]),
+        )
+        for rank, sample in enumerate(map(int, rank_order(confidence, kept)), start=1)
+    )
+
+
+def _conformer_notes(rung: str) -> Iterator[str]:
+    """What is worth telling about the starting conformer."""
+    if rung != "etkdg":
+        yield f"the usual embedding of the ligand failed, so the starting conformer comes from the fallback {rung!r}"
+
+
+def _pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> Iterator[str]:
+    """What is worth telling about the poses."""
+    total = len(ranked)
+    if ranked[0].confidence is None:
+        yield "the checkpoint has no confidence model, so poses are listed in the order of sampling"
+    changed = sum(not pose.stereo_kept for pose in ranked)
+    if changed:
+        yield f"{changed} of {total} poses have another stereo configuration than the input and are ranked last"
+    if all(pose.clash_count for pose in ranked):
+        yield f"every pose overlaps the receptor; the first-ranked one with {ranked[0].clash_count} atoms"
+    if prepared.pocket is not None:
+        limit = prepared.pocket.radius + POCKET_TOLERANCE
+        outside = sum(pose.pocket_distance is not None and pose.pocket_distance > limit for pose in ranked)
+        if outside:
+            yield f"{outside} of {total} poses lie outside the pocket sphere of {prepared.pocket.radius:.1f} Angstrom"

@@ -1,0 +1,138 @@
+"""The ranked poses of one complex, as molecules, as a table and as files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rdkit import Chem
+
+from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
+from disco_dock.pipeline.pocket_hint import Pocket
+from disco_dock.pipeline.report import POSE_COLUMNS, cell_text, csv_text, write_text
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RankedPose:
+    """One pose.
+
+    Attributes:
+        rank: 1 is the best.
+        sample: number of the pose in the order of sampling, from 0; with the seed it identifies the pose.
+        pos: (L, 3) heavy atoms in Angstrom in the receptor's frame.
+        confidence: logit of the confidence model, or None.
+        latents: names of the residues and ligand atoms that the latents point at.
+        latent_log_prob: log probability of the latents under the prior.
+        pocket_distance: Angstrom of the ligand's centroid from the pocket centre, or None when docked blindly.
+        clash_count: ligand atoms that overlap the receptor or its cofactors and metals.
+        stereo_kept: whether every stereo centre and double bond is as in the input.
+    """
+
+    rank: int
+    sample: int
+    pos: np.ndarray
+    confidence: float | None
+    latents: tuple[str, ...]
+    latent_log_prob: float | None
+    pocket_distance: float | None
+    clash_count: int
+    stereo_kept: bool
+
+
+def rank_order(confidence: np.ndarray | None, stereo_kept: np.ndarray) -> np.ndarray:
+    """Indices of the poses from best to worst: stereo as in the input first, then confidence, then sampling order.
+
+    Args:
+        confidence: (poses,) logits, or None; NaN counts as the worst.
+        stereo_kept: (poses,) bool.
+
+    Returns:
+        int64 (poses,).
+    """
+    score = np.zeros(len(stereo_kept)) if confidence is None else np.nan_to_num(confidence, nan=-np.inf)
+    return np.lexsort((np.arange(len(stereo_kept)), -score, ~np.asarray(stereo_kept, dtype=bool)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prediction:
+    """Ranked poses of one ligand in one receptor.
+
+    Attributes:
+        name: of the complex.
+        protein: receptor file.
+        receptor: as read.
+        ligand: as read.
+        ranked: the poses, best first.
+        pocket: where it was docked in the receptor's frame, or None.
+        seed: random seed.
+        notes: what a user should know about inputs and results, one sentence each.
+        conformer_rung: which method made the starting conformer.
+        timings: seconds of each phase.
+    """
+
+    name: str
+    protein: Path
+    receptor: Receptor
+    ligand: Ligand
+    ranked: tuple[RankedPose, ...]
+    pocket: Pocket | None
+    seed: int
+    notes: tuple[str, ...]
+    conformer_rung: str
+    timings: Mapping[str, float]
+
+    @cached_property
+    def table(self) -> list[dict[str, Any]]:
+        """One dictionary per pose, best first, with the columns of results.csv."""
+        return [self._row(pose) for pose in self.ranked]
+
+    @cached_property
+    def poses(self) -> list[Chem.Mol]:
+        """The poses as RDKit molecules with hydrogens, best first; the table's values are their properties."""
+        mols = []
+        for record in self.records:
+            mol = pose_mol(self.ligand, record.pos)
+            for key, value in record.tags.items():
+                mol.SetProp(key, value)
+            mols.append(mol)
+        return mols
+
+    @property
+    def records(self) -> list[PoseRecord]:
+        """Positions and SD tags of the poses, best first: the table's values as text, without the empty ones."""
+        tags = [{key: cell_text(value) for key, value in row.items() if value is not None} for row in self.table]
+        return [PoseRecord(pos=pose.pos, tags=tag) for pose, tag in zip(self.ranked, tags, strict=True)]
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table as CSV."""
+        write_text(Path(path), csv_text(POSE_COLUMNS, self.table))
+
+    def to_sdf(self, path: str | Path) -> None:
+        """Write the poses with hydrogens and the table's values as SD tags, best first."""
+        write_sdf(Path(path), self.ligand, self.records)
+
+    def _row(self, pose: RankedPose) -> dict[str, Any]:
+        values = {
+            "rank": pose.rank,
+            "confidence": _rounded(pose.confidence, 4),
+            "latents": " ".join(pose.latents) or None,
+            "latent_log_prob": _rounded(pose.latent_log_prob, 4),
+            "pocket_distance": _rounded(pose.pocket_distance, 2),
+            "clash_count": pose.clash_count,
+            "stereo_kept": pose.stereo_kept,
+            "seed": self.seed,
+            "sample": pose.sample,
+        }
+        return {column: values[column] for column in POSE_COLUMNS}
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    """A short number; None also for one that is not finite, which JSON does not know."""
+    return None if value is None or not math.isfinite(value) else round(float(value), digits)

@@ -1,0 +1,73 @@
+"""What run.json says about how a complex was docked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from disco_dock.pipeline.batch_inputs import DockingJob
+from disco_dock.pipeline.engine import Engine, docking_settings
+from disco_dock.pipeline.prediction import Prediction
+from disco_dock.pipeline.report import BEST_NUMBERS
+from disco_dock.pipeline.request import PredictSettings
+from disco_dock.pipeline.versions import versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hashes:
+    """SHA-256 of the inputs of a complex, and the fingerprint made of them.
+
+    Attributes:
+        protein: of the receptor file.
+        ligand: of the molecule.
+        files: of other files by what they are.
+        fingerprint: see `pipeline.fingerprint`.
+    """
+
+    protein: str
+    ligand: str
+    files: Mapping[str, str]
+    fingerprint: str
+
+
+def best_summary(prediction: Prediction) -> dict[str, Any]:
+    """The numbers of the first-ranked pose that a batch's summary table shows."""
+    first = prediction.table[0]
+    return {"num_poses": len(prediction.ranked), **{key: first[key] for key in BEST_NUMBERS[1:]}}
+
+
+def run_record(
+    engine: Engine, settings: PredictSettings, job: DockingJob, hashes: Hashes, prediction: Prediction
+) -> dict[str, Any]:
+    """Inputs with their hashes, checkpoint, settings as given and as resolved, timings, notes and versions."""
+    chosen = docking_settings(engine.models, settings, None)
+    pocket = prediction.pocket
+    return {
+        "name": job.name,
+        "fingerprint": hashes.fingerprint,
+        "best": best_summary(prediction),
+        "inputs": {
+            "protein": {"path": str(job.protein), "sha256": hashes.protein},
+            "ligand": {
+                "given": job.ligand_spec,
+                "index_in_file": job.ligand.index_in_file,
+                "smiles": job.ligand.smiles,
+                "sha256": hashes.ligand,
+            },
+            **{name: {"sha256": value} for name, value in hashes.files.items()},
+        },
+        "checkpoint": {"directory": str(engine.models.directory), "sha256": engine.models.sha256},
+        "settings": settings.as_dict(),
+        "resolved": {
+            "device": str(engine.device),
+            "sampler": asdict(chosen.sampler),
+            "latent_inverse_temperature": chosen.latent_inverse_temperature,
+            "guidance": asdict(chosen.guidance),
+            "pocket": None if pocket is None else {"center": pocket.center.tolist(), "radius": pocket.radius},
+        },
+        "conformer": prediction.conformer_rung,
+        "notes": list(prediction.notes),
+        "timings_seconds": dict(prediction.timings),
+        "versions": versions(),
+    }

@@ -1,0 +1,97 @@
+"""Tables and records of a run: one row per complex, one row per pose, JSON and CSV on disk."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from disco_dock.runtime.files import atomic_write
+
+Status = Literal["ok", "failed", "reused"]
+POSE_COLUMNS = (
+    "rank",
+    "confidence",
+    "latents",
+    "latent_log_prob",
+    "pocket_distance",
+    "clash_count",
+    "stereo_kept",
+    "seed",
+    "sample",
+)
+
+BEST_NUMBERS = ("num_poses", "confidence", "pocket_distance", "clash_count")
+"""Fields of a row that describe the first-ranked pose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One complex of a run in the summary table; the numbers are those of its first-ranked pose.
+
+    Attributes:
+        name: of the complex, and of its folder in a batch.
+        status: docked now, failed, or taken from an earlier run.
+        error_code: "input", "config", "checkpoint" or "numerics" of a failure, else empty.
+        message: the failure's sentence, or what happened to earlier results, else empty.
+        protein: receptor file as given.
+        ligand: ligand file or SMILES as given.
+        smiles: canonical SMILES of the docked molecule.
+        num_poses: poses written.
+        confidence: logit, or None without a confidence model.
+        pocket_distance: Angstrom from the pocket centre, or None when docked blindly.
+        clash_count: ligand atoms that overlap the receptor.
+        seconds: wall time spent on the complex in this run.
+    """
+
+    name: str
+    status: Status
+    error_code: str = ""
+    message: str = ""
+    protein: str
+    ligand: str
+    smiles: str = ""
+    num_poses: int = 0
+    confidence: float | None = None
+    pocket_distance: float | None = None
+    clash_count: int | None = None
+    seconds: float = 0.0
+
+
+ROW_COLUMNS = tuple(field.name for field in fields(Row))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """CSV of some columns; None is an empty cell, True and False are "true" and "false"."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([cell_text(row[column]) for column in columns] for row in rows)
+    return buffer.getvalue()
+
+
+def cell_text(value: Any) -> str:
+    """A table value as text: None is empty, True and False are "true" and "false"."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    with atomic_write(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_summary(path: Path, rows: Sequence[Row]) -> None:
+    """Write the summary table of a batch atomically."""
+    write_text(path, csv_text(ROW_COLUMNS, [asdict(row) for row in rows]))
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write JSON atomically."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,1 @@
+"""Errors, configuration, files, checkpoints, randomness and the training loop; free of chemistry."""

@@ -1,0 +1,97 @@
+"""Weights as safetensors with a JSON header, and training states without pickled code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from disco_dock.runtime.errors import CheckpointError
+from disco_dock.runtime.files import atomic_write
+
+FORMAT = 1
+
+
+def save_weights(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors and JSON-able metadata to a safetensors file, atomically."""
+    header = {"disco": json.dumps({"format": FORMAT, **metadata}, sort_keys=True)}
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    with atomic_write(path) as handle:
+        handle.write(save(plain, metadata=header))
+
+
+def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a file written by `save_weights`.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, written by another program or by a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint file; check the path")
+    try:
+        with safe_open(str(path), framework="pt") as handle:
+            header = (handle.metadata() or {}).get("disco")
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error}); fetch or write it again") from error
+    if header is None:
+        raise CheckpointError(f"{path}: a safetensors file of another program; give a disco-dock checkpoint")
+    try:
+        metadata = json.loads(header)
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{path}: its header is not JSON ({error}); fetch or write it again") from error
+    found = metadata.pop("format", None)
+    if found != FORMAT:
+        raise CheckpointError(f"{path}: checkpoint format {found}, this version reads format {FORMAT}; update disco-dock")
+    return tensors, metadata
+
+
+def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
+    """Load tensors into a module; names and shapes must match exactly.
+
+    Raises:
+        CheckpointError: names the first tensor that is missing, unexpected or of another shape.
+    """
+    expected = module.state_dict()
+    for name, tensor in expected.items():
+        if name not in tensors:
+            raise CheckpointError(f"{where}: tensor {name!r} is missing; the checkpoint belongs to another model")
+        if tensors[name].shape != tensor.shape:
+            raise CheckpointError(
+                f"{where}: tensor {name!r} has shape {tuple(tensors[name].shape)}, expected {tuple(tensor.shape)}; "
+                "the checkpoint belongs to another model"
+            )
+    for name in tensors:
+        if name not in expected:
+            raise CheckpointError(f"{where}: tensor {name!r} is not expected; the checkpoint belongs to another model")
+    module.load_state_dict(dict(tensors))
+
+
+def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
+    """Write a training state of tensors and plain values, atomically."""
+    with atomic_write(path) as handle:
+        torch.save(dict(state), handle)
+
+
+def load_state(path: str | Path) -> dict[str, Any]:
+    """Read a training state; nothing but tensors and plain values is unpickled.
+
+    Raises:
+        CheckpointError: the file is missing, truncated or holds other objects.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such training state; check the path")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: not a readable training state ({first}); delete it to start again") from error

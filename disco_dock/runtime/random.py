@@ -1,0 +1,71 @@
+"""Random streams that depend on names and numbers only, never on batch size, order or workers."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def derive_seed(*keys: str | int) -> int:
+    """A 63-bit seed from a sequence of strings and integers; different sequences give unrelated seeds."""
+    digest = hashlib.sha256()
+    for key in keys:
+        data = str(key).encode()
+        digest.update(f"{type(key).__name__}:{len(data)}:".encode() + data)
+    return int.from_bytes(digest.digest()[:8], "big") >> 1
+
+
+def generator(*keys: str | int) -> torch.Generator:
+    """A CPU generator seeded from the keys."""
+    return torch.Generator().manual_seed(derive_seed(*keys))
+
+
+class PoseRandom:
+    """One random stream per pose, keyed by (seed, name, pose index).
+
+    Args:
+        seed: of the run.
+        name: of the complex.
+        indices: pose indices; draws come in this order.
+    """
+
+    def __init__(self, seed: int, name: str, indices: Sequence[int]) -> None:
+        self.indices = list(indices)
+        self._generators = [generator("pose", seed, name, index) for index in indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def normal(self, *shape: int) -> Tensor:
+        """(poses, *shape) float32 standard normal numbers."""
+        return torch.stack([torch.randn(shape, generator=stream) for stream in self._generators])
+
+    def uniform(self, *shape: int) -> Tensor:
+        """(poses, *shape) float32 numbers in [0, 1)."""
+        return torch.stack([torch.rand(shape, generator=stream) for stream in self._generators])
+
+
+def rng_state() -> dict[str, Any]:
+    """The states of the global generators of python, numpy and torch, as plain values and tensors."""
+    version, internal, gauss = random.getstate()
+    kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - the global state is the point
+    return {
+        "python": [version, list(internal), gauss],
+        "numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), int(position), int(has_gauss), float(cached)],
+        "torch": torch.get_rng_state(),
+    }
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Put back what `rng_state` returned."""
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
+    kind, keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, cached))  # noqa: NPY002
+    torch.set_rng_state(state["torch"])

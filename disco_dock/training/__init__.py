@@ -1,0 +1,1 @@
+"""The three training stages: score with encoder, latent prior, confidence."""

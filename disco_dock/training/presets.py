@@ -1,0 +1,106 @@
+"""Named sizes of the networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from disco_dock.models.confidence import ConfidenceConfig
+from disco_dock.models.encoder import EncoderConfig
+from disco_dock.models.prior import PriorConfig
+from disco_dock.models.score import ScoreModelConfig
+from disco_dock.models.trunk import TrunkConfig
+from disco_dock.runtime.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Configurations of the four networks that belong together."""
+
+    score: ScoreModelConfig
+    encoder: EncoderConfig | None
+    prior: PriorConfig | None
+    confidence: ConfidenceConfig
+
+
+def _compact(scalars: int, vectors: int, pseudoscalars: int, hidden: int, receptor_layers: int, layers: int) -> Preset:
+    """Sizes without a language model: receptor-only layers run once, the joint layers stay small."""
+
+    def trunk(**changes) -> TrunkConfig:
+        values = {
+            "scalars": scalars,
+            "vectors": vectors,
+            "pseudoscalars": pseudoscalars,
+            "layers": layers,
+            "hidden": hidden,
+            "receptor_layers": receptor_layers,
+            "joint_receptor_edges": False,
+            "residue_updates": 1,
+            "edge_width": 16,
+            "trace_features": True,
+            "lm_dim": 0,
+            "norm": "layer",
+            "dropout": 0.0,
+            **changes,
+        }
+        return TrunkConfig(**values)
+
+    static = {"time_dim": 0, "num_latents": 0, "cross_cutoff_per_sigma": 0.0}
+    score = ScoreModelConfig(trunk=trunk())
+    return Preset(
+        score=score,
+        encoder=EncoderConfig(
+            trunk=trunk(**static, receptor_layers=1, layers=2, cross_cutoff=12.0, cross_distance_stop=15.0),
+            head_width=64,
+            head_norm=False,
+        ),
+        prior=PriorConfig(
+            trunk=score.trunk, noise=score.noise, head_inputs=0, head_width=64, head_norm=False, shared_head=False
+        ),
+        confidence=ConfidenceConfig(
+            trunk=trunk(**static, layers=3, cross_cutoff=12.0, cross_distance_stop=15.0), head_width=64
+        ),
+    )
+
+
+def _published(latents: int) -> Preset:
+    score = ScoreModelConfig(trunk=TrunkConfig(num_latents=latents, lm_dim=0))
+    return Preset(
+        score=score,
+        encoder=EncoderConfig(trunk=_without_lm()) if latents else None,
+        prior=PriorConfig(trunk=score.trunk, noise=score.noise) if latents else None,
+        confidence=ConfidenceConfig(
+            trunk=TrunkConfig(time_dim=0, num_latents=0, lm_dim=0, cross_cutoff_per_sigma=0.0), head_width=64
+        ),
+    )
+
+
+def _without_lm() -> TrunkConfig:
+    return TrunkConfig(
+        vectors=4,
+        layers=3,
+        time_dim=0,
+        num_latents=0,
+        lm_dim=0,
+        cross_cutoff=30.0,
+        cross_cutoff_per_sigma=0.0,
+        cross_distance_stop=30.0,
+    )
+
+
+PRESETS = {
+    "compact": lambda: _compact(32, 8, 8, 16, 2, 4),
+    "tiny": lambda: _compact(12, 4, 4, 6, 1, 2),
+    "disco-diffdock-s": lambda: _published(2),
+    "diffdock-s": lambda: _published(0),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name; the published sizes come without language-model features.
+
+    Raises:
+        ConfigError: unknown name.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"unknown preset {name!r}; choose one of {', '.join(sorted(PRESETS))}")
+    return PRESETS[name]()

@@ -1,0 +1,98 @@
+"""Stereo from coordinates: against RDKit's own perception, mirrors, turned double bonds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rdkit import Chem
+from scipy.spatial.transform import Rotation
+
+from disco_dock.chem.conformers import embed
+from disco_dock.chem.matching import apply_torsions
+from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.stereo import signature_from_pose, stereo_kept, stereo_kept_each, stereo_signature
+from disco_dock.chem.torsions import rotatable_bonds
+
+CHIRAL = [
+    "C[C@H](N)C(=O)O",
+    "C[C@@](F)(Cl)Br",
+    "F[C@](Br)(C)CC",
+    "C[S@](=O)c1ccccc1",
+    "C[P@](=O)(OC)c1ccccc1",
+    "O[C@H]1[C@H](O)[C@@H](O)[C@H](CO)O[C@@H]1OC",
+    "C[C@@H]1CC[C@H](C(C)C)[C@@H](O)C1",
+]
+DOUBLE = ["C/C=C/C", "C/C=C\\C", "C/C(F)=C(/Cl)CC", "O/N=C(/C)CC"]
+
+
+def test_signatures_by_hand():
+    assert stereo_signature(read_ligand("C[C@H](N)C(=O)O").mol).centres == ((1, "S"),)
+    assert stereo_signature(read_ligand("C[C@@H](N)C(=O)O").mol).centres == ((1, "R"),)
+    assert stereo_signature(read_ligand("C/C=C/C").mol).bonds == ((1, 2, "E"),)
+    assert stereo_signature(read_ligand("C/C=C\\C").mol).bonds == ((1, 2, "Z"),)
+    assert stereo_signature(read_ligand("CC(N)C=CC").mol) == ((), ())
+
+
+@pytest.mark.parametrize("smiles", CHIRAL + DOUBLE)
+def test_embedded_molecules_keep_their_stereo_and_rdkit_agrees(smiles):
+    mol = read_ligand(smiles).mol
+    for seed in range(3):
+        pos = embed(mol, seed=seed).pos
+        assert stereo_kept(mol, pos)
+        assert signature_from_pose(mol, pos) == stereo_signature(mol)
+
+
+@pytest.mark.parametrize("smiles", CHIRAL)
+def test_a_mirror_image_does_not(smiles):
+    mol = read_ligand(smiles).mol
+    mirrored = embed(mol, seed=0).pos * [1.0, 1.0, -1.0]
+    assert not stereo_kept(mol, mirrored)
+    assert signature_from_pose(mol, mirrored) != stereo_signature(mol)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(CHIRAL), st.integers(0, 10_000))
+def test_agrees_with_rdkit_for_any_atom_order_and_either_enantiomer(smiles, seed):
+    rng = np.random.default_rng(seed)
+    mol = Chem.MolFromSmiles(smiles)
+    mol = Chem.RenumberAtoms(mol, rng.permutation(mol.GetNumAtoms()).tolist())
+    pos = embed(mol, seed=0).pos * [1.0, 1.0, rng.choice([-1.0, 1.0])]
+    assert stereo_kept(mol, pos) == (signature_from_pose(mol, pos) == stereo_signature(mol))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_torsions_and_rigid_motion_cannot_invert_a_centre(seed):
+    rng = np.random.default_rng(seed)
+    mol = read_ligand("CC(C)C[C@H](NC(=O)[C@@H](C)O)C(=O)OCC").mol
+    torsions = rotatable_bonds(mol)
+    start = np.repeat(embed(mol, seed=0).pos[None], 4, axis=0)
+    pos = apply_torsions(start, torsions, rng.uniform(-np.pi, np.pi, size=(4, len(torsions.bonds))))
+    pos = pos @ Rotation.random(rng=seed).as_matrix().T + 7.0
+    assert stereo_kept_each(mol, pos).all()
+
+
+def test_a_turned_double_bond_is_noticed_pose_by_pose():
+    mol = read_ligand("CC/C=C/CC").mol
+    torsions = rotatable_bonds(mol)
+    bond = [sorted(pair) for pair in torsions.bonds.tolist()].index([2, 3])
+    angles = np.zeros((4, len(torsions.bonds)))
+    angles[:, bond] = [0.0, np.pi, np.pi / 2, 0.3]
+    pos = apply_torsions(np.repeat(embed(mol, seed=0).pos[None], 4, axis=0), torsions, angles)
+    assert stereo_kept_each(mol, pos).tolist() == [True, False, False, True]
+
+
+def test_flat_centres_and_poses_that_are_not_finite_are_not_kept():
+    mol = read_ligand("C[C@H](N)C(=O)O").mol
+    pos = embed(mol, seed=0).pos
+    assert not stereo_kept(mol, pos * [1.0, 1.0, 0.0])
+    assert not stereo_kept(mol, np.full_like(pos, np.nan))
+    assert not stereo_kept(mol, np.zeros_like(pos))
+
+
+def test_unspecified_stereo_is_always_kept():
+    mol = read_ligand("CC(N)C=CC").mol
+    pos = embed(mol, seed=0).pos
+    assert stereo_kept(mol, pos) and stereo_kept(mol, pos * [1.0, 1.0, -1.0])

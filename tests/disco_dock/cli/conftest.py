@@ -1,0 +1,41 @@
+"""A peptide, a fake engine behind the real command line, and a runner."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from disco_dock.cli.main import main
+from disco_dock.pipeline import engine
+from disco_dock.pipeline.self_test import write_peptide
+from tests.disco_dock.pipeline.fake_engine import fake_engine
+
+
+class Outcome(NamedTuple):
+    """Exit status and printed text."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def disco(capfd, monkeypatch, tmp_path):
+    """Run `disco-dock` in a fresh current folder with a fake engine."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(engine, "load_engine", lambda checkpoint, device: fake_engine())
+
+    def run(*argv) -> Outcome:
+        capfd.readouterr()
+        status = main([str(argument) for argument in argv])
+        return Outcome(status, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def peptide(tmp_path):
+    """`p.pdb` in the current folder."""
+    write_peptide(tmp_path / "p.pdb")
+    return "p.pdb"

@@ -1,0 +1,29 @@
+"""Tables and progress lines."""
+
+from __future__ import annotations
+
+from disco_dock.cli.console import MAX_CELL, SHOWN_ROWS, Console, text_table
+from disco_dock.pipeline.report import Row
+
+
+def test_text_table_aligns_and_cuts():
+    lines = text_table(("a", "bb"), [("xxx", "y"), ("z", "w" * 200)]).splitlines()
+    assert lines[0] == "a    bb" and lines[1] == "xxx  y"
+    assert lines[2].endswith("...") and len(lines[2]) == 5 + MAX_CELL
+
+
+def test_batch_shows_failures_first_when_long(capsys, tmp_path):
+    rows = [Row(name=f"c{number}", status="ok", protein="p", ligand="l") for number in range(SHOWN_ROWS + 5)]
+    rows.append(Row(name="last", status="failed", message="because", protein="p", ligand="l"))
+    Console(batch=True).print_results(tmp_path, rows)
+    out = capsys.readouterr().out
+    assert out.splitlines()[1].startswith("last") and "because" in out
+    assert "and 6 more" in out and "26 complexes: 25 ok, 0 reused, 1 failed" in out
+
+
+def test_plain_progress_is_a_few_lines(capsys):
+    with Console(batch=False) as console:
+        console.start("x", 1, 1)
+        for step in range(100):
+            console.step(step + 1, 100)
+    assert capsys.readouterr().err.splitlines() == ["x: started", "x: 25 %", "x: 50 %", "x: 75 %", "x: 100 %"]

@@ -1,0 +1,24 @@
+"""`disco-dock doctor`."""
+
+from __future__ import annotations
+
+from disco_dock.pipeline import doctor
+
+
+def test_problem_gives_status_1_and_its_remedy(disco, monkeypatch):
+    found = [
+        doctor.Finding(subject="a", level="ok", detail="fine"),
+        doctor.Finding(subject="b", level="problem", detail="broken", remedy="repair it"),
+    ]
+    monkeypatch.setattr(doctor, "examine", lambda checkpoint, device: iter(found))
+    done = disco("doctor")
+    assert done.status == 1
+    assert "b: broken" in done.out and "-> repair it" in done.out and "1 problem found" in done.out
+
+
+def test_healthy_gives_status_0(disco, monkeypatch):
+    monkeypatch.setattr(
+        doctor, "examine", lambda checkpoint, device: iter([doctor.Finding(subject="a", level="ok", detail="fine")])
+    )
+    done = disco("doctor")
+    assert done.status == 0 and "everything works" in done.out

@@ -1,0 +1,170 @@
+"""`disco-dock predict` end to end with real readers and writers and a fake engine."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from disco_dock.pipeline import engine
+from tests.disco_dock.pipeline.fake_engine import fake_dock, fake_engine
+
+FAST = ("--num-poses", 3, "--steps", 2)
+FILES = {"poses.sdf", "rank1.sdf", "complex_rank1.pdb", "results.csv", "run.json"}
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_one_complex(disco, peptide, tmp_path):
+    done = disco("predict", "--protein", peptide, "--ligand", "CC(=O)Nc1ccc(O)cc1", "-o", "out", *FAST)
+    assert done.status == 0, done.err
+    assert names(tmp_path / "out") == FILES
+    assert done.out.startswith("rank") and "3 poses written in out" in done.out
+    assert "100 %" in done.err and "\x1b" not in done.err + done.out
+    again = disco("predict", "--protein", peptide, "--ligand", "CC(=O)Nc1ccc(O)cc1", "-o", "out", *FAST)
+    assert again.status == 0 and "3 poses reused in out" in again.out
+    more = disco("predict", "--protein", peptide, "--ligand", "CC(=O)Nc1ccc(O)cc1", "-o", "out", "--num-poses", 4)
+    assert more.status == 0 and "replaced" in more.err and "4 poses written" in more.out
+    redo = disco(
+        "predict", "--protein", peptide, "--ligand", "CC(=O)Nc1ccc(O)cc1", "-o", "out", "--num-poses", 4, "--overwrite"
+    )
+    assert redo.status == 0 and "4 poses written" in redo.out
+
+
+def test_every_option_reaches_the_record(disco, peptide, tmp_path):
+    done = disco(
+        "predict", "--protein", peptide, "--ligand", "CCO.[Na+]", "-o", "out", "--num-poses", 2, "--steps", 3, "--seed", 5,
+        "--batch-size", 1, "--device", "cpu", "--pocket-center", "-1.0,2,-3", "--pocket-radius", 6, "--largest-fragment",
+        "--latent-temperature", 0.5, "--guidance-weight", 1.5, "--guidance-interval", "0.1,0.9", "--ode", "--chains", "A",
+        "-v",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    settings = record["settings"]
+    assert settings["pocket"] == {"center": [-1.0, 2.0, -3.0], "ligand": None, "residues": [], "radius": 6.0}
+    assert (settings["seed"], settings["batch_size"], settings["chains"]) == (5, 1, ["A"])
+    assert record["resolved"]["sampler"]["ode"] is True
+    assert record["resolved"]["latent_inverse_temperature"] == 2.0
+    assert record["resolved"]["pocket"] == {"center": [-1.0, 2.0, -3.0], "radius": 6.0}
+    assert record["inputs"]["ligand"]["smiles"] == "CCO"
+    assert all(row["pocket_distance"] for row in rows(tmp_path / "out" / "results.csv"))
+
+
+def test_ligand_file_with_good_and_bad_molecules(disco, peptide, tmp_path):
+    (tmp_path / "l.smi").write_text("CCO good\nC1CC broken\nCCN good\n")
+    done = disco("predict", "--protein", peptide, "--ligand", "l.smi", "-o", "out", *FAST)
+    assert done.status == 1
+    assert names(tmp_path / "out") == {"good", "good_2", "results.csv"}
+    assert names(tmp_path / "out" / "good_2") == FILES
+    table = rows(tmp_path / "out" / "results.csv")
+    assert [(row["name"], row["status"]) for row in table] == [("good", "ok"), ("broken", "failed"), ("good_2", "ok")]
+    assert table[1]["error_code"] == "input" and table[1]["message"]
+    assert "3 complexes: 2 ok, 0 reused, 1 failed" in done.out
+    assert "Traceback" not in done.err
+
+
+def test_csv_with_good_and_bad_rows(disco, peptide, tmp_path):
+    (tmp_path / "in.csv").write_text(
+        "complex_name,protein_path,ligand_description,protein_sequence\n"
+        "one,p.pdb,CCO,\n../two,p.pdb,CCN,\nseq,,CCO,MKV\ngone,none.pdb,CCO,\nbad,p.pdb,C1CC,\n"
+    )
+    done = disco("predict", "--csv", "in.csv", "-o", "out", *FAST)
+    assert done.status == 1
+    assert names(tmp_path / "out") == {"one", "two", "results.csv"}
+    table = {row["name"]: row for row in rows(tmp_path / "out" / "results.csv")}
+    assert [row["status"] for row in table.values()] == ["ok", "ok", "failed", "failed", "failed"]
+    assert "sequence" in table["seq"]["message"] and "none.pdb" in table["gone"]["message"]
+    again = disco("predict", "--csv", "in.csv", "-o", "out", *FAST)
+    assert again.status == 1 and "0 ok, 2 reused, 3 failed" in again.out
+
+
+def test_interrupt_in_the_middle(disco, peptide, tmp_path, monkeypatch):
+    def interrupted(models, graph, settings, *, name, on_progress):
+        if name.startswith("CCCN"):
+            raise KeyboardInterrupt
+        return fake_dock(models, graph, settings, name=name, on_progress=on_progress)
+
+    (tmp_path / "l.smi").write_text("CCO a\nCCCN b\nCCC c\n")
+    monkeypatch.setattr(engine, "load_engine", lambda checkpoint, device: fake_engine(interrupted))
+    done = disco("predict", "--protein", peptide, "--ligand", "l.smi", "-o", "out", *FAST)
+    assert done.status == 130
+    assert done.err.strip().splitlines()[-1].startswith("disco-dock: interrupted")
+    assert "Traceback" not in done.err
+    assert names(tmp_path / "out") == {"a", "results.csv"} and names(tmp_path / "out" / "a") == FILES
+    monkeypatch.setattr(engine, "load_engine", lambda checkpoint, device: fake_engine())
+    again = disco("predict", "--protein", peptide, "--ligand", "l.smi", "-o", "out", *FAST)
+    assert again.status == 0 and "2 ok, 1 reused, 0 failed" in again.out
+
+
+@pytest.mark.parametrize(
+    ("argv", "part"),
+    [
+        ([], "--protein and --ligand missing"),
+        (["--protein", "p.pdb"], "--ligand missing"),
+        (["--csv", "t.csv", "--protein", "p.pdb"], "--protein cannot be given"),
+        (["--protein", "p.pdb", "--ligand", "C", "--pocket-radius", "4"], "--pocket-radius needs"),
+        (["--protein", "p.pdb", "--ligand", "C", "--pocket-center", "1,2"], "3 numbers"),
+        (["--protein", "p.pdb", "--ligand", "C", "--pocket-center", "1,2,x"], "3 numbers"),
+        (
+            ["--protein", "p.pdb", "--ligand", "C", "--pocket-center", "1,2,3", "--pocket-residues", "A:1"],
+            "not allowed",
+        ),
+        (["--protein", "p.pdb", "--ligand", "C", "--pocket-center", "1,2,3", "--pocket-radius", "-4"], "positive"),
+        (["--protein", "p.pdb", "--ligand", "C", "--num-poses", "0"], "at least 1"),
+        (["--protein", "p.pdb", "--ligand", "C", "--num-poses", "many"], "invalid int"),
+        (["--protein", "p.pdb", "--ligand", "C", "--seed", "-1"], "seed"),
+        (["--protein", "p.pdb", "--ligand", "C", "--chains", "A,,B"], "names separated"),
+    ],
+)
+def test_usage_errors(disco, argv, part):
+    done = disco("predict", *argv)
+    assert done.status == 2
+    assert part in done.err
+    assert len(done.err.strip().splitlines()) == 1 and done.err.startswith("disco-dock")
+
+
+BROKEN = {
+    "protein that does not exist": ["--protein", "none.pdb", "--ligand", "CCO"],
+    "protein that is text": ["--protein", "text.txt", "--ligand", "CCO"],
+    "protein that is empty": ["--protein", "empty.pdb", "--ligand", "CCO"],
+    "protein that is a broken gzip": ["--protein", "broken.pdb.gz", "--ligand", "CCO"],
+    "protein that is a folder": ["--protein", "folder.pdb", "--ligand", "CCO"],
+    "chain that is absent": ["--protein", "p.pdb", "--ligand", "CCO", "--chains", "Q"],
+    "ligand that does not exist": ["--protein", "p.pdb", "--ligand", "none.sdf"],
+    "ligand that is no SMILES": ["--protein", "p.pdb", "--ligand", "hello world"],
+    "ligand with a bad valence": ["--protein", "p.pdb", "--ligand", "C(C)(C)(C)(C)C"],
+    "ligand that is a salt": ["--protein", "p.pdb", "--ligand", "CCO.[Na+]"],
+    "ligand file that is empty": ["--protein", "p.pdb", "--ligand", "empty.sdf"],
+    "ligand file that is binary": ["--protein", "p.pdb", "--ligand", "binary.sdf"],
+    "pocket residue that is absent": ["--protein", "p.pdb", "--ligand", "CCO", "--pocket-residues", "A:999"],
+    "pocket ligand that does not exist": ["--protein", "p.pdb", "--ligand", "CCO", "--pocket-ligand", "none.sdf"],
+    "pocket far away": ["--protein", "p.pdb", "--ligand", "CCO", "--pocket-center", "9999,0,0"],
+    "embeddings that are not used": ["--protein", "p.pdb", "--ligand", "CCO", "--embeddings", "text.txt"],
+    "table that does not exist": ["--csv", "none.csv"],
+    "table that is binary": ["--csv", "binary.sdf"],
+    "output that is a file": ["--protein", "p.pdb", "--ligand", "CCO", "-o", "text.txt"],
+}
+
+
+@pytest.mark.parametrize("argv", BROKEN.values(), ids=BROKEN.keys())
+def test_broken_inputs_are_one_sentence(disco, peptide, tmp_path, argv):
+    (tmp_path / "text.txt").write_text("hello\nworld\n")
+    (tmp_path / "empty.pdb").touch()
+    (tmp_path / "empty.sdf").touch()
+    (tmp_path / "broken.pdb.gz").write_bytes(b"\x1f\x8b\x08broken")
+    (tmp_path / "folder.pdb").mkdir()
+    (tmp_path / "binary.sdf").write_bytes(bytes(range(256)) * 4)
+    done = disco("predict", *argv, *FAST)
+    assert done.status == 1
+    errors = [line for line in done.err.strip().splitlines() if not line.endswith(": started")]
+    assert len(errors) == 1 and errors[0].startswith("disco-dock: error: "), done.err
+    assert "Traceback" not in done.err and "unexpected" not in done.err
+    assert not list(tmp_path.rglob("poses.sdf"))
