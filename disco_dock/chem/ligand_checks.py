@@ -12,15 +12,7 @@ MAX_HEAVY_ATOMS = 200
 """Largest ligand that is accepted; trained models have seen far smaller ones."""
 
 _NONMETALS = frozenset({1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 33, 34, 35, 36, 52, 53, 54, 85, 86})
-_BONDS = frozenset(
-    {
-        Chem.BondType.SINGLE,
-        Chem.BondType.DOUBLE,
-        Chem.BondType.TRIPLE,
-        Chem.BondType.AROMATIC,
-        Chem.BondType.UNSPECIFIED,
-    }
-)
+_BONDS = frozenset({Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC})
 _MIN_DISTANCE = 0.1  # Angstrom: closer atoms are the same point
 _MAX_COORDINATE = 1e6  # Angstrom: beyond any real structure
 
@@ -82,7 +74,7 @@ def check_skeleton(mol: Chem.Mol, numbers: dict[int, int] | None = None) -> None
             "peptide or protein partner as the receptor"
         )
     for bond in mol.GetBonds():
-        if bond.GetBondType() not in _BONDS or bond.HasQuery():
+        if bond.GetBondType() not in _BONDS:
             ends = f"{_label(bond.GetBeginAtom(), numbers)} and {_label(bond.GetEndAtom(), numbers)}"
             raise InputError(
                 f"the bond between {ends} has type {bond.GetBondType().name.lower()}, expected single, double, triple "

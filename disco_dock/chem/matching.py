@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from rdkit import Chem
 
-from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.chem.torsions import Torsions
 
 _NUM_STARTS = 6
@@ -31,9 +30,10 @@ def match_to(
         torsions: rotatable bonds of `mol`.
 
     Returns:
-        (float64 [L, 3] in the frame of `crystal_pos`, RMSD to it in Angstrom). Deterministic. Of the solutions found,
-        one whose double bonds are right is preferred.
+        (float64 [L, 3] in the frame of `crystal_pos`, RMSD to it in Angstrom). Deterministic. Double bonds with a given
+        configuration are not turned, so the conformer's stereo is kept.
     """
+    torsions = _without_stereo_bonds(mol, torsions)
     neighbours = [[other.GetIdx() for other in atom.GetNeighbors()] for atom in mol.GetAtoms()]
     copied = _copy_dihedrals(np.asarray(conformer_pos, dtype=np.float64), crystal_pos, torsions, neighbours)
     if not len(torsions.bonds):
@@ -45,8 +45,7 @@ def match_to(
     pos = superpose(apply_torsions(starts, torsions, kicks), crystal_pos)
     pos = _refine(pos, crystal_pos, torsions)
     rmsd = _rmsd(pos, crystal_pos)
-    kept = stereo_kept_each(mol, pos)  # an acyclic double bond can turn over
-    best = int(np.where(kept | ~kept.any(), rmsd, np.inf).argmin())
+    best = int(rmsd.argmin())
     return pos[best], float(rmsd[best])
 
 
@@ -76,6 +75,16 @@ def superpose(pos: np.ndarray, target: np.ndarray) -> np.ndarray:
     flip = np.ones((len(pos), 1, 3))
     flip[:, 0, 2] = np.sign(np.linalg.det(left @ right))
     return centred @ ((left * flip) @ right) + target_centre
+
+
+def _without_stereo_bonds(mol: Chem.Mol, torsions: Torsions) -> Torsions:
+    """The torsions about bonds that are not double bonds of a given configuration."""
+    free = [
+        mol.GetBondBetweenAtoms(held, turned).GetStereo() in (Chem.BondStereo.STEREONONE, Chem.BondStereo.STEREOANY)
+        for held, turned in torsions.bonds.tolist()
+    ]
+    keep = np.array(free, dtype=bool)
+    return Torsions(torsions.bonds[keep], torsions.moved[keep], torsions.edges[keep])
 
 
 def _refine(pos: np.ndarray, target: np.ndarray, torsions: Torsions) -> np.ndarray:

@@ -180,6 +180,7 @@ def _finish(mol: Chem.Mol, notes: list[str]) -> tuple[Chem.Mol, np.ndarray | Non
     if mol.GetStereoGroups():
         notes.append("relative or mixed stereochemistry is docked as drawn")
     mol = Chem.RemoveAllHs(mol)
+    _drop_annotations(mol)
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
     canonical_hydrogen_counts(mol)
     notes.extend(_stereo_notes(mol))
@@ -191,6 +192,15 @@ def _finish(mol: Chem.Mol, notes: list[str]) -> tuple[Chem.Mol, np.ndarray | Non
         mol.RemoveConformer(conformer.GetId())
     pos = np.array(mol.GetConformer().GetPositions(), dtype=np.float64) if in_space else None
     return mol, pos
+
+
+def _drop_annotations(mol: Chem.Mol) -> None:
+    """Remove what drawing programs attach to atoms and groups: it would change the SMILES or reappear in the output."""
+    Chem.ClearMolSubstanceGroups(mol)
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(0)
+        for name in ("molFileValue", "molFileAlias"):
+            atom.ClearProp(name)
 
 
 def _is_3d(mol: Chem.Mol) -> bool:

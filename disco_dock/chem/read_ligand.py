@@ -29,17 +29,17 @@ def read_ligands(
         largest_fragment: keep the largest of several fragments in place of a failure.
 
     Returns:
-        Iterator in file order. It raises InputError when the file breaks off before its first molecule.
+        Iterator in file order; a file that breaks off ends with a LigandFailure.
 
     Raises:
         InputError: when the file is absent, unreadable, of another format or empty, or the string is no SMILES.
     """
     path = _existing_file(spec)
+    if template_smiles is not None and (path is None or file_kind(path) != "pdb"):
+        raise InputError(f"{spec}: --smiles is for PDB ligands, and this ligand has its own bond orders; leave it out")
     if path is None:
         records = smiles_records([_checked_smiles(str(spec))])
         return _ligands(records, "SMILES", "ligand", template_smiles, largest_fragment)
-    if template_smiles is not None and file_kind(path) != "pdb":
-        raise InputError(f"{path}: --smiles is for PDB ligands, and this file has its own bond orders; leave it out")
     stem = path.name.removesuffix(".gz").removesuffix(".GZ")
     return _ligands(read_records(path), str(path), Path(stem).stem, template_smiles, largest_fragment)
 

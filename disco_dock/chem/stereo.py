@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from rdkit import Chem
 
-_MIN_VOLUME = 0.05
+_MIN_VOLUME = 0.02
 """Smallest triple product of unit bond vectors of a centre that is not flat (0.77 for a perfect tetrahedron)."""
 
 _MIN_COSINE = 0.1

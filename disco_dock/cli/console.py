@@ -25,6 +25,7 @@ class Console:
         self._batch = batch
         self._bar = None
         self._task = None
+        self._all = None
         self._name = ""
         self._shown = 0
 
@@ -53,18 +54,18 @@ class Console:
         """Show the complex that begins."""
         self._name = f"[{number}/{total}] {name}" if self._batch else name
         self._shown = 0
-        if self._bar is None:
-            self._line(f"{self._name}: started")
-        else:
+        if self._bar is not None:
             from rich.markup import escape
 
+            if self._batch and self._all is None:
+                self._all = self._bar.add_task("all complexes", total=total)
             self._task = self._bar.add_task(escape(self._name), total=None)
 
     def step(self, done: int, total: int) -> None:
         """Show how far the sampling is."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, total=total)
-        elif done * LOG_STEPS // max(total, 1) > self._shown:
+        elif not self._batch and done * LOG_STEPS // max(total, 1) > self._shown:
             self._shown = done * LOG_STEPS // total
             self._line(f"{self._name}: {100 * done // total} %")
 
@@ -74,14 +75,17 @@ class Console:
             self._line(f"note: {text}")
 
     def finish(self, row: Row) -> None:
-        """Show how a complex ended, when there are several."""
+        """Show how a complex of a batch ended, and what happened to earlier results."""
         if self._bar is not None and self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
+            if self._all is not None:
+                self._bar.advance(self._all)
+        message = f": {row.message}" if row.message else ""
         if self._batch:
-            self._line(
-                f"{self._name}: {row.status}" + (f": {row.message}" if row.message else f" in {row.seconds:.1f} s")
-            )
+            self._line(f"{self._name}: {row.status} in {row.seconds:.1f} s{message}")
+        elif message:
+            self._line(f"note{message}")
 
     def _line(self, text: str) -> None:
         if self._bar is not None:

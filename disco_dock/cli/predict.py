@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `predict`."""
+    parser.usage = "disco-dock predict (--protein FILE --ligand FILE|SMILES | --csv FILE) [-o DIR] [options]"
     hidden = argparse.SUPPRESS
     inputs = parser.add_argument_group("inputs (--protein and --ligand, or --csv)")
     inputs.add_argument("--protein", metavar="FILE", default=hidden, help="PDB or mmCIF file, also .gz")
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="R",
         default=hidden,
-        help="largest distance of the ligand's centroid from the pocket's centre in Angstrom",
+        help="largest distance of the ligand's centroid from the pocket's centre in Angstrom (10)",
     )
 
     sampling = parser.add_argument_group("sampling")
@@ -107,10 +108,10 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out)
     found = _jobs(given, settings)
     engine = load_engine(Path(given["checkpoint"]) if "checkpoint" in given else None, args.device)
-    with Console(batch=not found.single) as console:
+    with Console(batch=found.single is None) as console:
         work = Run(engine, settings, out, overwrite=args.overwrite, progress=console)
         try:
-            rows = [work.dock_single(found.jobs[0])] if found.single else work.dock_batch(found.jobs)
+            rows = [work.dock_single(found.single)] if found.single else work.dock_batch(found.jobs)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(f"interrupted; finished results are kept in {out}, run again to continue") from stop
     console.print_results(out, rows)

@@ -50,10 +50,10 @@ LigandReader = Callable[[str], Iterator[Ligand | LigandFailure]]
 
 @dataclass(frozen=True, kw_only=True)
 class JobList:
-    """The complexes of a run in input order; `single` when there is one and it was not asked for as a batch."""
+    """The complexes of a run in input order; `single` is the only one of a run that was not asked for as a batch."""
 
     jobs: tuple[Job, ...]
-    single: bool
+    single: DockingJob | None = None
 
 
 def ligand_reader(template_smiles: str | None, largest_fragment: bool) -> LigandReader:
@@ -79,13 +79,12 @@ def jobs_of_ligands(protein: str | Path, ligand: str | Path, read: LigandReader)
         raise InputError(f"{spec}: no molecule found; give a file with at least one molecule or a SMILES string")
     names = UniqueNames()
     if len(molecules) > 1:
-        return JobList(
-            jobs=tuple(_job(molecule.name, protein, spec, molecule, names) for molecule in molecules), single=False
-        )
+        return JobList(jobs=tuple(_job(molecule.name, protein, spec, molecule, names) for molecule in molecules))
     if isinstance(molecules[0], LigandFailure):
         raise InputError(molecules[0].message)
     name = f"{Path(protein).name.split('.')[0]}_{molecules[0].name}"
-    return JobList(jobs=(_job(name, protein, spec, molecules[0], names),), single=True)
+    job = DockingJob(name=names.take(name), protein=Path(protein), ligand=molecules[0], ligand_spec=spec)
+    return JobList(jobs=(job,), single=job)
 
 
 def jobs_of_csv(path: str | Path, read: LigandReader) -> JobList:
@@ -106,7 +105,7 @@ def jobs_of_csv(path: str | Path, read: LigandReader) -> JobList:
         raise InputError(
             f"{path}: no rows below the header; add one row per complex with the columns {', '.join(COLUMNS)}"
         )
-    return JobList(jobs=tuple(jobs), single=False)
+    return JobList(jobs=tuple(jobs))
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

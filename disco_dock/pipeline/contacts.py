@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from rdkit import Chem
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from disco_dock.chem.receptor import Receptor
 
@@ -68,7 +68,7 @@ def clash_counts(mol: Chem.Mol, pos: np.ndarray, around: Obstacles) -> np.ndarra
         return np.zeros(num_poses, dtype=np.int64)
     radii = _radii(tuple(atom.GetSymbol() for atom in mol.GetAtoms()))
     reach = max(METAL_CLASH_DISTANCE, CLASH_FRACTION * (radii.max() + around.radii.max()))
-    tree, ligand_tree = cKDTree(around.pos), cKDTree(pos.reshape(-1, 3))
+    tree, ligand_tree = KDTree(around.pos), KDTree(pos.reshape(-1, 3))
     pairs = ligand_tree.sparse_distance_matrix(tree, reach, output_type="ndarray")
     atom, other = pairs["i"], pairs["j"]
     limit = CLASH_FRACTION * (radii[atom % num_atoms] + around.radii[other])

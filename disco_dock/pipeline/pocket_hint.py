@@ -31,15 +31,15 @@ def find_pocket(hint: PocketHint, receptor: Receptor) -> Pocket:
     The centre is the given point, the centroid of the reference ligand, or the mean of the residues' atoms.
 
     Raises:
-        InputError: a residue is absent, the reference ligand has no coordinates, or the centre is far from the receptor.
+        InputError: a residue is absent, the reference ligand has no coordinates, or the centre is far from the protein.
     """
     center = _center(hint, receptor)
     distance = float(np.linalg.norm(receptor.ca_pos - center, axis=-1).min())
     if distance > MAX_DISTANCE:
         where = ",".join(f"{value:.1f}" for value in center)
         raise InputError(
-            f"{receptor.source}: the pocket centre {where} is {distance:.0f} Angstrom from the nearest residue; give it in "
-            "the frame of this file"
+            f"{receptor.source}: the pocket centre {where} is {distance:.0f} Angstrom from the nearest residue; give "
+            "it in the frame of this file"
         )
     return Pocket(center=center, radius=DEFAULT_RADIUS if hint.radius is None else hint.radius)
 

@@ -75,8 +75,9 @@ def test_is_as_good_as_a_global_search():
 def test_a_double_bond_is_not_turned_over():
     mol = read_ligand("CCC/C=C\\CC(=O)O").mol
     torsions = rotatable_bonds(mol)
+    other = read_ligand("CCC/C=C/CC(=O)O").mol  # the pose of the other isomer pulls the bond over
     for seed in range(5):
-        target = embed(mol, seed=seed + 10).pos
+        target = embed(other, seed=seed + 10).pos
         assert stereo_kept(mol, match_to(mol, embed(mol, seed=seed).pos, target, torsions)[0])
 
 

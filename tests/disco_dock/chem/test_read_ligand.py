@@ -133,6 +133,7 @@ def test_pdb_refusals(tmp_path):
     assert "6 heavy atoms and --smiles 3" in refusal(path, template_smiles="CCO")
     assert "does not fit" in refusal(path, template_smiles="CCCCCC")
     assert "--smiles: not a readable SMILES" in refusal(path, template_smiles="C(")
+    assert "leave it out" in refusal("CCO", template_smiles="CCO")
     assert "leave it out" in refusal(write(tmp_path / "a.sdf", sdf_of("CCO")), template_smiles="CCO")
 
 
@@ -225,6 +226,18 @@ def test_refusals_say_what_and_what_to_do(smiles, parts):
 def test_query_atoms_of_a_mol_block_are_refused(tmp_path):
     block = Chem.MolToMolBlock(embedded("CCO", hydrogens=False)).replace(" O   0", " A   0")
     assert "atom 3 (*) is a placeholder or query atom" in refusal(write(tmp_path / "q.mol", block))
+
+
+def test_ring_marks_on_bonds_and_notes_of_drawing_programs_are_no_obstacle(tmp_path):
+    block = Chem.MolToMolBlock(embedded("CCO", hydrogens=False))
+    marked = block.replace("  1  2  1  0", "  1  2  1  0  0  2")  # "this bond is in a chain": a query in other programs
+    marked = marked.replace("M  END", "V    1 [#6]\nA    2\nEt\nM  STY  1   1 DAT\nM  SAL   1  1   1\nM  END")
+    ligand = read_ligand(write(tmp_path / "marked.mol", marked))
+    assert ligand.smiles == "CCO"
+    assert not Chem.GetMolSubstanceGroups(ligand.mol)
+    assert read_ligand("[CH3:1][CH2:2]O").smiles == "CCO"
+    drawn = block.replace("  1  2  1  0", "  1  2  5  0")  # single or double
+    assert "bond between atom 1 (C) and atom 2 (C)" in refusal(write(tmp_path / "query.mol", drawn))
 
 
 def test_coordinates_that_make_no_sense_are_refused(tmp_path):

@@ -34,8 +34,16 @@ def disco(capfd, monkeypatch, tmp_path):
     return run
 
 
+@pytest.fixture(scope="session")
+def peptide_text(tmp_path_factory) -> str:
+    """PDB text of a ten-residue peptide."""
+    path = tmp_path_factory.mktemp("peptide") / "p.pdb"
+    write_peptide(path)
+    return path.read_text()
+
+
 @pytest.fixture
-def peptide(tmp_path):
+def peptide(tmp_path, peptide_text) -> str:
     """`p.pdb` in the current folder."""
-    write_peptide(tmp_path / "p.pdb")
+    (tmp_path / "p.pdb").write_text(peptide_text)
     return "p.pdb"

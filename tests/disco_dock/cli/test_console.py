@@ -21,9 +21,20 @@ def test_batch_shows_failures_first_when_long(capsys, tmp_path):
     assert "and 6 more" in out and "26 complexes: 25 ok, 0 reused, 1 failed" in out
 
 
+def test_bar_on_a_terminal_shows_names_as_they_are(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with Console(batch=True) as console:
+        for number, name in enumerate(("[red]a", "b"), start=1):
+            console.start(name, number, 2)
+            console.step(1, 2)
+            console.finish(Row(name=name, status="failed", message="[bold]because", protein="p", ligand="l"))
+    err = capsys.readouterr().err
+    assert "[1/2] [red]a: failed in 0.0 s: [bold]because" in err and "[2/2] b" in err
+
+
 def test_plain_progress_is_a_few_lines(capsys):
     with Console(batch=False) as console:
         console.start("x", 1, 1)
         for step in range(100):
             console.step(step + 1, 100)
-    assert capsys.readouterr().err.splitlines() == ["x: started", "x: 25 %", "x: 50 %", "x: 75 %", "x: 100 %"]
+    assert capsys.readouterr().err.splitlines() == ["x: 25 %", "x: 50 %", "x: 75 %", "x: 100 %"]

@@ -11,12 +11,14 @@ import pytest
 from disco_dock.cli import main as cli
 from disco_dock.cli.parsing import join_negative_values
 
-PREDICT_OPTIONS = {
-    "--help", "--debug", "--protein", "--ligand", "--csv", "--chains", "--largest-fragment", "--smiles", "--embeddings",
-    "--pocket-center", "--pocket-ligand", "--pocket-residues", "--pocket-radius", "--num-poses", "--steps", "--seed",
-    "--batch-size", "--latent-temperature", "--guidance-weight", "--guidance-interval", "--ode", "--out", "--checkpoint",
-    "--device", "--overwrite", "--verbose",
-}  # fmt: skip
+PREDICT_OPTIONS = set(
+    """
+    --help --debug --protein --ligand --csv --chains --largest-fragment --smiles --embeddings
+    --pocket-center --pocket-ligand --pocket-residues --pocket-radius
+    --num-poses --steps --seed --batch-size --latent-temperature --guidance-weight --guidance-interval --ode
+    --out --checkpoint --device --overwrite --verbose
+    """.split()
+)
 HEAVY = ("torch", "rdkit", "numpy", "rich", "e3nn", "torch_geometric", "Bio", "scipy")
 
 
@@ -40,7 +42,9 @@ def test_help_imports_nothing_heavy(arguments):
         "import sys; from disco_dock.cli.main import main; status = main(sys.argv[1:]); "
         f"print('HEAVY', [name for name in {HEAVY!r} if name in sys.modules]); sys.exit(status)"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith("HEAVY []")
 
@@ -85,6 +89,15 @@ def test_unexpected_error_is_one_line_unless_debugging(disco, monkeypatch):
         done.err == "disco-dock: error: unexpected ZeroDivisionError: two lines; rerun with --debug for the traceback\n"
     )
     assert "Traceback" in disco("fake", "--debug").err
+
+
+def test_full_disk_is_one_line(disco, monkeypatch):
+    fake_command(monkeypatch, OSError(28, "No space left on device", "out/poses.sdf"))
+    done = disco("fake")
+    assert done.status == 1
+    assert done.err.startswith(
+        "disco-dock: error: [Errno 28] No space left on device: 'out/poses.sdf'; check free space"
+    )
 
 
 def test_interrupt_is_one_line_and_130(disco, monkeypatch):

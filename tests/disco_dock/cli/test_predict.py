@@ -40,12 +40,12 @@ def test_one_complex(disco, peptide, tmp_path):
 
 
 def test_every_option_reaches_the_record(disco, peptide, tmp_path):
-    done = disco(
-        "predict", "--protein", peptide, "--ligand", "CCO.[Na+]", "-o", "out", "--num-poses", 2, "--steps", 3, "--seed", 5,
-        "--batch-size", 1, "--device", "cpu", "--pocket-center", "-1.0,2,-3", "--pocket-radius", 6, "--largest-fragment",
-        "--latent-temperature", 0.5, "--guidance-weight", 1.5, "--guidance-interval", "0.1,0.9", "--ode", "--chains", "A",
-        "-v",
-    )  # fmt: skip
+    options = (
+        "--num-poses 2 --steps 3 --seed 5 --batch-size 1 --device cpu --pocket-center -1.0,2,-3 --pocket-radius 6 "
+        "--largest-fragment --latent-temperature 0.5 --guidance-weight 1.5 --guidance-interval 0.1,0.9 --ode "
+        "--chains A -v"
+    )
+    done = disco("predict", "--protein", peptide, "--ligand", "CCO.[Na+]", "-o", "out", *options.split())
     assert done.status == 0, done.err
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     settings = record["settings"]
@@ -164,7 +164,7 @@ def test_broken_inputs_are_one_sentence(disco, peptide, tmp_path, argv):
     (tmp_path / "binary.sdf").write_bytes(bytes(range(256)) * 4)
     done = disco("predict", *argv, *FAST)
     assert done.status == 1
-    errors = [line for line in done.err.strip().splitlines() if not line.endswith(": started")]
+    errors = done.err.strip().splitlines()
     assert len(errors) == 1 and errors[0].startswith("disco-dock: error: "), done.err
     assert "Traceback" not in done.err and "unexpected" not in done.err
     assert not list(tmp_path.rglob("poses.sdf"))

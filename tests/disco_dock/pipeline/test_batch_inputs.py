@@ -25,26 +25,39 @@ def only(jobs):
     return job
 
 
-def test_one_molecule_is_single():
-    jobs = jobs_of_ligands("dir/prot.pdb", "CCO", READ)
-    assert jobs.single
-    assert isinstance(only(jobs), DockingJob)
+@pytest.fixture
+def protein(tmp_path):
+    path = tmp_path / "prot.pdb"
+    path.write_text("ATOM\n")
+    return path
+
+
+def test_one_molecule_is_single(protein):
+    jobs = jobs_of_ligands(protein, "CCO", READ)
+    assert jobs.single is only(jobs)
     assert only(jobs).name == "prot_ligand"
 
 
-def test_smi_list_is_a_batch_with_failures_in_place(tmp_path):
+def test_smi_list_is_a_batch_with_failures_in_place(protein, tmp_path):
     path = tmp_path / "many.smi"
     path.write_text("CCO a\nC1CC bad\nCCN a\n")
-    jobs = jobs_of_ligands("p.pdb", path, READ)
+    jobs = jobs_of_ligands(protein, path, READ)
     assert not jobs.single
     assert [job.name for job in jobs.jobs] == ["a", "bad", "a_2"]
     assert isinstance(jobs.jobs[1], FailedInput)
     assert jobs.jobs[1].error_code == "input" and jobs.jobs[1].message
 
 
-def test_only_molecule_that_fails_raises():
-    with pytest.raises(InputError):
-        jobs_of_ligands("p.pdb", "[Na+].[Cl-].CCO", READ)
+def test_only_molecule_that_fails_raises(protein):
+    with pytest.raises(InputError, match="fragments"):
+        jobs_of_ligands(protein, "[Na+].[Cl-].CCO", READ)
+
+
+def test_missing_protein_is_found_before_any_work(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        jobs_of_ligands(tmp_path / "none.pdb", "CCO", READ)
+    with pytest.raises(InputError, match="folder"):
+        jobs_of_ligands(tmp_path, "CCO", READ)
 
 
 def test_csv_rows(tmp_path):

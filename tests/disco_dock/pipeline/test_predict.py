@@ -51,7 +51,8 @@ def test_same_complex_same_poses_at_any_batch_size_and_under_any_name(peptide, t
 def test_inverted_stereo_is_found_and_ranked_last(peptide):
     def mirrored(*args, **kwargs):
         docked = fake_dock(*args, **kwargs)
-        docked.pos[int(np.argmax(docked.confidence))] *= -1
+        assert docked.confidence is not None
+        docked.pos[int(docked.confidence.argmax())] *= -1
         return docked
 
     prediction = predict(peptide, engine=fake_engine(mirrored))

@@ -10,7 +10,6 @@ from rdkit import Chem
 
 from disco_dock.pipeline.batch_inputs import jobs_of_ligands, ligand_reader
 from disco_dock.pipeline.outputs import COMPLEX, RECORD, TABLE, finished_record
-from disco_dock.pipeline.progress import Silent
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.pipeline.run import Run
 from disco_dock.runtime.errors import InputError, NumericsError
@@ -20,14 +19,6 @@ from tests.disco_dock.pipeline.fake_engine import fake_dock, fake_engine
 READ = ligand_reader(None, False)
 
 
-class Notes(Silent):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
-
-
 @pytest.fixture
 def three(peptide, tmp_path):
     path = tmp_path / "three.smi"
@@ -35,13 +26,15 @@ def three(peptide, tmp_path):
     return jobs_of_ligands(peptide, path, READ).jobs
 
 
-def make_run(out, engine=None, overwrite=False, progress=None, **options):
+def make_run(out, engine=None, overwrite=False, **options):
     settings = PredictSettings(**{"num_poses": 3, "steps": 2, **options})
-    return Run(engine or fake_engine(), settings, out, overwrite=overwrite, progress=progress)
+    return Run(engine or fake_engine(), settings, out, overwrite=overwrite)
 
 
 def single(peptide):
-    return jobs_of_ligands(peptide, "CC(=O)Nc1ccc(O)cc1", READ).jobs[0]
+    job = jobs_of_ligands(peptide, "CC(=O)Nc1ccc(O)cc1", READ).single
+    assert job is not None
+    return job
 
 
 def table(path):
@@ -85,9 +78,8 @@ def test_rerun_reuses_and_changes_redo(peptide, tmp_path):
     first = make_run(tmp_path, engine).dock_single(job)
     again = make_run(tmp_path, engine, batch_size=1).dock_single(job)
     assert (again.status, again.confidence, again.num_poses, len(calls)) == ("reused", first.confidence, 3, 1)
-    notes = Notes()
-    assert make_run(tmp_path, engine, seed=1, progress=notes).dock_single(job).status == "ok"
-    assert any("replaced" in note for note in notes.notes) and len(calls) == 2
+    other_seed = make_run(tmp_path, engine, seed=1).dock_single(job)
+    assert other_seed.status == "ok" and "replaced" in other_seed.message and len(calls) == 2
     assert make_run(tmp_path, engine, seed=1, overwrite=True).dock_single(job).status == "ok" and len(calls) == 3
     other = fake_engine(counted, sha256="0" * 64)
     assert make_run(tmp_path, other, seed=1).dock_single(job).status == "ok" and len(calls) == 4

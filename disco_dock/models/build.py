@@ -1,0 +1,176 @@
+"""Checkpoints: a folder of safetensors and one config.json, to and from modules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from disco_dock.diffusion.sampler_config import SamplerConfig
+from disco_dock.latents.guidance import GuidanceConfig
+from disco_dock.models.confidence import ConfidenceConfig, ConfidenceModel
+from disco_dock.models.encoder import EncoderConfig, LatentEncoder
+from disco_dock.models.prior import LatentPrior, PriorConfig
+from disco_dock.models.score import ScoreModel, ScoreModelConfig
+from disco_dock.runtime.checkpoint import load_into, load_weights, save_weights
+from disco_dock.runtime.config import from_dict, to_dict
+from disco_dock.runtime.errors import CheckpointError, ConfigError
+from disco_dock.runtime.files import atomic_write, sha256_file
+
+FORMAT = 1
+CONFIG_FILE = "config.json"
+PARTS = ("score", "encoder", "prior", "confidence")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointConfig:
+    """All that is needed to rebuild the networks and to sample with them.
+
+    Attributes:
+        name: of the checkpoint, for reports.
+        score: score model.
+        encoder: latent encoder, or None (needed for training and oracle runs only).
+        prior: latent prior, or None for a model without latents.
+        confidence: confidence model, or None.
+        sampler: settings of the reverse process that were tuned for these weights.
+        latent_inverse_temperature: factor on the prior's logits.
+        guidance: latent guidance.
+        training: what the weights were trained on and for how long; free form.
+    """
+
+    name: str
+    score: ScoreModelConfig
+    encoder: EncoderConfig | None = None
+    prior: PriorConfig | None = None
+    confidence: ConfidenceConfig | None = None
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    latent_inverse_temperature: float = 1.0
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """The networks of a checkpoint in eval mode.
+
+    Attributes:
+        score: score model.
+        encoder: latent encoder, or None.
+        prior: latent prior, or None.
+        confidence: confidence model, or None.
+        config: their configuration.
+        directory: where they came from.
+        sha256: of all files of the checkpoint together.
+        device: where the weights lie.
+    """
+
+    score: ScoreModel
+    encoder: LatentEncoder | None
+    prior: LatentPrior | None
+    confidence: ConfidenceModel | None
+    config: CheckpointConfig
+    directory: Path
+    sha256: str
+    device: torch.device
+
+
+def bundled_checkpoint() -> Path:
+    """The folder of the checkpoint that is installed with the package.
+
+    Raises:
+        CheckpointError: the installation has none.
+    """
+    path = Path(str(resources.files("disco_dock"))) / "checkpoints" / "default"
+    if not (path / CONFIG_FILE).is_file():
+        raise CheckpointError(f"{path}: no bundled checkpoint in this installation; install again or give --checkpoint")
+    return path
+
+
+def make_module(part: str, config: CheckpointConfig) -> nn.Module | None:
+    """The network of a part, freshly initialised, or None when the configuration has none."""
+    makers = {"score": ScoreModel, "encoder": LatentEncoder, "prior": LatentPrior, "confidence": ConfidenceModel}
+    part_config = getattr(config, part)
+    return None if part_config is None else makers[part](part_config)
+
+
+def read_config(directory: Path) -> CheckpointConfig:
+    """The configuration of a checkpoint folder.
+
+    Raises:
+        CheckpointError: missing, damaged or of a newer format.
+    """
+    path = directory / CONFIG_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{directory}: not a checkpoint folder, it has no {CONFIG_FILE}; check the path")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path}: not valid JSON ({error}); fetch the checkpoint again") from error
+    if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+        raise CheckpointError(f"{path}: not a checkpoint of format {FORMAT}; update disco-dock or fetch another checkpoint")
+    try:
+        return from_dict(CheckpointConfig, data, where=str(path))
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def write_config(directory: Path, config: CheckpointConfig) -> None:
+    """Write `config.json` atomically."""
+    with atomic_write(directory / CONFIG_FILE, "w") as handle:
+        json.dump({"format": FORMAT, **to_dict(config)}, handle, indent=2)
+        handle.write("\n")
+
+
+def save_part(directory: Path, part: str, module: nn.Module) -> None:
+    """Write one network's weights as safetensors, atomically."""
+    save_weights(directory / f"{part}.safetensors", module.state_dict(), {"part": part})
+
+
+def load_part(directory: Path, part: str, config: CheckpointConfig) -> nn.Module | None:
+    """One network in eval mode, or None when the checkpoint has none."""
+    module = make_module(part, config)
+    if module is None:
+        return None
+    path = directory / f"{part}.safetensors"
+    tensors, _ = load_weights(path)
+    load_into(module, tensors, where=str(path))
+    return module.eval().requires_grad_(False)
+
+
+def checkpoint_sha256(directory: Path) -> str:
+    """SHA-256 over the hashes of the configuration and of all weights present."""
+    names = [CONFIG_FILE, *(f"{part}.safetensors" for part in PARTS)]
+    digest = hashlib.sha256()
+    for name in names:
+        if (directory / name).is_file():
+            digest.update(f"{name} {sha256_file(directory / name)}\n".encode())
+    return digest.hexdigest()
+
+
+def load_models(directory: str | Path, device: torch.device | str = "cpu", *, with_encoder: bool = False) -> Models:
+    """The networks of a checkpoint folder.
+
+    Args:
+        directory: folder with config.json and the parts' safetensors.
+        device: where to put the weights.
+        with_encoder: also load the encoder, which docking does not need.
+
+    Raises:
+        CheckpointError: the folder is not a complete checkpoint.
+    """
+    directory = Path(directory)
+    config = read_config(directory)
+    parts: dict[str, Any] = {}
+    for part in PARTS:
+        wanted = part != "encoder" or with_encoder
+        module = load_part(directory, part, config) if wanted else None
+        parts[part] = None if module is None else module.to(device)
+    return Models(
+        **parts, config=config, directory=directory, sha256=checkpoint_sha256(directory), device=torch.device(device)
+    )

@@ -1,0 +1,1 @@
+"""Reverse diffusion: initial poses, steps, restraints, and docking with a set of models."""

@@ -1,0 +1,242 @@
+"""Poses of one complex from a set of models: latents, reverse diffusion, confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from disco_dock.diffusion.sampler_config import SamplerConfig
+from disco_dock.diffusion.schedule import Scores
+from disco_dock.diffusion.so3 import igso3_table
+from disco_dock.graph.batch import collate
+from disco_dock.graph.schema import ComplexGraph, GraphBatch
+from disco_dock.latents.autoregressive import sample_codes
+from disco_dock.latents.guidance import GuidanceConfig
+from disco_dock.latents.spaces import one_hot
+from disco_dock.models.build import Models
+from disco_dock.models.trunk import ReceptorState, Trunk
+from disco_dock.runtime.random import PoseRandom
+from disco_dock.sampling.initial import initial_poses
+from disco_dock.sampling.restraint import PocketRestraint
+from disco_dock.sampling.reverse import guided, reverse_diffusion
+
+CPU_CHUNK = 4
+"""Poses per network call on a CPU, whatever the batch size: products of one shape give the same bits for each pose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockingSettings:
+    """How to sample.
+
+    Attributes:
+        num_poses: samples.
+        seed: of the run.
+        batch_size: poses that are advanced together.
+        sampler: steps and temperatures.
+        latent_inverse_temperature: factor on the prior's logits.
+        guidance: latent guidance.
+        pocket: restraint in the graph's frame, or None for blind docking.
+        codes: (num_poses, latents) int64 node indices that replace the prior's draws, or None.
+    """
+
+    num_poses: int = 40
+    seed: int = 0
+    batch_size: int = 10
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    latent_inverse_temperature: float = 1.0
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    pocket: PocketRestraint | None = None
+    codes: np.ndarray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockedPoses:
+    """Sampled poses in sample order.
+
+    Attributes:
+        pos: (poses, atoms, 3) float64 in the receptor file's frame, Angstrom.
+        latent_nodes: (poses, latents) int64; below `atoms` a ligand atom, else a residue (index minus atoms).
+        latent_log_prob: (poses,) log probability of the code under the prior as sampled.
+        confidence: (poses,) logit, higher is better, or None without a confidence model.
+    """
+
+    pos: np.ndarray
+    latent_nodes: np.ndarray
+    latent_log_prob: np.ndarray
+    confidence: np.ndarray | None
+
+
+def expand_receptor(state: ReceptorState, copies: int) -> ReceptorState:
+    """Receptor state of one complex seen as `copies` poses, without copying memory."""
+
+    def expand(value: Tensor) -> Tensor:
+        return value.expand(copies, *value.shape[1:])
+
+    features = None if state.features is None else state.features.map(expand)
+    return ReceptorState(features, expand(state.distance), expand(state.sh))
+
+
+class _Complex:
+    """One complex on the device, with what its networks share between calls."""
+
+    def __init__(self, models: Models, graph: ComplexGraph, settings: DockingSettings, name: str) -> None:
+        trunk = models.score.config.trunk
+        self.models, self.settings, self.name = models, settings, name
+        batch = collate([graph], radius=trunk.receptor_radius, neighbours=trunk.receptor_neighbours)
+        self.batch = batch.to(models.device)
+        self.table = igso3_table()
+        self.chunk = CPU_CHUNK if models.device.type == "cpu" else settings.batch_size
+        self._states: dict[int, ReceptorState] = {}
+
+    def receptor(self, trunk: Trunk, copies: int) -> ReceptorState:
+        """The receptor state of a trunk, computed once."""
+        if id(trunk) not in self._states:
+            self._states[id(trunk)] = trunk.receptor_state(self.batch)
+        return expand_receptor(self._states[id(trunk)], copies)
+
+    def chunked(self, function: Callable[..., Tensor], *values: Tensor) -> Tensor:
+        """`function(graphs, *values)` over chunks of equal size; the last one is filled up and cut."""
+        count, parts = len(values[0]), []
+        rows = self.batch.expand(self.chunk)
+        for start in range(0, count, self.chunk):
+            pieces = [value[start : start + self.chunk] for value in values]
+            missing = self.chunk - len(pieces[0])
+            filled = [torch.cat([piece, piece[:1].expand(missing, *piece.shape[1:])]) for piece in pieces]
+            parts.append(function(rows, *filled)[: self.chunk - missing])
+        return torch.cat(parts)
+
+    def draw_latents(self, random: PoseRandom, forced: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Node indices (poses, latents) and log probabilities (poses,)."""
+        latents = self.models.score.config.trunk.num_latents
+        poses, device = len(random), self.models.device
+        prior = self.models.prior
+        uniform = random.uniform(latents).to(device)
+        if prior is None or not latents:
+            index = torch.zeros(poses, 0, dtype=torch.long, device=device) if forced is None else forced.to(device)
+            return index, torch.zeros(poses, dtype=torch.float64, device=device)
+        nodes = self.batch.num_atoms + self.batch.num_residues
+        known: dict[tuple[int, ...], Tensor] = {}
+
+        def next_logits(index: Tensor, position: int) -> Tensor:
+            """Logits of distinct prefixes only: the prior sees the same conformer whatever the pose."""
+            prefixes = [tuple(row) for row in index.tolist()]
+            new = [prefix for prefix in dict.fromkeys(prefixes) if prefix not in known]
+            if new:
+                padded = torch.full((len(new), latents), -1, dtype=torch.long)
+                padded[:, :position] = torch.tensor(new, dtype=torch.long).view(len(new), position)
+                code = one_hot(padded, nodes).to(device)
+
+                def evaluate(rows: GraphBatch, part: Tensor) -> Tensor:
+                    return prior(rows, rows.conformer, part, position, self.receptor(prior.trunk, rows.size))
+
+                for prefix, logits in zip(new, self.chunked(evaluate, code), strict=True):
+                    known[prefix] = logits
+            return torch.stack([known[prefix] for prefix in prefixes])
+
+        mask = self.batch.node_mask.expand(poses, -1)
+        return sample_codes(
+            next_logits,
+            num_latents=latents,
+            uniform=uniform,
+            inverse_temperature=self.settings.latent_inverse_temperature,
+            mask=mask,
+            forced=forced,
+        )
+
+    def scores(self, pos: Tensor, t: float, code: Tensor, *, null: bool) -> Scores:
+        """Scores of poses (poses, atoms, 3), conditional or null."""
+        model = self.models.score
+        conditioned = model.config.trunk.num_latents > 0
+
+        def evaluate(rows: GraphBatch, part: Tensor, part_code: Tensor) -> Tensor:
+            time = torch.full((rows.size,), t, device=part.device)
+            dropped = torch.full_like(time, float(null)) if conditioned else None
+            given = (torch.zeros_like(part_code) if null else part_code) if conditioned else None
+            state = self.receptor(model.trunk, rows.size)
+            return torch.cat(model(rows, part, time, self.table, code=given, null=dropped, receptor=state), 1)
+
+        flat = self.chunked(evaluate, pos, code)
+        return Scores(flat[:, :3], flat[:, 3:6], flat[:, 6:])
+
+    def confidence(self, pos: Tensor) -> Tensor:
+        """(poses,) logit of the first threshold."""
+        model = self.models.confidence
+        assert model is not None
+
+        def evaluate(rows: GraphBatch, part: Tensor) -> Tensor:
+            return model(rows, part, self.receptor(model.trunk, rows.size))
+
+        return self.chunked(evaluate, pos)[:, 0]
+
+
+@torch.no_grad()
+def dock(
+    models: Models,
+    graph: ComplexGraph,
+    settings: DockingSettings,
+    *,
+    name: str = "complex",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> DockedPoses:
+    """Sampled poses of one complex; pose k depends on (seed, name, k) only, not on the batch size.
+
+    Args:
+        models: networks of a checkpoint.
+        graph: the complex.
+        settings: how to sample.
+        name: of the complex, part of the random key and of messages.
+        on_progress: called with (finished pose-steps, all pose-steps).
+
+    Raises:
+        NumericsError: a score is not finite.
+
+    Source: DisCo-Diff (arXiv:2407.03300), sec. 3: latents from the prior, then diffusion given the latents.
+    """
+    context = _Complex(models, graph, settings, name)
+    device, noise = models.device, models.score.config.noise
+    total = settings.num_poses * settings.sampler.steps
+    results: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []
+    for start in range(0, settings.num_poses, settings.batch_size):
+        indices = range(start, min(start + settings.batch_size, settings.num_poses))
+        random = PoseRandom(settings.seed, name, list(indices))
+        forced = None if settings.codes is None else torch.from_numpy(settings.codes[start : indices.stop]).to(device)
+        index, log_prob = context.draw_latents(random, forced)
+        code = one_hot(index, graph.num_atoms + graph.num_residues).to(device)
+        rows = context.batch.expand(len(indices))
+        pos = initial_poses(
+            rows.conformer, rows.topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket
+        )
+
+        def conditional(pos: Tensor, t: float, code: Tensor = code) -> Scores:
+            return context.scores(pos, t, code, null=False)
+
+        def null(pos: Tensor, t: float, code: Tensor = code) -> Scores:
+            return context.scores(pos, t, code, null=True)
+
+        def report(step: int, _: Tensor, start: int = start, count: int = len(indices)) -> None:
+            if on_progress is not None:
+                on_progress(start * settings.sampler.steps + step * count, total)
+
+        pos = reverse_diffusion(
+            guided(conditional, null, settings.guidance),
+            pos,
+            rows.topology,
+            random,
+            noise=noise,
+            config=settings.sampler,
+            restraint=settings.pocket,
+            on_step=report,
+            name=name,
+        )
+        results.append((pos, index, log_prob, context.confidence(pos) if models.confidence is not None else None))
+    confidence = [part[3] for part in results if part[3] is not None]
+    return DockedPoses(
+        pos=torch.cat([part[0] for part in results]).double().cpu().numpy() + graph.origin,
+        latent_nodes=torch.cat([part[1] for part in results]).cpu().numpy(),
+        latent_log_prob=torch.cat([part[2] for part in results]).cpu().numpy(),
+        confidence=torch.cat(confidence).double().cpu().numpy() if confidence else None,
+    )

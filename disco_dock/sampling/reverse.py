@@ -1,0 +1,89 @@
+"""The loop over time that turns noise into poses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from disco_dock.diffusion.perturb import Update, apply_update
+from disco_dock.diffusion.schedule import NoiseConfig, Scores, time_grid
+from disco_dock.geometry.torsion import TorsionTopology
+from disco_dock.latents.guidance import GuidanceConfig, guide
+from disco_dock.runtime.errors import NumericsError
+from disco_dock.runtime.random import PoseRandom
+from disco_dock.sampling.restraint import PocketRestraint
+from disco_dock.diffusion.sampler_config import SamplerConfig
+from disco_dock.sampling.steps import step_coefficients
+
+ScoreFunction = Callable[[Tensor, float], Scores]
+"""(pos (poses, atoms, 3), t) -> scores."""
+
+
+def guided(conditional: ScoreFunction, null: ScoreFunction, config: GuidanceConfig) -> ScoreFunction:
+    """The score function with classifier-free guidance; the null one is called only where guidance acts."""
+
+    def score(pos: Tensor, t: float) -> Scores:
+        given = conditional(pos, t)
+        return guide(given, null(pos, t), config.weight) if config.active(t) else given
+
+    return score
+
+
+def check_finite(scores: Scores, *, name: str, t: float, indices: list[int]) -> None:
+    """Raise a NumericsError that names complex, time, component and pose of the first score that is not finite."""
+    for component, value in zip(Scores._fields, scores, strict=True):
+        bad = ~torch.isfinite(value).flatten(1).all(1)
+        if bool(bad.any()):
+            pose = indices[int(bad.nonzero()[0])]
+            raise NumericsError(
+                f"{name}: the {component} score of pose {pose} is not finite at t = {t:.3f}; "
+                "check the input coordinates or use another checkpoint"
+            )
+
+
+def reverse_diffusion(
+    score_fn: ScoreFunction,
+    pos: Tensor,
+    topology: TorsionTopology,
+    random: PoseRandom,
+    *,
+    noise: NoiseConfig,
+    config: SamplerConfig,
+    restraint: PocketRestraint | None = None,
+    on_step: Callable[[int, Tensor], None] | None = None,
+    name: str = "complex",
+) -> Tensor:
+    """(poses, atoms, 3) poses at t = 0.
+
+    Args:
+        score_fn: scores of poses at a time.
+        pos: (poses, atoms, 3) poses at t = 1 in Angstrom.
+        topology: rotatable bonds of the poses.
+        random: one stream per pose; draws are made in every step, also in those that add no noise.
+        noise: noise ranges.
+        config: steps, SDE or ODE, temperatures.
+        restraint: pocket that the centroids are kept in, or None.
+        on_step: called with the number of finished steps and the poses.
+        name: of the complex, for messages.
+
+    Raises:
+        NumericsError: a score is not finite.
+    """
+    torsions = topology.bonds.shape[1]
+    dt = 1 / config.steps
+    for step, t in enumerate(time_grid(config.steps)):
+        scores = score_fn(pos, t)
+        check_finite(scores, name=name, t=t, indices=random.indices)
+        factor = step_coefficients(t, dt, config, noise, last=step == config.steps - 1)
+        draws = (random.normal(3), random.normal(3), random.normal(torsions))
+        update = Update(
+            *(s * a + z.to(s) * b for s, a, z, b in zip(scores, factor.score, draws, factor.noise, strict=True))
+        )
+        pos = apply_update(pos, update, topology)
+        if restraint is not None:
+            pos = restraint.project(pos)
+        if on_step is not None:
+            on_step(step + 1, pos)
+    return pos
