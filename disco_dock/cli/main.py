@@ -16,6 +16,8 @@ from disco_dock.runtime.errors import DiscoError
 COMMANDS = {
     "predict": ("disco_dock.cli.predict", "dock ligands into a protein"),
     "doctor": ("disco_dock.cli.doctor", "check the installation and say how to repair it"),
+    "train": ("disco_dock.cli.train", "train a stage on shards of complexes"),
+    "data": ("disco_dock.cli.data", "prepare training data"),
     "weights": ("disco_dock.cli.weights", "convert published weights"),
 }
 """Command name: (module with `add_arguments(parser)` and `run(args) -> int`, one-line help)."""

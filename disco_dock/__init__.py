@@ -1,0 +1,23 @@
+"""Molecular docking by diffusion with discrete latents; attributes are imported when they are first used."""
+
+from importlib import import_module as _import_module
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "dock": "disco_dock.pipeline.api",
+    "Prediction": "disco_dock.pipeline.prediction",
+}
+"""Public name: the module that holds it."""
+
+
+def __getattr__(name: str) -> object:
+    """The public name, from its module."""
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'disco_dock' has no attribute {name!r}")
+    return getattr(_import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Public names."""
+    return sorted([*_EXPORTS, "__version__"])

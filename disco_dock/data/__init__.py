@@ -1,0 +1,1 @@
+"""Training data: folders of complexes to compact shards, and shards to training examples."""
