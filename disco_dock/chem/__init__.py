@@ -1,0 +1,1 @@
+"""Reading and writing molecules: receptors, ligands, conformers, torsions, symmetry."""

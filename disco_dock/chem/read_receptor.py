@@ -1,0 +1,243 @@
+"""A structure file to a receptor: which groups are residues, which are context, and what is worth saying."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from disco_dock.chem.hetero_groups import group_kind, is_water
+from disco_dock.chem.ligand_files import suffix_of
+from disco_dock.chem.receptor import HeteroGroup, Receptor
+from disco_dock.chem.residue_features import HEAVY_ATOMS, parent_residue, residue_type_index
+from disco_dock.chem.structure_files import Group, read_groups
+from disco_dock.runtime.errors import InputError
+
+PEPTIDE_BOND = 2.0  # Angstrom between C and the next N, generous
+TRACE_STEP = 4.5  # Angstrom between consecutive C-alpha atoms, generous
+BACKBONE = frozenset({"N", "CA", "C", "O", "OXT", "CB", "H", "HA"})
+PEPTIDE_LENGTH = 15
+MAX_NAMED = 4
+
+
+def read_receptor(
+    path: str | Path,
+    *,
+    chains: Sequence[str] | None = None,
+    keep_within: tuple[np.ndarray, float] | None = None,
+) -> Receptor:
+    """The receptor in a PDB or mmCIF file, plain or gzipped.
+
+    A group is a residue when it has a C-alpha atom and is an amino acid of the chain; every other group except water
+    becomes context. Alternate locations are resolved to the highest occupancy, the first model is used.
+
+    Args:
+        path: structure file.
+        chains: chains to keep ("_" for a blank one), or None for all.
+        keep_within: positions (n, 3) and a distance in Angstrom; chains without an atom that close are dropped.
+
+    Raises:
+        InputError: the file cannot be read, a chain is absent, or no residue is left.
+    """
+    path = Path(path)
+    groups, notes = read_groups(path)
+    groups = _select_chains(path, groups, chains)
+    is_residue = _residues(groups)
+    residues = [group for group, kept in zip(groups, is_residue, strict=True) if kept]
+    others = [group for group, kept in zip(groups, is_residue, strict=True) if not kept]
+    if keep_within is not None:
+        residues, dropped = _near(path, residues, *keep_within)
+        others = [group for group in others if group.chain not in dropped]
+        notes += [f"chain {_chain(name)} is farther than {keep_within[1]:g} Angstrom and left out" for name in dropped]
+    if not residues:
+        raise InputError(f"{path}: no amino-acid residue with a C-alpha atom was found{_found(others)}; give a protein")
+    context, context_notes = _context(others)
+    lengths = [len(group.atom_names) for group in residues]
+    return Receptor(
+        source=str(path),
+        name=path.name.removesuffix(".gz").removesuffix(suffix_of(path)),
+        chains=tuple(group.chain for group in residues),
+        numbers=tuple(group.number for group in residues),
+        insertions=tuple(group.insertion for group in residues),
+        names=tuple(parent_residue(group.name) or group.name for group in residues),
+        file_names=tuple(group.name for group in residues),
+        restype=np.array([residue_type_index(group.name) for group in residues], dtype=np.int64),
+        ca_pos=np.array([group.pos[_alpha(group)] for group in residues]),
+        atom_pos=np.concatenate([group.pos for group in residues]),
+        atom_names=tuple(name for group in residues for name in group.atom_names),
+        atom_elements=tuple(element for group in residues for element in group.elements),
+        atom_residue=np.repeat(np.arange(len(residues)), lengths),
+        context=tuple(context),
+        notes=(*notes, *_residue_notes(residues), *_missing_notes(residues, others), *context_notes),
+    )
+
+
+def _select_chains(path: Path, groups: list[Group], chains: Sequence[str] | None) -> list[Group]:
+    if chains is None:
+        return groups
+    wanted = {chain.strip().replace("_", "") for chain in chains}
+    present = dict.fromkeys(group.chain.strip() for group in groups)
+    absent = sorted(wanted - set(present))
+    if absent:
+        there = ", ".join(name or "_" for name in present)
+        raise InputError(f"{path}: has no chain {absent[0] or '_'}; choose among {there}")
+    return [group for group in groups if group.chain.strip() in wanted]
+
+
+def _alpha(group: Group) -> int | None:
+    """Index of the C-alpha atom; a calcium ion, also named CA, is none."""
+    for index, (name, element) in enumerate(zip(group.atom_names, group.elements, strict=True)):
+        if name == "CA" and element == "C":
+            return index
+    return None
+
+
+def _residues(groups: Sequence[Group]) -> list[bool]:
+    """Which groups are residues of a protein chain.
+
+    ATOM records of known residues are taken with a C-alpha atom alone; HETATM records and unknown names must be bound
+    into a chain, so that a free amino acid or an inhibitor with atoms called N, CA and C stays a ligand.
+    """
+    alphas = [None if is_water(group.name) else _alpha(group) for group in groups]
+    sure = [
+        alpha is not None
+        and not group.hetero
+        and (parent_residue(group.name) is not None or BACKBONE.issuperset(group.atom_names))
+        for group, alpha in zip(groups, alphas, strict=True)
+    ]
+    doubtful = [index for index, alpha in enumerate(alphas) if alpha is not None and not sure[index]]
+    if not doubtful:
+        return sure
+    candidates = [index for index, alpha in enumerate(alphas) if alpha is not None]
+    for index in doubtful:
+        sure[index] = _is_linked(groups, alphas, candidates, index)
+    return sure
+
+
+def _is_linked(groups: Sequence[Group], alphas: Sequence[int | None], candidates: Sequence[int], index: int) -> bool:
+    """Whether a group is bound to another through the backbone (or follows it in a C-alpha trace)."""
+    group = groups[index]
+    others = [groups[other] for other in candidates if other != index]
+    ends = {name: group.pos[group.atom_names.index(name)] for name in ("N", "C") if name in group.atom_names}
+    if len(ends) == 2:
+        for name, partner in (("N", "C"), ("C", "N")):
+            pos = [other.pos[other.atom_names.index(partner)] for other in others if partner in other.atom_names]
+            if pos and np.linalg.norm(np.array(pos) - ends[name], axis=1).min() < PEPTIDE_BOND:
+                return True
+        return False
+    if len(group.atom_names) > 1:
+        return False
+    trace = [other.pos[alphas[other_index]] for other_index, other in _with_index(groups, candidates, index)]
+    return bool(trace) and np.linalg.norm(np.array(trace) - group.pos[0], axis=1).min() < TRACE_STEP
+
+
+def _with_index(groups: Sequence[Group], candidates: Sequence[int], skip: int) -> Iterable[tuple[int, Group]]:
+    return ((other, groups[other]) for other in candidates if other != skip)
+
+
+def _near(path: Path, residues: list[Group], pos: np.ndarray, cutoff: float) -> tuple[list[Group], list[str]]:
+    """Residues of chains with an atom within `cutoff` of the positions, and the names of the other chains."""
+    tree = KDTree(np.asarray(pos, dtype=float).reshape(-1, 3))
+    near: dict[str, bool] = {}
+    for chain in dict.fromkeys(group.chain for group in residues):
+        atoms = np.concatenate([group.pos for group in residues if group.chain == chain])
+        near[chain] = bool(np.isfinite(tree.query(atoms, distance_upper_bound=cutoff)[0]).any())
+    if residues and not any(near.values()):
+        raise InputError(
+            f"{path}: no chain is within {cutoff:g} Angstrom of the ligand; check that both are in one frame"
+        )
+    return [group for group in residues if near[group.chain]], [chain for chain, kept in near.items() if not kept]
+
+
+def _context(groups: Sequence[Group]) -> tuple[list[HeteroGroup], list[str]]:
+    """Groups around the protein without waters and hydrogens, and a sentence for each kind of them."""
+    context: list[HeteroGroup] = []
+    for group in groups:
+        kind = group_kind(group.name, group.elements)
+        if kind == "water" or parent_residue(group.name) is not None and not group.hetero:
+            continue
+        heavy = [index for index, element in enumerate(group.elements) if element not in ("H", "D")]
+        if not heavy:
+            continue
+        context.append(
+            HeteroGroup(
+                name=group.name,
+                chain=group.chain,
+                number=group.number,
+                insertion=group.insertion,
+                kind=kind,
+                elements=tuple(group.elements[index] for index in heavy),
+                atom_names=tuple(group.atom_names[index] for index in heavy),
+                pos=group.pos[heavy],
+            )
+        )
+    notes = []
+    for kind, sentence in (
+        ("metal", "metals are kept and checked for clashes"),
+        ("ion", "ions are kept and checked for clashes"),
+        ("cofactor", "cofactors are kept and checked for clashes"),
+        ("other", "other groups are kept and checked for clashes"),
+        ("ligand", "co-crystallised ligands are ignored while docking and not checked for clashes"),
+    ):
+        labels = [group.label for group in context if group.kind == kind]
+        if labels:
+            notes.append(f"{sentence}: {_named(labels)}")
+    return context, notes
+
+
+def _residue_notes(residues: Sequence[Group]) -> list[str]:
+    """Sentences about modified, unknown and incomplete residues and about short chains."""
+    notes = []
+    modified = Counter(
+        (group.name, parent) for group in residues if (parent := parent_residue(group.name)) not in (None, group.name)
+    )
+    notes += [f"{count} {name} treated as {parent}" for (name, parent), count in modified.items()]
+    unknown = [_label(group) for group in residues if parent_residue(group.name) is None]
+    if unknown:
+        notes.append(f"residues of an unknown type: {_named(unknown)}")
+    heavy = [sum(element not in ("H", "D") for element in group.elements) for group in residues]
+    lacking = [
+        _label(group)
+        for group, count in zip(residues, heavy, strict=True)
+        if count < HEAVY_ATOMS.get(parent_residue(group.name) or "", 0)
+    ]
+    if max(heavy) == 1:
+        notes.append("the file holds C-alpha atoms only: clashes with side chains cannot be counted")
+    elif lacking:
+        notes.append(f"residues with missing heavy atoms: {_named(lacking)}")
+    for chain, count in Counter(group.chain for group in residues).items():
+        if count <= PEPTIDE_LENGTH and len(residues) > count:
+            notes.append(
+                f"chain {_chain(chain)} is a peptide of {count} residues and part of the receptor; leave it out with "
+                "--chains if it is a ligand"
+            )
+    return notes
+
+
+def _missing_notes(residues: Sequence[Group], others: Sequence[Group]) -> list[str]:
+    """A sentence about residues without a C-alpha atom, which are left out."""
+    lost = [_label(group) for group in others if not group.hetero and parent_residue(group.name) is not None]
+    return [f"residues without a C-alpha atom are left out: {_named(lost)}"] if lost and residues else []
+
+
+def _found(others: Sequence[Group]) -> str:
+    names = Counter(group.name for group in others)
+    if not names:
+        return ""
+    return " (found: " + ", ".join(f"{count} {name}" for name, count in names.most_common(MAX_NAMED)) + ")"
+
+
+def _named(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - MAX_NAMED} more" if len(labels) > MAX_NAMED else ""
+    return ", ".join(labels[:MAX_NAMED]) + more
+
+
+def _label(group: Group) -> str:
+    return f"{_chain(group.chain)}:{group.name}{group.number}{group.insertion}"
+
+
+def _chain(name: str) -> str:
+    return name.strip() or "_"
