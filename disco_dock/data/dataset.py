@@ -19,12 +19,13 @@ class ComplexDataset:
     Args:
         path: folder of shards.
         ids: keep only these complexes, or None for all.
+        max_residues: keep only complexes of at most this many residues, 0 for all.
 
     Raises:
         InputError: the folder has no finished shards, or none of the ids.
     """
 
-    def __init__(self, path: str | Path, ids: Sequence[str] | None = None) -> None:
+    def __init__(self, path: str | Path, ids: Sequence[str] | None = None, *, max_residues: int = 0) -> None:
         path = Path(path)
         wanted = None if ids is None else set(ids)
         self._rows: list[tuple[Part, int]] = []
@@ -35,7 +36,8 @@ class ComplexDataset:
             complexes = read_index(file)["complexes"]
             part = Part(file, [row["id"] for row in complexes])
             for number, row in enumerate(complexes):
-                if wanted is None or row["id"] in wanted:
+                small = not max_residues or row["residues"] <= max_residues
+                if small and (wanted is None or row["id"] in wanted):
                     self._rows.append((part, number))
                     self.facts.append(row)
         if not self._rows:

@@ -40,7 +40,7 @@ class LoopConfig:
         final_share: share of the peak rate at the end of the cosine decay.
     """
 
-    max_steps: int
+    max_steps: int = 100_000
     max_seconds: float = 0.0
     log_every: int = 20
     checkpoint_seconds: float = 120.0

@@ -89,6 +89,7 @@ def _without_lm() -> TrunkConfig:
 
 PRESETS = {
     "compact": lambda: _compact(32, 8, 8, 16, 2, 4),
+    "small": lambda: _compact(24, 6, 6, 8, 2, 3),
     "tiny": lambda: _compact(12, 4, 4, 6, 1, 2),
     "disco-diffdock-s": lambda: _published(2),
     "diffdock-s": lambda: _published(0),

@@ -19,6 +19,7 @@ class TrainConfig:
         batch_size: complexes per step.
         copies: noise draws per complex and step; the receptor-only layers run once for all of them.
         max_cost: largest padded atoms x residues x complexes of a batch, 0 for no limit.
+        max_residues: larger complexes are left out of training, 0 for none.
         null_rate: share of rows whose latents are dropped.
         ema_decay: of the exported weights.
         weight_decay: of AdamW.
@@ -34,6 +35,7 @@ class TrainConfig:
     batch_size: int = 8
     copies: int = 4
     max_cost: int = 120_000
+    max_residues: int = 0
     null_rate: float = 0.1
     ema_decay: float = 0.999
     weight_decay: float = 1e-4
@@ -41,7 +43,7 @@ class TrainConfig:
     poses: int = 4
     pose_complexes: int = 600
     sample_steps: int = 16
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(max_steps=100_000))
+    loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -22,7 +22,7 @@ from disco_dock.training.presets import preset
 from disco_dock.training.score_stage import ScoreBatch, ScoreStage, make_score_batch
 from disco_dock.training.settings import TrainConfig
 
-VALIDATION_BATCHES = 12
+VALIDATION_BATCHES = 16
 VALIDATION_SEED = 12345
 
 
@@ -82,7 +82,7 @@ def train_score(
     score = ScoreModel(sizes.score)
     encoder = LatentEncoder(sizes.encoder) if sizes.encoder is not None else None
     stage = ScoreStage(score, encoder, table).to(device)
-    dataset = ComplexDataset(shards)
+    dataset = ComplexDataset(shards, max_residues=config.max_residues)
     plan = make_plan(dataset, config, config.copies)
 
     def make(step: int) -> ScoreBatch:
@@ -134,11 +134,11 @@ def _validation_batches(
         return []
     dataset = ComplexDataset(validation)
     atoms, residues = dataset.sizes()
-    plan = BatchPlan(atoms, residues, batch_size=8, seed=VALIDATION_SEED)
+    plan = BatchPlan(atoms, residues, batch_size=4, seed=VALIDATION_SEED)
     count = min(VALIDATION_BATCHES, plan.batches_per_epoch)
     return [
         make_score_batch(
-            [dataset[i] for i in plan.batch(k)], score, copies=2, null_rate=0.0, seed=VALIDATION_SEED, step=k
+            [dataset[i] for i in plan.batch(k)], score, copies=1, null_rate=0.0, seed=VALIDATION_SEED, step=k
         ).to(device)
         for k in range(count)
     ]
