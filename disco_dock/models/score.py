@@ -23,6 +23,11 @@ class ScoreModelConfig:
     trunk: TrunkConfig = field(default_factory=TrunkConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
 
+    @property
+    def lm_dim(self) -> int:
+        """Width of the language-model features it needs, 0 for none."""
+        return self.trunk.lm_dim
+
 
 class ScoreModel(nn.Module):
     """Scores of translation, rotation and torsions of a pose at time t, given latents.

@@ -134,7 +134,7 @@ def check_cache() -> Finding:
 
 def check_tables() -> Finding:
     """Whether the diffusion tables can be built or read."""
-    from disco_dock.diffusion.tables import igso3_table
+    from disco_dock.diffusion.so3 import igso3_table
 
     begin = time.perf_counter()
     try:

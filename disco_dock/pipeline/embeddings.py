@@ -1,4 +1,4 @@
-"""Language-model features of a receptor's residues from a precomputed file."""
+"""Language-model features of a receptor's residues from a precomputed file, or else from ESM-2."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from disco_dock.chem.receptor import Receptor
+from disco_dock.pipeline.esm import esm_features
 from disco_dock.runtime.errors import ConfigError, InputError
 
 
@@ -20,13 +21,13 @@ def read_embeddings(path: Path | None, protein: Path, receptor: Receptor, dim: i
     file's name without its suffix.
 
     Args:
-        path: the file, or None.
+        path: the file; None computes ESM-2 features of that width.
         protein: the receptor's file.
         receptor: the receptor; rows follow its residues.
         dim: features that the checkpoint needs; 0 for none.
 
     Raises:
-        ConfigError: features are needed and missing, or given and not used.
+        ConfigError: features are needed and cannot be computed, or given and not used.
         InputError: the file cannot be read or does not fit the receptor.
     """
     if dim == 0:
@@ -34,10 +35,7 @@ def read_embeddings(path: Path | None, protein: Path, receptor: Receptor, dim: i
             raise ConfigError("this checkpoint uses no language-model features; leave out --embeddings")
         return None
     if path is None:
-        raise ConfigError(
-            f"this checkpoint needs {dim} language-model features per residue (ESM-2); give a file of them with "
-            "--embeddings or use a checkpoint without them"
-        )
+        return esm_features(receptor, dim)
     features = _select(path, _arrays(path), protein)
     expected = (len(receptor.restype), dim)
     if features.shape != expected or not np.isfinite(features).all():

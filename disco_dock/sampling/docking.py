@@ -148,9 +148,12 @@ class _Complex:
         )
 
     def scores(self, pos: Tensor, t: float, code: Tensor, *, null: bool) -> Scores:
-        """Scores of poses (poses, atoms, 3), conditional or null."""
+        """Scores of poses (poses, atoms, 3), conditional or null; null also when there is no code."""
         model = self.models.score
-        conditioned = model.config.trunk.num_latents > 0
+        latents = model.config.trunk.num_latents
+        conditioned = latents > 0
+        if conditioned and code.shape[1] == 0:
+            code, null = code.new_zeros(len(code), latents, code.shape[2]), True
 
         def evaluate(rows: GraphBatch, part: Tensor, part_code: Tensor) -> Tensor:
             time = torch.full((rows.size,), t, device=part.device)
