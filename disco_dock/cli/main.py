@@ -17,6 +17,7 @@ COMMANDS = {
     "predict": ("disco_dock.cli.predict", "dock ligands into a protein"),
     "doctor": ("disco_dock.cli.doctor", "check the installation and say how to repair it"),
     "train": ("disco_dock.cli.train", "train a stage on shards of complexes"),
+    "evaluate": ("disco_dock.cli.evaluate", "dock complexes with known poses and report success rates"),
     "data": ("disco_dock.cli.data", "prepare training data"),
     "weights": ("disco_dock.cli.weights", "convert published weights"),
 }

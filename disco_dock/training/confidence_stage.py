@@ -1,0 +1,126 @@
+"""Stage 3: the confidence model learns which poses are near the crystal pose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from disco_dock.data.example import TrainingExample
+from disco_dock.diffusion.perturb import perturb
+from disco_dock.diffusion.schedule import NoiseConfig
+from disco_dock.graph.batch import collate
+from disco_dock.graph.schema import GraphBatch
+from disco_dock.models.confidence import ConfidenceModel
+from disco_dock.runtime.random import generator
+from disco_dock.training.score_stage import pad_positions, repeat_receptor
+
+MAX_TIME = 0.8
+"""Noised crystal poses are drawn at times up to this one: sigma_tr 0.1 to 6.6 Angstrom in the published range."""
+
+
+class ConfidenceBatch(NamedTuple):
+    """One step's data; the rows are `copies` poses of each complex, adjacent.
+
+    Attributes:
+        graphs: (complexes).
+        copies: poses per complex.
+        pos: (rows, atoms, 3) in Angstrom.
+        rmsd: (rows,) from the crystal pose in Angstrom, atom by atom.
+    """
+
+    graphs: GraphBatch
+    copies: int
+    pos: Tensor
+    rmsd: Tensor
+
+    def to(self, device: torch.device) -> ConfidenceBatch:
+        """The same batch on another device."""
+        return ConfidenceBatch(self.graphs.to(device), self.copies, self.pos.to(device), self.rmsd.to(device))
+
+
+def atom_rmsd(pos: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+    """(rows,) root-mean-square distance over the masked atoms, without superposition or symmetry, Angstrom."""
+    squared = (pos - reference).square().sum(-1) * mask
+    return (squared.sum(-1) / mask.sum(-1)).sqrt()
+
+
+def make_confidence_batch(
+    examples: Sequence[TrainingExample],
+    sampled: Sequence[Tensor | None],
+    noise: NoiseConfig,
+    *,
+    copies: int,
+    seed: int,
+    step: int,
+) -> ConfidenceBatch:
+    """The batch of a step: half of each complex's poses are sampled ones if there are any, the others noised.
+
+    Args:
+        examples: complexes with matched and crystal poses.
+        sampled: (poses, atoms, 3) docked poses of each complex, or None.
+        noise: ranges of the score model.
+        copies: poses per complex.
+        seed: of the run.
+        step: of the run.
+    """
+    draws = generator("confidence", seed, step)
+    graphs = collate([example.graph for example in examples])
+    rows = graphs.repeat_interleave(copies)
+    matched = pad_positions([example.pos_matched for example in examples], graphs.num_atoms).repeat_interleave(copies, 0)
+    crystal = pad_positions([example.pos_crystal for example in examples], graphs.num_atoms).repeat_interleave(copies, 0)
+    t = MAX_TIME * torch.rand(rows.size, generator=draws)
+    pos, _, _ = perturb(
+        matched, t, rows.topology, noise, draws, atom_mask=rows.lig_mask, torsion_mask=rows.torsion_mask
+    )
+    pos = pos.float()
+    for number, docked in enumerate(sampled):
+        choice = torch.rand(copies // 2, generator=draws)
+        if docked is None:
+            continue
+        chosen = docked[(choice * len(docked)).long()]
+        first = number * copies
+        pos[first : first + len(chosen), : chosen.shape[1]] = chosen
+    return ConfidenceBatch(graphs, copies, pos, atom_rmsd(pos, crystal, rows.lig_mask))
+
+
+class ConfidenceLosses(NamedTuple):
+    """Mean loss, with gradient, and per-row logits and labels (rows, thresholds)."""
+
+    loss: Tensor
+    logits: Tensor
+    labels: Tensor
+
+
+class ConfidenceStage(nn.Module):
+    """The confidence model in training: binary cross entropy at each threshold."""
+
+    def __init__(self, confidence: ConfidenceModel) -> None:
+        super().__init__()
+        self.confidence = confidence
+
+    def forward(self, batch: ConfidenceBatch) -> ConfidenceLosses:
+        """Loss of a batch."""
+        rows = batch.graphs.repeat_interleave(batch.copies)
+        receptor = repeat_receptor(self.confidence.trunk.receptor_state(batch.graphs), batch.copies)
+        logits = self.confidence(rows, batch.pos, receptor)
+        limits = torch.tensor(self.confidence.config.thresholds, device=logits.device)
+        labels = (batch.rmsd[:, None] < limits).to(logits.dtype)
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        return ConfidenceLosses(loss, logits, labels)
+
+
+def area_under_roc(score: Tensor, positive: Tensor) -> float:
+    """Probability that a positive row has a higher score than a negative one, ties half; NaN without both kinds."""
+    high, low = score[positive], score[~positive]
+    if not len(high) or not len(low):
+        return float("nan")
+    difference = high[:, None] - low[None]
+    return float(((difference > 0).double() + 0.5 * (difference == 0).double()).mean())
+
+
+def labels_share(labels: Tensor, thresholds: Sequence[float]) -> Mapping[str, float]:
+    """Share of positive rows at each threshold, by name."""
+    return {f"share_{limit:g}": float(labels[:, k].mean()) for k, limit in enumerate(thresholds)}

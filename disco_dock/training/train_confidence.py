@@ -1,0 +1,171 @@
+"""Run stage 3: dock training complexes with the checkpoint, then train the confidence model on their poses."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from disco_dock.data.dataset import ComplexDataset
+from disco_dock.data.plan import BatchPlan
+from disco_dock.data.prefetch import Prefetcher
+from disco_dock.models.build import CheckpointConfig, Models, load_models, save_part, write_config
+from disco_dock.models.confidence import ConfidenceModel
+from disco_dock.runtime.ema import ExponentialMovingAverage
+from disco_dock.runtime.loop import TrainingRun
+from disco_dock.runtime.random import generator
+from disco_dock.training.confidence_stage import (
+    ConfidenceBatch,
+    ConfidenceStage,
+    area_under_roc,
+    labels_share,
+    make_confidence_batch,
+)
+from disco_dock.training.presets import preset
+from disco_dock.training.sampled_poses import sampled_poses
+from disco_dock.training.settings import TrainConfig
+from disco_dock.training.train_score import VALIDATION_SEED, make_optimiser
+
+logger = logging.getLogger(__name__)
+VALIDATION_BATCHES = 8
+VALIDATION_COMPLEXES = 32
+
+
+def train_confidence(
+    shards: Path, validation: Path | None, out: Path, config: TrainConfig, device: torch.device
+) -> CheckpointConfig:
+    """Train until the loop's end and add the model to `out/checkpoint`; rerunning resumes, also the docking.
+
+    Args:
+        shards: training shards.
+        validation: shards for the validation loss, or None.
+        out: folder of the run, with the checkpoint of the earlier stages.
+        config: settings.
+        device: to train on.
+
+    Raises:
+        CheckpointError: the score stage has not been run.
+    """
+    models = load_models(out / "checkpoint", device)
+    sizes = preset(config.preset).confidence
+    dataset = ComplexDataset(shards, max_residues=config.max_residues)
+    order = torch.randperm(len(dataset), generator=generator("pose complexes", config.seed))
+    numbers = sorted(order[: config.pose_complexes].tolist())
+    poses = _dock(models, dataset, numbers, out / "confidence" / "poses", config)
+    numbers = [number for number in numbers if number in poses]
+    torch.manual_seed(config.seed)
+    model = ConfidenceModel(sizes).to(device)
+    stage = ConfidenceStage(model)
+    noise = models.config.score.noise
+    atoms, residues = dataset.sizes()
+    plan = BatchPlan(
+        atoms[numbers],
+        residues[numbers],
+        batch_size=config.batch_size,
+        seed=config.seed,
+        max_cost=config.max_cost // config.copies,
+    )
+
+    def make(step: int) -> ConfidenceBatch:
+        chosen = [numbers[i] for i in plan.batch(step)]
+        examples = [dataset[i] for i in chosen]
+        sampled = [poses[i] for i in chosen]
+        return make_confidence_batch(examples, sampled, noise, copies=config.copies, seed=config.seed, step=step)
+
+    def loss_fn(batch: ConfidenceBatch, step: int) -> tuple[Tensor, dict[str, float]]:
+        losses = stage(batch.to(device))
+        shares = labels_share(losses.labels, sizes.thresholds)
+        return losses.loss, {"loss": float(losses.loss.detach()), **shares}
+
+    ema = ExponentialMovingAverage(stage, config.ema_decay)
+    run = TrainingRun(stage, make_optimiser(stage, config), ema, out / "confidence", config.loop)
+    checks = _validation_batches(models, validation, out / "confidence" / "validation_poses", config, device)
+    checkpoint = replace(models.config, confidence=sizes)
+
+    def export() -> None:
+        facts: dict[str, Any] = {
+            "stage": "confidence",
+            "steps": run.step,
+            "seconds": run.seconds,
+            "complexes": len(numbers),
+            "poses_per_complex": config.poses,
+        }
+        with ema.swapped(stage):
+            if checks:
+                values = _validation_values(stage, checks)
+                run.log.write(run.step, values)
+                facts |= values
+            save_part(out / "checkpoint", "confidence", model)
+        write_config(out / "checkpoint", replace(checkpoint, training={**checkpoint.training, "confidence": facts}))
+
+    prefetch = Prefetcher(make)
+    try:
+        run.run(prefetch, loss_fn, export)
+    finally:
+        prefetch.close()
+    return checkpoint
+
+
+def _dock(
+    models: Models, dataset: ComplexDataset, numbers: list[int], folder: Path, config: TrainConfig
+) -> dict[int, Tensor]:
+    def report(done: int, total: int) -> None:
+        logger.info("docked part %d of %d", done, total)
+
+    return sampled_poses(
+        models,
+        dataset,
+        numbers,
+        folder,
+        poses=config.poses,
+        steps=config.sample_steps,
+        seed=config.seed,
+        on_part=report,
+    )
+
+
+def _validation_batches(
+    models: Models, validation: Path | None, folder: Path, config: TrainConfig, device: torch.device
+) -> list[ConfidenceBatch]:
+    """Fixed batches of docked and noised poses of validation complexes."""
+    if validation is None:
+        return []
+    dataset = ComplexDataset(validation, max_residues=config.max_residues)
+    numbers = list(range(min(VALIDATION_COMPLEXES, len(dataset))))
+    poses = _dock(models, dataset, numbers, folder, config)
+    numbers = [number for number in numbers if number in poses]
+    atoms, residues = dataset.sizes()
+    plan = BatchPlan(atoms[numbers], residues[numbers], batch_size=4, seed=VALIDATION_SEED)
+    batches = []
+    for step in range(min(VALIDATION_BATCHES, plan.batches_per_epoch)):
+        chosen = [numbers[i] for i in plan.batch(step)]
+        batch = make_confidence_batch(
+            [dataset[i] for i in chosen],
+            [poses[i] for i in chosen],
+            models.config.score.noise,
+            copies=2 * config.poses,
+            seed=VALIDATION_SEED,
+            step=step,
+        )
+        batches.append(batch.to(device))
+    return batches
+
+
+@torch.no_grad()
+def _validation_values(stage: ConfidenceStage, batches: list[ConfidenceBatch]) -> dict[str, float]:
+    """Loss, share of positives and area under the ROC curve at each threshold."""
+    stage.eval()
+    results = [stage(batch) for batch in batches]
+    stage.train()
+    logits = torch.cat([result.logits for result in results]).cpu()
+    labels = torch.cat([result.labels for result in results]).cpu()
+    thresholds = stage.confidence.config.thresholds
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
+    values = {"val_loss": float(loss), **{f"val_{k}": v for k, v in labels_share(labels, thresholds).items()}}
+    for k, limit in enumerate(thresholds):
+        values[f"val_auroc_{limit:g}"] = area_under_roc(logits[:, k], labels[:, k] > 0.5)
+    return values
