@@ -1,0 +1,83 @@
+"""Seconds and peak memory of `disco-dock predict`, as a user would run it.
+
+    python benchmarks/docking_cost.py --protein data/examples/1uou/protein.pdb --ligand data/examples/1uou/ligand.sdf
+
+Prints one JSON line and appends it to benchmarks/results/docking_cost.jsonl. `gemm_seconds` is a calibration of the machine
+measured in the same run: compare seconds / gemm_seconds between machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results" / "docking_cost.jsonl"
+SIZE, REPEATS = 2048, 5
+
+
+def gemm_seconds() -> float:
+    """Median time of a float32 matrix product of size 2048."""
+    import torch
+
+    a, b = torch.randn(SIZE, SIZE), torch.randn(SIZE, SIZE)
+    times = []
+    for _ in range(REPEATS + 1):
+        begin = time.perf_counter()
+        a @ b
+        times.append(time.perf_counter() - begin)
+    return sorted(times[1:])[REPEATS // 2]
+
+
+def main() -> int:
+    """Run the command once and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--protein", required=True)
+    parser.add_argument("--ligand", required=True)
+    parser.add_argument("--num-poses", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--batch-size", type=int, default=10)
+    parser.add_argument("--checkpoint")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "disco_dock", "predict", "--protein", args.protein, "--ligand", args.ligand]
+        command += ["--num-poses", str(args.num_poses), "--steps", str(args.steps), "--batch-size", str(args.batch_size)]
+        command += ["--checkpoint", args.checkpoint] if args.checkpoint else []
+        begin = time.perf_counter()
+        subprocess.run([*command, "-o", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seconds = time.perf_counter() - begin
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+        record = json.loads((Path(folder) / "run.json").read_text())
+    from disco_dock.chem.read_ligand import read_ligand
+    from disco_dock.chem.read_receptor import read_receptor
+
+    line = {
+        "protein": args.protein,
+        "residues": len(read_receptor(args.protein).restype),
+        "ligand_atoms": read_ligand(args.ligand).mol.GetNumAtoms(),
+        "num_poses": args.num_poses,
+        "steps": args.steps,
+        "batch_size": args.batch_size,
+        "checkpoint": record["checkpoint"]["sha256"][:12],
+        "seconds": round(seconds, 2),
+        "docking_seconds": record["timings_seconds"]["docking"],
+        "peak_gib": round(peak, 3),
+        "gemm_seconds": round(gemm_seconds(), 4),
+        "threads": os.environ.get("OMP_NUM_THREADS", "default"),
+        "cores": os.cpu_count(),
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    print(json.dumps(line))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
