@@ -41,21 +41,30 @@ class SamplerConfig:
         steps: score evaluations.
         ode: probability-flow ODE instead of the SDE; temperatures then do not act.
         final_noise: whether the last step adds noise too.
+        rot_variance: variance per axis that the rotation process adds, in units of sigma_rot squared. The published
+            samplers use 1, although their IGSO(3) kernel has 2; 2 makes the reverse process that of the kernel.
         temperature: see `LowTemperature`.
     """
 
     steps: int = 20
     ode: bool = False
     final_noise: bool = False
+    rot_variance: float = 1.0
     temperature: LowTemperature = field(default_factory=LowTemperature)
 
     def __post_init__(self) -> None:
         """Check ranges."""
         if self.steps < 1:
             raise ConfigError(f"sampler.steps must be at least 1, got {self.steps}")
+        if self.rot_variance <= 0:
+            raise ConfigError(f"sampler.rot_variance must be positive, got {self.rot_variance}")
 
 
 PLAIN = SamplerConfig()
+"""The published reverse process without low temperatures."""
+
+EXACT = SamplerConfig(rot_variance=2.0)
+"""The reverse process of the noise kernels, the default of checkpoints trained here."""
 
 PUBLISHED_DISCO = SamplerConfig(
     temperature=LowTemperature(

@@ -39,7 +39,9 @@ def bond_slots(bond_index: Tensor, bond_type: Tensor, num_atoms: int) -> tuple[T
     return neighbour, kind, torch.arange(width)[None] < degree[:, None]
 
 
-def _columns(graphs: Sequence[ComplexGraph], function: Callable[[ComplexGraph], tuple[Tensor, ...]]) -> list[list[Tensor]]:
+def _columns(
+    graphs: Sequence[ComplexGraph], function: Callable[[ComplexGraph], tuple[Tensor, ...]]
+) -> list[list[Tensor]]:
     """Per-complex tuples turned into one list per tensor."""
     return [list(column) for column in zip(*(function(graph) for graph in graphs), strict=True)]
 
@@ -53,7 +55,7 @@ def collate(graphs: Sequence[ComplexGraph], *, radius: float = 15.0, neighbours:
         neighbours: largest number of receptor neighbours of a residue.
 
     Raises:
-        ValueError: no complexes given.
+        ValueError: no complexes given, or only some of them carry language-model features.
     """
     if not graphs:
         raise ValueError("a batch needs at least one complex")
@@ -66,6 +68,8 @@ def collate(graphs: Sequence[ComplexGraph], *, radius: float = 15.0, neighbours:
     width = max(index.shape[1] for index in nearest)
     scalars, vectors = _columns(graphs, lambda g: trace_features(g.rec_pos, g.rec_chain))
     embeddings = [graph.rec_lm for graph in graphs if graph.rec_lm is not None]
+    if len(embeddings) not in (0, len(graphs)):
+        raise ValueError(f"{len(embeddings)} of {len(graphs)} complexes carry language-model features, not all or none")
     return GraphBatch(
         lig_features=_pad([g.lig_features for g in graphs], (atoms, graphs[0].lig_features.shape[1])),
         lig_mask=_mask([g.num_atoms for g in graphs], atoms),

@@ -30,7 +30,7 @@ def build_complex(
     num_residues = len(receptor.restype)
     if embeddings is not None and len(embeddings) != num_residues:
         raise InputError(
-            f"{receptor.source}: the embeddings have {len(embeddings)} rows but the receptor has {num_residues} residues; "
+            f"{receptor.source}: the embeddings have {len(embeddings)} rows, the receptor has {num_residues} residues; "
             "compute them again for this file"
         )
     origin = receptor.ca_pos.mean(0)

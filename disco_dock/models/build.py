@@ -113,7 +113,9 @@ def read_config(directory: Path) -> CheckpointConfig:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path}: not valid JSON ({error}); fetch the checkpoint again") from error
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-        raise CheckpointError(f"{path}: not a checkpoint of format {FORMAT}; update disco-dock or fetch another checkpoint")
+        raise CheckpointError(
+            f"{path}: not a checkpoint of format {FORMAT}; update disco-dock or fetch another checkpoint"
+        )
     try:
         return from_dict(CheckpointConfig, data, where=str(path))
     except ConfigError as error:

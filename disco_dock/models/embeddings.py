@@ -106,9 +106,9 @@ class CategoryEmbedding(nn.Module):
     def forward(self, columns: Tensor) -> Tensor:
         """(..., width) from integer columns (..., len(sizes))."""
         offset = torch.tensor((0, *self.sizes[:-1]), device=columns.device).cumsum(0)
-        return nn.functional.embedding_bag(
-            (columns + offset).flatten(0, -2), self.weight, mode="sum"
-        ).unflatten(0, columns.shape[:-1])
+        return nn.functional.embedding_bag((columns + offset).flatten(0, -2), self.weight, mode="sum").unflatten(
+            0, columns.shape[:-1]
+        )
 
 
 class NodeEmbedding(nn.Module):

@@ -117,6 +117,4 @@ class Features(NamedTuple):
 
 def published_channels(layer: int, scalars: int, vectors: int) -> Channels:
     """Channels entering convolution `layer` of the published networks (0: node embeddings)."""
-    return Channels(
-        scalars, vectors if layer >= 1 else 0, vectors if layer >= 2 else 0, scalars if layer >= 3 else 0
-    )
+    return Channels(scalars, vectors if layer >= 1 else 0, vectors if layer >= 2 else 0, scalars if layer >= 3 else 0)

@@ -38,7 +38,7 @@ class NodeLogits(nn.Module):
         self.residue = _perceptron(inputs, width, outputs, norm)
 
     def _select(self, features: Features) -> Tensor:
-        """The first half of `inputs` of the even and the last half of the odd scalars when fewer are read than exist."""
+        """All scalars, or when fewer are read: half of them from the first even, half from the last odd ones."""
         if self.inputs == features.even_scalars.shape[-1] + features.odd_scalars.shape[-1]:
             return features.invariants()
         half = self.inputs // 2

@@ -50,7 +50,10 @@ class EquivariantBatchNorm(nn.Module):
         scale = self.weight * (var + self.eps).rsqrt()
         scales = scale.split(list(self.channels))
         return Features(
-            centred * scales[0] + self.bias, x.odd_vectors * scales[1], x.even_vectors * scales[2], x.odd_scalars * scales[3]
+            centred * scales[0] + self.bias,
+            x.odd_vectors * scales[1],
+            x.even_vectors * scales[2],
+            x.odd_scalars * scales[3],
         )
 
 
@@ -66,7 +69,9 @@ class EquivariantLayerNorm(nn.Module):
     def forward(self, x: Features, mask: Tensor) -> Features:
         """Normalised features; the mask is not needed and only keeps the interface."""
         weights = self.weight.split(list(self.channels))
-        scalars = nn.functional.layer_norm(x.even_scalars, (self.channels.even_scalars,), weights[0], self.bias, self.eps)
+        scalars = nn.functional.layer_norm(
+            x.even_scalars, (self.channels.even_scalars,), weights[0], self.bias, self.eps
+        )
 
         def rms(value: Tensor, weight: Tensor, dims: tuple[int, ...]) -> Tensor:
             if value.shape[-1] == 0:

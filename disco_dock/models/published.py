@@ -1,263 +1,181 @@
-"""Published DisCo-DiffDock and DiffDock-S weights translated to the modules of this package.
+"""Published folders of DisCo-DiffDock and DiffDock-S made into checkpoint folders of this package.
 
-Only names and memory layout change; the networks compute the same numbers (golden tests). Columns of the published
-cross-edge network that always see zeros are dropped.
+A published folder holds one ``model_parameters.yml`` and state dicts (``.pt``):
+
+- score model: ``best_ema_inference_epoch_model.pt`` (score model alone, the weights that dock) and, for models with
+  latents, ``best_inference_epoch_model.pt`` (encoder and score model);
+- latent prior: ``best_model_loss.pt``; its yml has `use_pretrained_score`.
+
+`import_published` takes a score model's folder, or a folder whose sub-folders are a score model's and a prior's.
 """
 
 from __future__ import annotations
 
+import logging
+import pickle
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from disco_dock.diffusion.schedule import NoiseConfig
-from disco_dock.models.encoder import EncoderConfig
-from disco_dock.models.irreps import Channels
-from disco_dock.models.prior import PriorConfig
-from disco_dock.models.score import ScoreModelConfig
-from disco_dock.models.tensor_product import product_channels
-from disco_dock.models.trunk import TrunkConfig
+from disco_dock.diffusion.sampler_config import PUBLISHED_DIFFDOCK_S, PUBLISHED_DISCO, PUBLISHED_INVERSE_TEMPERATURE
+from disco_dock.models.build import CheckpointConfig, save_part, write_config
+from disco_dock.models.encoder import LatentEncoder
+from disco_dock.models.prior import LatentPrior
+from disco_dock.models.published_config import YML, encoder_config, prior_config, score_config
+from disco_dock.models.published_weights import convert_encoder, convert_prior, convert_score, without_prefix
+from disco_dock.models.score import ScoreModel
+from disco_dock.runtime.checkpoint import load_into
+from disco_dock.runtime.config import read_yaml
 from disco_dock.runtime.errors import CheckpointError
+from disco_dock.runtime.files import sha256_file
 
-Weights = Mapping[str, Tensor]
-GROUPS = ("ligand_ligand", "ligand_residue", "residue_residue", "residue_ligand")
-LM_DIM = 1280  # ESM-2 650M
-HEAD_LAYERS = {0: 0, 1: 1, 4: 3, 5: 4, 8: 6}  # published Sequential index -> ours
+logger = logging.getLogger(__name__)
 
-
-def _subset(weights: Weights, prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
+EMA_FILE = "best_ema_inference_epoch_model.pt"
+RAW_FILE = "best_inference_epoch_model.pt"
+PRIOR_FILE = "best_model_loss.pt"
 
 
-def _take(weights: Weights, name: str) -> Tensor:
-    if name not in weights:
-        raise CheckpointError(f"published weights lack {name!r}; is this a DisCo-DiffDock or DiffDock-S checkpoint?")
-    return weights[name]
+def _is_prior(folder: Path) -> bool:
+    return bool(read_yaml(folder / YML).get("use_pretrained_score"))
 
 
-def _product_weights(weight: Tensor, bias: Tensor, inputs: Channels, outputs: Channels) -> list[Tensor]:
-    """(hidden + 1, in, out) per output irrep from the layer that emitted all product weights of an edge."""
-    hidden = weight.shape[1]
-    full = torch.cat([weight.T, bias[None]])  # (hidden + 1, weights)
-    sizes = [a * b for a, b in zip(product_channels(inputs), outputs, strict=True)]
-    blocks = full.split(sizes, 1)
-    shapes = zip(product_channels(inputs), outputs, strict=True)
-    return [block.reshape(hidden + 1, a, b) for block, (a, b) in zip(blocks, shapes, strict=True)]
+def find_folders(source: Path) -> tuple[Path, Path | None]:
+    """The score model's and the prior's folder under `source`, which may itself be the score model's.
 
-
-def _instruction_blocks(weight: Tensor, bias: Tensor, shapes: list[tuple[int, int]]) -> list[Tensor]:
-    """(hidden + 1, in, out) blocks in the order of e3nn's instructions."""
-    full = torch.cat([weight.T, bias[None]])
-    blocks = full.split([a * b for a, b in shapes], 1)
-    return [block.reshape(-1, a, b) for block, (a, b) in zip(blocks, shapes, strict=True)]
-
-
-def convert_trunk(published: Weights, config: TrunkConfig) -> dict[str, Tensor]:
-    """Weights of `Trunk` from those of a published network without prefix."""
-    out: dict[str, Tensor] = {}
-
-    def copy(source: str, target: str, columns: int | None = None) -> None:
-        for kind in ("weight", "bias"):
-            value = _take(published, f"{source}.{kind}")
-            out[f"{target}.{kind}"] = value[:, :columns] if kind == "weight" and columns else value
-
-    for theirs, ours in (("lig", "lig"), ("rec", "rec")):
-        tables = _subset(published, f"{theirs}_node_embedding.atom_embedding_list.")
-        out[f"{ours}_nodes.categories.weight"] = torch.cat([tables[f"{i}.weight"] for i in range(len(tables))])
-        if f"{theirs}_node_embedding.additional_features_embedder.weight" in published:
-            copy(f"{theirs}_node_embedding.additional_features_embedder", f"{ours}_nodes.mix")
-    cross_columns = 32 + config.time_dim
-    for theirs, columns in (("lig", None), ("rec", None), ("cross", cross_columns)):
-        copy(f"{theirs}_edge_embedding.0", f"{theirs}_edges.first", columns)
-        copy(f"{theirs}_edge_embedding.3", f"{theirs}_edges.second")
-        if config.num_latents:
-            out[f"null_embeddings.{theirs}_edges"] = _take(published, f"{theirs}_edge_unconditional_embedding")[0]
-    if config.num_latents:
-        for theirs in ("lig", "rec"):
-            out[f"null_embeddings.{theirs}_nodes"] = _take(published, f"{theirs}_node_unconditional_embedding")[0]
-    for layer in range(config.layers):
-        theirs, ours = f"conv_layers.{layer}", f"layers.{layer}"
-        inputs, outputs = config.channels(layer), config.channels(layer + 1)
-        for number, group in enumerate(GROUPS):
-            copy(f"{theirs}.fc.{number}.0", f"{ours}.groups.{group}")
-            last = (_take(published, f"{theirs}.fc.{number}.4.{kind}") for kind in ("weight", "bias"))
-            for k, block in enumerate(_product_weights(*last, inputs, outputs)):
-                out[f"{ours}.groups.{group}.mix.weights.{k}"] = block
-        for kind in ("weight", "bias", "running_mean", "running_var"):
-            if f"{theirs}.batch_norm.{kind}" in published:
-                out[f"{ours}.norm.{kind}"] = published[f"{theirs}.batch_norm.{kind}"]
-    return out
-
-
-def _convert_rigid(published: Weights, config: TrunkConfig) -> dict[str, Tensor]:
-    inputs = config.channels(config.layers)
-    a, b, c, d = inputs
-    out: dict[str, Tensor] = {}
-    pairs = {
-        "center_edge_embedding.0": "edges.first",
-        "center_edge_embedding.3": "edges.second",
-        "final_conv.fc.0": "first",
-        "tr_final_layer.0": "tr_size.0",
-        "tr_final_layer.3": "tr_size.3",
-        "rot_final_layer.0": "rot_size.0",
-        "rot_final_layer.3": "rot_size.3",
-    }
-    for theirs, ours in pairs.items():
-        for kind in ("weight", "bias"):
-            out[f"{ours}.{kind}"] = _take(published, f"{theirs}.{kind}")
-    weight, bias = (_take(published, f"final_conv.fc.4.{kind}") for kind in ("weight", "bias"))
-    shapes = [(a, 2), (b, 2), (b, 2), (c, 2), (c, 2), (d, 2)]
-    scalar_s, vector_1, vector_s, pseudo_1, pseudo_s, odd_s = _instruction_blocks(weight, bias, shapes)
-    empty = weight.new_zeros(weight.shape[1] + 1, a + b, 0)
-    out["mix.weights.0"] = empty
-    out["mix.weights.1"] = torch.cat([scalar_s, vector_1, pseudo_s], 1)
-    out["mix.weights.2"] = torch.cat([vector_s, pseudo_1, odd_s], 1)
-    out["mix.weights.3"] = weight.new_zeros(weight.shape[1] + 1, c + d, 0)
-    for kind in ("weight", "bias", "running_mean", "running_var"):
-        if f"final_conv.batch_norm.{kind}" in published:
-            out[f"norm.{kind}"] = published[f"final_conv.batch_norm.{kind}"]
-    return out
-
-
-def _convert_torsion(published: Weights, config: TrunkConfig) -> dict[str, Tensor]:
-    inputs = config.channels(config.layers)
-    width = config.scalars
-    out: dict[str, Tensor] = {}
-    pairs = {
-        "final_edge_embedding.0": "edges.first",
-        "final_edge_embedding.3": "edges.second",
-        "tor_bond_conv.fc.0": "first",
-    }
-    for theirs, ours in pairs.items():
-        for kind in ("weight", "bias"):
-            out[f"{ours}.{kind}"] = _take(published, f"{theirs}.{kind}")
-    weight, bias = (_take(published, f"tor_bond_conv.fc.4.{kind}") for kind in ("weight", "bias"))
-    shapes = [(inputs.odd_vectors, width), (inputs.even_vectors, width)]
-    even, odd = _instruction_blocks(weight, bias, shapes)
-    out["weights.0"], out["weights.1"] = odd, even
-    norm = _subset(published, "tor_bond_conv.batch_norm.")
-    for kind in ("weight", "running_var"):
-        if kind in norm:  # published order is odd then even scalars
-            out[f"norm.{kind}"] = torch.cat([norm[kind][width:], norm[kind][:width]])
-    for kind in ("bias", "running_mean"):
-        if kind in norm:
-            out[f"norm.{kind}"] = norm[kind]
-    out["size.0.weight"] = _take(published, "tor_final_layer.0.weight")
-    out["size.3.weight"] = _take(published, "tor_final_layer.3.weight")
-    return out
-
-
-def _prefixed(prefix: str, weights: Weights) -> dict[str, Tensor]:
-    return {f"{prefix}.{name}": value for name, value in weights.items()}
-
-
-def convert_score(published: Weights, config: ScoreModelConfig) -> dict[str, Tensor]:
-    """Weights of `ScoreModel` from a published score model's state dict without prefix."""
-    return {
-        **_prefixed("trunk", convert_trunk(published, config.trunk)),
-        **_prefixed("rigid", _convert_rigid(published, config.trunk)),
-        **_prefixed("torsion", _convert_torsion(published, config.trunk)),
-    }
-
-
-def _convert_node_logits(published: Weights) -> dict[str, Tensor]:
-    out: dict[str, Tensor] = {}
-    for theirs, ours in (("latent_s_predictor", "ligand"), ("latent_r_predictor", "residue")):
-        for name, value in _subset(published, f"{theirs}.").items():
-            number, kind = name.split(".", 1)
-            out[f"{ours}.{HEAD_LAYERS[int(number)]}.{kind}"] = value
-    return out
-
-
-def convert_encoder(published: Weights, config: EncoderConfig) -> dict[str, Tensor]:
-    """Weights of `LatentEncoder` from a published encoder's state dict without prefix."""
-    return {
-        **_prefixed("trunk", convert_trunk(published, config.trunk)),
-        **_prefixed("head", _convert_node_logits(published)),
-    }
-
-
-def convert_prior(trunk: Weights, heads: Weights, config: PriorConfig) -> dict[str, Tensor]:
-    """Weights of `LatentPrior` from the published prior's copy of the score model and its two heads."""
-    return {
-        **_prefixed("trunk", convert_trunk(trunk, config.trunk)),
-        **_prefixed("head", _convert_node_logits(heads)),
-    }
-
-
-def score_config(args: Mapping[str, Any]) -> ScoreModelConfig:
-    """Our configuration for a published ``model_parameters.yml`` of a score model.
+    With several score models the one that the prior was trained from is taken.
 
     Raises:
-        CheckpointError: the file asks for a variant that this package does not implement.
+        CheckpointError: there is no score model, or more than one and nothing to choose by.
     """
-    unsupported = {
-        "all_atoms": (False,),
-        "sh_lmax": (1,),
-        "embedding_type": ("sinusoidal",),
-        "latent_cross_attention": (False,),
-        "latent_virtual_nodes": (False,),
-        "dynamic_max_cross": (True,),
-    }
-    for name, allowed in unsupported.items():
-        value = args.get(name, allowed[0])
-        if value not in allowed:
-            raise CheckpointError(f"model_parameters.yml: {name} = {value!r} is not supported, only {allowed[0]!r}")
-    latents = int(args.get("latent_dim", 0) or 0) if args.get("latent_vocab") is not None else 0
-    if latents and args.get("latent_vocab") != 1:
-        raise CheckpointError(f"model_parameters.yml: latent_vocab = {args.get('latent_vocab')!r}, only 1 is supported")
-    trunk = TrunkConfig(
-        scalars=int(args["ns"]),
-        vectors=int(args["nv"]),
-        pseudoscalars=int(args["ns"]),
-        layers=int(args["num_conv_layers"]),
-        hidden=3 * int(args["ns"]),
-        time_scale=float(args.get("embedding_scale", 1000)),
-        num_latents=latents,
-        lm_dim=LM_DIM if args.get("esm_embeddings_path") else 0,
-        ligand_radius=float(args.get("max_radius", 5.0)),
-        receptor_radius=float(args.get("receptor_radius", 15.0)),
-        receptor_neighbours=int(args.get("c_alpha_max_neighbors", 24)),
-        cross_distance_stop=float(args.get("cross_max_distance", 80)),
-        dropout=float(args.get("dropout", 0.1)),
-    )
-    noise = NoiseConfig(
-        tr_min=float(args["tr_sigma_min"]),
-        tr_max=float(args["tr_sigma_max"]),
-        rot_min=float(args["rot_sigma_min"]),
-        rot_max=float(args["rot_sigma_max"]),
-        tor_min=float(args["tor_sigma_min"]),
-        tor_max=float(args["tor_sigma_max"]),
-    )
-    return ScoreModelConfig(trunk=trunk, noise=noise)
+    if not source.is_dir():
+        raise CheckpointError(f"{source}: no such folder; give a folder with {YML} and .pt files")
+    below = sorted(path.parent for path in source.glob(f"*/{YML}"))
+    priors = [folder for folder in below if _is_prior(folder)]
+    if (source / YML).is_file():
+        if _is_prior(source):
+            raise CheckpointError(
+                f"{source}: this is a latent prior alone; give the folder that holds it and the score model's folder"
+            )
+        scores = [source]
+    else:
+        scores = [folder for folder in below if folder not in priors and not _is_confidence(folder)]
+    if not scores:
+        raise CheckpointError(f"{source}: neither it nor a sub-folder holds {YML} of a score model; check the path")
+    if len(priors) > 1:
+        raise CheckpointError(f"{source}: holds several priors ({_names(priors)}); keep one beside the score model")
+    if len(scores) > 1:
+        parent = Path(str(read_yaml(priors[0] / YML).get("original_model_dir", ""))).name if priors else ""
+        matching = [folder for folder in scores if folder.name == parent]
+        if not matching:
+            raise CheckpointError(f"{source}: holds several score models ({_names(scores)}); give the folder of one")
+        scores = matching
+    return scores[0], priors[0] if priors else None
 
 
-def encoder_config(args: Mapping[str, Any]) -> EncoderConfig:
-    """Our encoder configuration for the same file."""
-    cutoff = float(args.get("encoder_cross_max_distance", 30.0))
-    scalars = int(args.get("encoder_ns", 24))
-    trunk = TrunkConfig(
-        scalars=scalars,
-        vectors=int(args.get("encoder_nv", 4)),
-        pseudoscalars=scalars,
-        layers=int(args.get("encoder_num_conv_layers", 3)),
-        hidden=3 * scalars,
-        time_dim=0,
-        num_latents=0,
-        lm_dim=0 if args.get("encoder_no_esm") or not args.get("esm_embeddings_path") else LM_DIM,
-        ligand_radius=float(args.get("max_radius", 5.0)),
-        cross_cutoff=cutoff,
-        cross_cutoff_per_sigma=0.0,
-        cross_distance_stop=cutoff,
-        dropout=float(args.get("dropout", 0.1)),
-    )
-    return EncoderConfig(trunk=trunk, num_latents=int(args["latent_dim"]), head_width=int(args.get("latent_hidden_dim", 128)))
+def _is_confidence(folder: Path) -> bool:
+    return "rmsd_classification_cutoff" in read_yaml(folder / YML)
 
 
-def prior_config(args: Mapping[str, Any], score: ScoreModelConfig) -> PriorConfig:
-    """Our prior configuration for the prior's ``model_parameters.yml``; its `ns` sets what the heads read."""
-    return PriorConfig(
-        trunk=score.trunk, noise=score.noise, head_inputs=2 * int(args["ns"]), head_width=int(args.get("latent_hidden_dim", 128))
+def _names(folders: list[Path]) -> str:
+    return ", ".join(folder.name for folder in folders)
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Tensors of a state dict written by `torch.save`; no code in the file is run.
+
+    Raises:
+        CheckpointError: missing, damaged, or anything but a mapping from names to finite tensors.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; download the published weights into the folder of their {YML}")
+    try:
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path}: not a state dict of tensors alone; download the published file again"
+        ) from error
+    if not isinstance(data, Mapping) or not data or not all(isinstance(value, Tensor) for value in data.values()):
+        raise CheckpointError(
+            f"{path}: not a state dict of named tensors; give the file of weights, not of a training state"
+        )
+    for name, value in data.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise CheckpointError(f"{path}: tensor {name!r} holds values that are not finite; download the file again")
+    return dict(data)
+
+
+def _load(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
+    """Load converted weights; batch counters, which nothing reads, may be absent."""
+    counters = {name: value for name, value in module.state_dict().items() if name.endswith("num_batches_tracked")}
+    load_into(module, {**counters, **weights}, where=str(where))
+
+
+def _read_score(folder: Path) -> tuple[list[Path], ScoreModel, LatentEncoder | None]:
+    """The files read, the score model and the encoder (where there is one) of a score model's folder."""
+    ema, raw = folder / EMA_FILE, folder / RAW_FILE
+    files = [path for path in (ema, raw) if path.is_file()]
+    if not files:
+        raise CheckpointError(f"{folder}: holds neither {EMA_FILE} nor {RAW_FILE}; download the weights into it")
+    args = read_yaml(folder / YML)
+    states = {path: read_state_dict(path) for path in files}
+    weights = states[files[0]]
+    score = ScoreModel(score_config(args))
+    _load(score, convert_score(without_prefix(weights, "score_model.") or weights, score.config), files[0])
+    published = without_prefix(states.get(raw, {}), "encoder.")
+    if not (score.config.trunk.num_latents and published):
+        return files, score, None
+    encoder = LatentEncoder(encoder_config(args))
+    _load(encoder, convert_encoder(published, encoder.config), raw)
+    return files, score, encoder
+
+
+def _read_prior(folder: Path, score: ScoreModel) -> LatentPrior:
+    """The prior of a prior's folder."""
+    weights = read_state_dict(folder / PRIOR_FILE)
+    prior = LatentPrior(prior_config(read_yaml(folder / YML), score.config))
+    trunk = without_prefix(weights, "pretrained_score_model.")
+    _load(prior, convert_prior(trunk, weights, prior.config), folder / PRIOR_FILE)
+    return prior
+
+
+def import_published(source: Path, out: Path) -> None:
+    """Write the checkpoint folder `out` from a published folder, with the published sampler settings.
+
+    Args:
+        source: folder of a score model, or of sub-folders with a score model and a prior.
+        out: folder to write; the configuration is written last, so a partial folder is never a checkpoint.
+
+    Raises:
+        CheckpointError: a file is missing, damaged or of a variant that is not implemented, or `out` is in use.
+        ConfigError: a yml cannot be read or has a size out of range.
+    """
+    source, out = Path(source), Path(out)
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise CheckpointError(f"{out}: already exists; give a new or empty folder for the imported checkpoint")
+    folder, prior_folder = find_folders(source)
+    files, score, encoder = _read_score(folder)
+    latents = score.config.trunk.num_latents
+    prior: LatentPrior | None = None
+    if latents and prior_folder is not None:
+        prior = _read_prior(prior_folder, score)
+        files.append(prior_folder / PRIOR_FILE)
+    elif latents:
+        logger.warning(
+            "%s: no latent prior, so this checkpoint docks without latents; import the folder that holds both", source
+        )
+    config = CheckpointConfig(
+        name=folder.resolve().name,
+        score=score.config,
+        encoder=None if encoder is None else encoder.config,
+        prior=None if prior is None else prior.config,
+        sampler=PUBLISHED_DISCO if latents else PUBLISHED_DIFFDOCK_S,
+        latent_inverse_temperature=PUBLISHED_INVERSE_TEMPERATURE if latents else 1.0,
+        training={"imported": {path.name: sha256_file(path) for path in files}},
     )
+    for part, module in {"score": score, "encoder": encoder, "prior": prior}.items():
+        if module is not None:
+            save_part(out, part, module)
+    write_config(out, config)

@@ -75,6 +75,4 @@ class ScoreModel(nn.Module):
         tor = self.torsion(batch, pos, ligand)
         rot_norm = table.score_norm(torch.as_tensor(sigma.rot)).to(pos.dtype)
         tor_norm = torus_score_norm(torch.as_tensor(sigma.tor)).to(pos.dtype)
-        return Scores(
-            tr / torch.as_tensor(sigma.tr)[:, None], rot * rot_norm[:, None], tor * tor_norm.sqrt()[:, None]
-        )
+        return Scores(tr / torch.as_tensor(sigma.tr)[:, None], rot * rot_norm[:, None], tor * tor_norm.sqrt()[:, None])

@@ -7,7 +7,7 @@ group, the sum over the edges of a target is taken first over the outer product 
     A_i[a, m, c] = sum_j h_ij[a] (1, s_ij)[m] x_j[c],
 
 one matrix product per target, and W acts once per node. No weight is materialised per edge and nothing is scattered.
-The result equals the per-edge form exactly (`reference_layer.py` is that form, kept as the oracle of the tests).
+The result equals the per-edge form exactly (`tests/support/reference_convolution.py` is that form, in e3nn).
 
 Conventions: s = sqrt(3) * unit vector from target to source; vectors as (x, y, z).
 Source: layer of DiffDock (arXiv:2210.01776) with l <= 1.
@@ -103,10 +103,12 @@ class ProductMix(nn.Module):
 class EdgeGroup(nn.Module):
     """One kind of edge in a convolution: the edge network's first layer and the product weights.
 
-    The first layer acts on [edge embedding, target scalars, source scalars]; the node parts are multiplied once per node.
+    The first layer acts on [edge embedding, target scalars, source scalars]; its node parts are computed per node.
     """
 
-    def __init__(self, inputs: Channels, outputs: Channels, edge_dim: int, scalars: int, hidden: int, dropout: float) -> None:
+    def __init__(
+        self, inputs: Channels, outputs: Channels, edge_dim: int, scalars: int, hidden: int, dropout: float
+    ) -> None:
         super().__init__()
         self.sizes = (edge_dim, scalars, scalars)
         reference = nn.Linear(sum(self.sizes), hidden)

@@ -90,7 +90,15 @@ class TrunkConfig:
         for name in ("scalars", "layers", "hidden", "receptor_neighbours"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"trunk.{name} must be at least 1, got {getattr(self, name)}")
-        counts = ("vectors", "pseudoscalars", "receptor_layers", "residue_updates", "edge_width", "num_latents", "lm_dim")
+        counts = (
+            "vectors",
+            "pseudoscalars",
+            "receptor_layers",
+            "residue_updates",
+            "edge_width",
+            "num_latents",
+            "lm_dim",
+        )
         for name in (*counts, "time_dim"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"trunk.{name} must not be negative, got {getattr(self, name)}")
@@ -223,7 +231,9 @@ class Trunk(nn.Module):
             rec_extras["trace"] = NUM_TRACE_SCALARS
         self.rec_nodes = NodeEmbedding((len(RESIDUE_TYPES),), rec_extras, width)
         self.rec_vectors = nn.Linear(NUM_TRACE_VECTORS, config.vectors, bias=False) if config.trace_features else None
-        self.rec_joint = EdgeEmbedding({"time": time, "latents": latents, "node": width}, width, 0.0) if static else None
+        self.rec_joint = (
+            EdgeEmbedding({"time": time, "latents": latents, "node": width}, width, 0.0) if static else None
+        )
         edges = config.edges
         both = {"latent_target": latents, "latent_source": latents}
         self.lig_edges = EdgeEmbedding(
@@ -362,8 +372,10 @@ class Trunk(nn.Module):
         forward, backward = self._cross_edges(batch, pos, condition, at_edges)
         receptor_edges: _Edges | None = None
         if config.joint_receptor_edges:
-            values = {"distance": receptor.distance} if config.receptor_layers else (
-                {"distance": receptor.distance, **at_edges, **rec_pairs}
+            values = (
+                {"distance": receptor.distance}
+                if config.receptor_layers
+                else ({"distance": receptor.distance, **at_edges, **rec_pairs})
             )
             embedding = self.rec_edges(values) + self._null("rec_edges", null, 4)
             mask = batch.rec_neighbour_mask.unsqueeze(3).to(dtype)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from disco_dock.diffusion.schedule import NoiseConfig, sigmas
 from disco_dock.diffusion.sampler_config import SamplerConfig
 
+ROT = 1  # position of rot in (tr, rot, tor)
+
 
 class StepCoefficients(NamedTuple):
     """update = score * `score` + noise * `noise`, each a (tr, rot, tor) triple."""
@@ -32,7 +34,8 @@ def step_coefficients(t: float, dt: float, config: SamplerConfig, noise: NoiseCo
     levels = sigmas(t, noise)
     for i, (low, high) in enumerate(noise.bounds()):
         sigma = float(levels[i])
-        g = sigma * math.sqrt(2 * math.log(high / low))
+        variance = config.rot_variance if i == ROT else 1.0
+        g = sigma * math.sqrt(2 * variance * math.log(high / low))
         if config.ode:
             scores.append(0.5 * g * g * dt)
             noises.append(0.0)

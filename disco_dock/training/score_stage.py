@@ -76,7 +76,10 @@ def make_score_batch(
         step: of the run.
     """
     draws = generator("score", seed, step)
-    graphs = collate([example.graph for example in examples])
+    trunk = model.config.trunk
+    graphs = collate(
+        [example.graph for example in examples], radius=trunk.receptor_radius, neighbours=trunk.receptor_neighbours
+    )
     rows = graphs.repeat_interleave(copies)
     matched = pad_positions([example.pos_matched for example in examples], graphs.num_atoms)
     t = draw_times(torch.rand(rows.size, generator=draws), 2.0, 1.0).float().clamp_min(1e-3)
@@ -89,7 +92,7 @@ def make_score_batch(
         atom_mask=rows.lig_mask,
         torsion_mask=rows.torsion_mask,
     )
-    latents = model.config.trunk.num_latents
+    latents = trunk.num_latents
     return ScoreBatch(
         graphs=graphs,
         copies=copies,

@@ -12,6 +12,7 @@ from torch import Tensor
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.plan import BatchPlan
 from disco_dock.data.prefetch import Prefetcher
+from disco_dock.diffusion.sampler_config import EXACT
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.models.build import CheckpointConfig, save_part, write_config
 from disco_dock.models.encoder import LatentEncoder
@@ -101,7 +102,7 @@ def train_score(
     ema = ExponentialMovingAverage(stage, config.ema_decay)
     run = TrainingRun(stage, make_optimiser(stage, config), ema, out / "score", config.loop)
     checks = _validation_batches(validation, score, config, device)
-    checkpoint = CheckpointConfig(name=config.preset, score=sizes.score, encoder=sizes.encoder)
+    checkpoint = CheckpointConfig(name=config.preset, score=sizes.score, encoder=sizes.encoder, sampler=EXACT)
 
     def export() -> None:
         facts: dict[str, Any] = {"stage": "score", "steps": run.step, "seconds": run.seconds, "complexes": len(dataset)}

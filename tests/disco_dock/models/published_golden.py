@@ -10,13 +10,12 @@ import torch
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
-from disco_dock.models.prior import LatentPrior, PriorConfig
-from disco_dock.models.published import (
+from disco_dock.models.prior import LatentPrior
+from disco_dock.models.published_config import encoder_config, prior_config, score_config
+from disco_dock.models.published_weights import (
     convert_encoder,
     convert_prior,
     convert_score,
-    encoder_config,
-    score_config,
 )
 from disco_dock.models.score import ScoreModel
 from tests.support.golden import golden_path, load_golden
@@ -79,7 +78,7 @@ def encoder() -> LatentEncoder:
 def prior() -> LatentPrior:
     """The published latent prior."""
     score = score_config(published_args("disco_diffdockS_score_model"))
-    config = PriorConfig(trunk=score.trunk, noise=score.noise)
+    config = prior_config(published_args("disco_diffdockS_ar_model"), score)
     module = LatentPrior(config)
     trunk = weights("weights_disco_diffdockS_score_model.npz", SHIFT)
     heads = weights("weights_disco_diffdockS_ar_model_heads.npz")

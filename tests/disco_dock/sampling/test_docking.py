@@ -1,0 +1,188 @@
+"""Docking one complex: reproducible pose by pose, in the receptor's frame, in the pocket, and stopped by bad numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from disco_dock.diffusion.sampler_config import SamplerConfig
+from disco_dock.diffusion.schedule import Scores
+from disco_dock.latents.guidance import GuidanceConfig
+from disco_dock.models.build import CheckpointConfig, Models
+from disco_dock.models.confidence import ConfidenceModel
+from disco_dock.models.prior import LatentPrior
+from disco_dock.models.score import ScoreModel
+from disco_dock.runtime.errors import ConfigError, NumericsError
+from disco_dock.runtime.random import PoseRandom
+from disco_dock.sampling.docking import DockingSettings, dock
+from disco_dock.sampling.initial import initial_poses
+from disco_dock.sampling.restraint import PocketRestraint
+from disco_dock.sampling.reverse import check_finite, guided, reverse_diffusion
+from disco_dock.training.presets import preset
+from tests.support.graphs import random_graph
+
+SIZES = preset("tiny")
+SETTINGS = DockingSettings(num_poses=9, seed=3, sampler=SamplerConfig(steps=3))
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    torch.manual_seed(0)
+    config = CheckpointConfig(name="tiny", score=SIZES.score, prior=SIZES.prior, confidence=SIZES.confidence)
+    return Models(
+        score=ScoreModel(SIZES.score).eval(),
+        encoder=None,
+        prior=LatentPrior(SIZES.prior).eval(),
+        confidence=ConfidenceModel(SIZES.confidence).eval(),
+        config=config,
+        directory=Path(),
+        sha256="",
+        device=torch.device("cpu"),
+    )
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return replace(random_graph(1), origin=np.array([10.0, -20.0, 30.0]))
+
+
+@pytest.fixture(scope="module")
+def docked(models, graph):
+    return dock(models, graph, SETTINGS, name="a")
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 5, 40])
+def test_pose_is_the_same_bit_for_bit_at_every_batch_size(models, graph, docked, batch_size):
+    again = dock(models, graph, replace(SETTINGS, batch_size=batch_size), name="a")
+    for field in ("pos", "latent_nodes", "latent_log_prob", "confidence"):
+        np.testing.assert_array_equal(getattr(again, field), getattr(docked, field), err_msg=field)
+
+
+def test_pose_does_not_depend_on_the_number_of_poses(models, graph, docked):
+    few = dock(models, graph, replace(SETTINGS, num_poses=3), name="a")
+    np.testing.assert_array_equal(few.pos, docked.pos[:3])
+
+
+def test_seed_and_name_change_the_poses(models, graph, docked):
+    for settings, name in ((replace(SETTINGS, seed=4), "a"), (SETTINGS, "b")):
+        assert np.abs(dock(models, graph, settings, name=name).pos - docked.pos).max() > 0.1
+
+
+def test_poses_are_moved_with_the_origin(models, graph, docked):
+    moved = dock(models, replace(graph, origin=graph.origin + 5.0), SETTINGS, name="a")
+    np.testing.assert_allclose(moved.pos, docked.pos + 5.0, atol=1e-9)
+
+
+def test_bond_lengths_are_those_of_the_conformer(graph, docked):
+    first, second = graph.bond_index
+    before = (graph.conformer[first] - graph.conformer[second]).norm(dim=-1).numpy()
+    after = np.linalg.norm(docked.pos[:, first] - docked.pos[:, second], axis=-1)
+    np.testing.assert_allclose(after, np.broadcast_to(before, after.shape), atol=1e-4)
+
+
+def test_latents_are_nodes(graph, docked):
+    assert docked.latent_nodes.shape == (9, 2)
+    assert docked.latent_nodes.min() >= 0 and docked.latent_nodes.max() < graph.num_atoms + graph.num_residues
+    assert (docked.latent_log_prob < 0).all()
+
+
+def test_forced_latents(models, graph):
+    codes = np.full((9, 2), 4, dtype=np.int64)
+    found = dock(models, graph, replace(SETTINGS, codes=codes), name="a")
+    np.testing.assert_array_equal(found.latent_nodes, codes)
+
+
+def test_cold_prior_takes_its_best_guess(models, graph):
+    found = dock(models, graph, replace(SETTINGS, latent_inverse_temperature=1e4), name="a")
+    assert (found.latent_nodes == found.latent_nodes[0]).all()
+
+
+def test_without_prior_the_null_latents_are_used(models, graph):
+    plain = replace(models, prior=None)
+    found = dock(plain, graph, SETTINGS, name="a")
+    assert found.latent_nodes.shape == (9, 0) and np.isfinite(found.pos).all()
+    # guidance between equal scores changes nothing
+    guidance = GuidanceConfig(weight=2.0)
+    np.testing.assert_allclose(dock(plain, graph, replace(SETTINGS, guidance=guidance), name="a").pos, found.pos, atol=1e-3)
+
+
+def test_progress_reaches_the_end(models, graph):
+    seen = []
+    settings = replace(SETTINGS, batch_size=4)
+    dock(models, graph, settings, name="a", on_progress=lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen) and seen[-1] == (27, 27)
+
+
+def test_pocket_keeps_every_centroid(models, graph):
+    pocket = PocketRestraint(center=torch.tensor([4.0, 5.0, -6.0]), radius=3.0)
+    found = dock(models, graph, replace(SETTINGS, pocket=pocket), name="a")
+    distance = np.linalg.norm(found.pos.mean(1) - graph.origin - np.array([4.0, 5.0, -6.0]), axis=-1)
+    assert distance.max() <= 3.0 + 1e-3
+
+
+def test_pocket_start_fills_the_ball():
+    pocket = PocketRestraint(center=torch.tensor([1.0, 2.0, 3.0]), radius=4.0)
+    radius = (pocket.start(torch.rand(4000, 3)) - pocket.center).norm(dim=-1)
+    assert float(radius.max()) <= 4.0 + 1e-5
+    assert float((radius < 2.0).float().mean()) == pytest.approx(1 / 8, abs=0.03)  # uniform in volume
+    pos = torch.randn(50, 6, 3) * 5
+    kept = pocket.project(pos)
+    inside = pocket.distance(pos) <= 4.0
+    assert torch.equal(kept[inside], pos[inside]) and float(pocket.distance(kept).max()) <= 4.0 + 1e-4
+    with pytest.raises(ConfigError, match="radius"):
+        PocketRestraint(center=torch.zeros(3), radius=0.0)
+
+
+def test_start_has_the_spread_of_the_largest_noise(graph):
+    from disco_dock.graph.batch import collate
+
+    rows = collate([graph]).expand(400)
+    start = initial_poses(rows.conformer, rows.topology, PoseRandom(0, "x", range(400)), tr_sigma=19.0)
+    assert float(start.mean(1).std(0).mean()) == pytest.approx(19.0, rel=0.1)
+    angles = start - start.mean(1, keepdim=True)
+    assert float(angles[:, 0].mean(0).norm()) < 0.5  # orientations cancel
+
+
+@pytest.mark.parametrize("component", ["tr", "rot", "tor"])
+def test_score_that_is_not_finite_stops_with_its_place(component, graph):
+    from disco_dock.graph.batch import collate
+
+    rows = collate([graph]).expand(3)
+
+    def score(pos, t):
+        values = Scores(torch.zeros(3, 3), torch.zeros(3, 3), torch.zeros(3, graph.num_torsions))
+        if t < 0.6:
+            getattr(values, component)[1, 0] = float("nan")
+        return values
+
+    random = PoseRandom(0, "c", [5, 6, 7])
+    with pytest.raises(NumericsError) as error:
+        reverse_diffusion(
+            score, rows.conformer, rows.topology, random, noise=SIZES.score.noise, config=SamplerConfig(steps=4), name="c"
+        )
+    message = str(error.value)
+    assert message.startswith("c:") and f"the {component} score of pose 6" in message and "t = 0.500" in message
+
+
+def test_check_finite_accepts_no_torsions():
+    check_finite(Scores(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 0)), name="x", t=1.0, indices=[0, 1])
+
+
+def test_guidance_calls_the_null_score_only_where_it_acts():
+    calls = []
+
+    def conditional(pos, t):
+        return Scores(torch.ones(1, 3), torch.ones(1, 3), torch.ones(1, 0))
+
+    def null(pos, t):
+        calls.append(t)
+        return Scores(torch.zeros(1, 3), torch.zeros(1, 3), torch.zeros(1, 0))
+
+    score = guided(conditional, null, GuidanceConfig(weight=1.5, t_min=0.2, t_max=0.8))
+    assert float(score(torch.zeros(1, 2, 3), 0.9).tr[0, 0]) == 1.0
+    assert float(score(torch.zeros(1, 2, 3), 0.5).tr[0, 0]) == 2.5
+    assert calls == [0.5]
