@@ -2,8 +2,8 @@
 
     python benchmarks/docking_cost.py --protein data/examples/1uou/protein.pdb --ligand data/examples/1uou/ligand.sdf
 
-Prints one JSON line and appends it to benchmarks/results/docking_cost.jsonl. `gemm_seconds` is a calibration of the machine
-measured in the same run: compare seconds / gemm_seconds between machines.
+Prints one JSON line and appends it to benchmarks/results/docking_cost.jsonl. `gemm_seconds` is a calibration of the
+machine measured in the same run: compare seconds / gemm_seconds between machines.
 """
 
 from __future__ import annotations
@@ -47,7 +47,14 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "disco_dock", "predict", "--protein", args.protein, "--ligand", args.ligand]
-        command += ["--num-poses", str(args.num_poses), "--steps", str(args.steps), "--batch-size", str(args.batch_size)]
+        command += [
+            "--num-poses",
+            str(args.num_poses),
+            "--steps",
+            str(args.steps),
+            "--batch-size",
+            str(args.batch_size),
+        ]
         command += ["--checkpoint", args.checkpoint] if args.checkpoint else []
         begin = time.perf_counter()
         subprocess.run([*command, "-o", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

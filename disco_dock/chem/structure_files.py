@@ -115,7 +115,9 @@ def _best_atom(atom: Atom | DisorderedAtom) -> Atom:
     """The atom itself, or the alternate location with the highest occupancy, the first of equal ones."""
     if not isinstance(atom, DisorderedAtom):
         return atom
-    return max(atom.disordered_get_list(), key=lambda one: (one.get_occupancy() or 0.0, -ord(one.get_altloc()[:1] or " ")))
+    return max(
+        atom.disordered_get_list(), key=lambda one: (one.get_occupancy() or 0.0, -ord(one.get_altloc()[:1] or " "))
+    )
 
 
 def _group(path: Path, residue: Residue) -> Group:

@@ -10,7 +10,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--shards", type=Path, required=True, metavar="DIR", help="shards of `disco-dock data build`")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="gets rows.jsonl and summary.json")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="another checkpoint than the one that comes along")
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="DIR", help="another checkpoint than the one that comes along"
+    )
     parser.add_argument("--num-poses", type=int, metavar="N", default=10, help="poses per complex (%(default)s)")
     parser.add_argument("--steps", type=int, metavar="N", help="reverse diffusion steps; the checkpoint's by default")
     parser.add_argument("--seed", type=int, metavar="N", default=0, help="random seed (%(default)s)")

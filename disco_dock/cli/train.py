@@ -16,10 +16,16 @@ STAGES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("stage", choices=tuple(STAGES), help="score (with the latent encoder), then prior, then confidence")
-    parser.add_argument("--shards", type=Path, required=True, metavar="DIR", help="training shards of `disco-dock data build`")
+    parser.add_argument(
+        "stage", choices=tuple(STAGES), help="score (with the latent encoder), then prior, then confidence"
+    )
+    parser.add_argument(
+        "--shards", type=Path, required=True, metavar="DIR", help="training shards of `disco-dock data build`"
+    )
     parser.add_argument("--validation", type=Path, metavar="DIR", help="validation shards")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="run folder; the checkpoint is DIR/checkpoint")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="DIR", help="run folder; the checkpoint is DIR/checkpoint"
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML; the command line wins")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as loop.max_steps=2000"

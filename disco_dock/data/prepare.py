@@ -53,7 +53,8 @@ def prepare(source: Source, *, seed: int = 0) -> tuple[TrainingExample, dict[str
         raise InputError(f"{source.name}: the ligand file has no 3-D pose; a training complex needs one")
     if not MIN_ATOMS <= len(ligand.pos) <= MAX_ATOMS:
         raise InputError(
-            f"{source.name}: {len(ligand.pos)} ligand heavy atoms, training takes {MIN_ATOMS} to {MAX_ATOMS}; leave it out"
+            f"{source.name}: {len(ligand.pos)} ligand heavy atoms, training takes {MIN_ATOMS} to {MAX_ATOMS}; "
+            "leave it out"
         )
     receptor = read_receptor(source.protein, keep_within=(ligand.pos, CHAIN_CUTOFF))
     if len(receptor.restype) > MAX_RESIDUES:

@@ -49,7 +49,9 @@ def read_index(part: Path) -> dict[str, Any]:
     except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: the shard index cannot be read ({error}); build the shards again") from error
     if data.get("format") != FORMAT:
-        raise InputError(f"{path}: shard format {data.get('format')}, this version reads {FORMAT}; build the shards again")
+        raise InputError(
+            f"{path}: shard format {data.get('format')}, this version reads {FORMAT}; build the shards again"
+        )
     return data
 
 

@@ -131,7 +131,8 @@ def _read(path: Path, header: str) -> dict[str, Row]:
             values = json.loads(line)
         except json.JSONDecodeError:
             continue
-        rows[values["id"]] = Row(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        lists = {key: tuple(values.pop(key)) for key in ("rmsd", "centroid", "confidence")}
+        rows[values["id"]] = Row(id=values["id"], seconds=values["seconds"], error=values["error"], **lists)
     return rows
 
 

@@ -47,7 +47,7 @@ def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     sine = antisymmetric.norm(dim=-1) / 2
     angle = torch.atan2(sine, (trace - 1) / 2)
     regular = antisymmetric / (2 * sine).clamp_min(1e-12)[..., None]
-    # near pi the antisymmetric part vanishes; R + R^T - 2 cos = 2 (1 - cos) a a^T, whose longest column is along the axis a
+    # near pi the antisymmetric part vanishes; R + R^T - 2 cos = 2 (1 - cos) a a^T with the axis a as longest column
     identity = torch.eye(3, dtype=matrix.dtype, device=matrix.device)
     symmetric = matrix + matrix.transpose(-1, -2) - (trace - 1)[..., None, None] * identity
     longest = symmetric.diagonal(dim1=-2, dim2=-1).argmax(-1)

@@ -38,8 +38,8 @@ def esm_features(receptor: Receptor, dim: int) -> np.ndarray:
     """
     if dim not in ESM2:
         raise ConfigError(
-            f"this checkpoint needs {dim} language-model features per residue, and no ESM-2 model has that width; give a "
-            "file of them with --embeddings"
+            f"this checkpoint needs {dim} language-model features per residue, and no ESM-2 model has that width; "
+            "give a file of them with --embeddings"
         )
     tokenizer, model = _load(dim)
     features = np.zeros((len(receptor.restype), dim), dtype=np.float32)

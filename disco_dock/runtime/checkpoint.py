@@ -50,7 +50,9 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(f"{path}: its header is not JSON ({error}); fetch or write it again") from error
     found = metadata.pop("format", None)
     if found != FORMAT:
-        raise CheckpointError(f"{path}: checkpoint format {found}, this version reads format {FORMAT}; update disco-dock")
+        raise CheckpointError(
+            f"{path}: checkpoint format {found}, this version reads format {FORMAT}; update disco-dock"
+        )
     return tensors, metadata
 
 

@@ -210,9 +210,7 @@ def dock(
         index, log_prob = context.draw_latents(random, forced)
         code = one_hot(index, graph.num_atoms + graph.num_residues).to(device)
         rows = context.batch.expand(len(indices))
-        pos = initial_poses(
-            rows.conformer, rows.topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket
-        )
+        pos = initial_poses(rows.conformer, rows.topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket)
 
         def conditional(pos: Tensor, t: float, code: Tensor = code) -> Scores:
             return context.scores(pos, t, code, null=False)

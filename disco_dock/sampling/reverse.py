@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from disco_dock.diffusion.perturb import Update, apply_update
+from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.diffusion.schedule import NoiseConfig, Scores, time_grid
 from disco_dock.geometry.torsion import TorsionTopology
 from disco_dock.latents.guidance import GuidanceConfig, guide
 from disco_dock.runtime.errors import NumericsError
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.restraint import PocketRestraint
-from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.sampling.steps import step_coefficients
 
 ScoreFunction = Callable[[Tensor, float], Scores]

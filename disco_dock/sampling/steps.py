@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from disco_dock.diffusion.schedule import NoiseConfig, sigmas
 from disco_dock.diffusion.sampler_config import SamplerConfig
+from disco_dock.diffusion.schedule import NoiseConfig, sigmas
 
 ROT = 1  # position of rot in (tr, rot, tor)
 
@@ -18,7 +18,9 @@ class StepCoefficients(NamedTuple):
     noise: tuple[float, float, float]
 
 
-def step_coefficients(t: float, dt: float, config: SamplerConfig, noise: NoiseConfig, *, last: bool) -> StepCoefficients:
+def step_coefficients(
+    t: float, dt: float, config: SamplerConfig, noise: NoiseConfig, *, last: bool
+) -> StepCoefficients:
     """Coefficients of the step from t to t - dt.
 
     Args:

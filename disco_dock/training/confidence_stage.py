@@ -69,8 +69,12 @@ def make_confidence_batch(
     draws = generator("confidence", seed, step)
     graphs = collate([example.graph for example in examples])
     rows = graphs.repeat_interleave(copies)
-    matched = pad_positions([example.pos_matched for example in examples], graphs.num_atoms).repeat_interleave(copies, 0)
-    crystal = pad_positions([example.pos_crystal for example in examples], graphs.num_atoms).repeat_interleave(copies, 0)
+    matched = pad_positions([example.pos_matched for example in examples], graphs.num_atoms).repeat_interleave(
+        copies, 0
+    )
+    crystal = pad_positions([example.pos_crystal for example in examples], graphs.num_atoms).repeat_interleave(
+        copies, 0
+    )
     t = MAX_TIME * torch.rand(rows.size, generator=draws)
     pos, _, _ = perturb(
         matched, t, rows.topology, noise, draws, atom_mask=rows.lig_mask, torsion_mask=rows.torsion_mask

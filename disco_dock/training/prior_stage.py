@@ -37,7 +37,9 @@ class PriorBatch(NamedTuple):
 
     def to(self, device: torch.device) -> PriorBatch:
         """The same batch on another device."""
-        return PriorBatch(*(value.to(device) for value in self))
+        return PriorBatch(
+            self.graphs.to(device), self.pos_crystal.to(device), self.pos_prior.to(device), self.uniform.to(device)
+        )
 
 
 def make_prior_batch(examples: Sequence[TrainingExample], *, latents: int, seed: int, step: int) -> PriorBatch:

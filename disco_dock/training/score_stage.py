@@ -49,9 +49,16 @@ class ScoreBatch(NamedTuple):
 
     def to(self, device: torch.device) -> ScoreBatch:
         """The same batch on another device."""
-        moved = [value.to(device) if isinstance(value, (Tensor, GraphBatch)) else value for value in self]
-        target = Scores(*(value.to(device) for value in self.target))
-        return ScoreBatch(*moved)._replace(target=target)
+        return ScoreBatch(
+            graphs=self.graphs.to(device),
+            copies=self.copies,
+            pos_crystal=self.pos_crystal.to(device),
+            pos_t=self.pos_t.to(device),
+            t=self.t.to(device),
+            target=Scores(*(value.to(device) for value in self.target)),
+            gumbel_uniform=self.gumbel_uniform.to(device),
+            keep=self.keep.to(device),
+        )
 
 
 def pad_positions(positions: Sequence[Tensor], atoms: int) -> Tensor:
@@ -137,8 +144,6 @@ class ScoreStage(nn.Module):
             drawn = straight_through_one_hot(logits, temperature=temperature, uniform=batch.gumbel_uniform, mask=mask)
             code, null = drop_codes(drawn, batch.keep), 1.0 - batch.keep
         receptor = repeat_receptor(self.score.trunk.receptor_state(batch.graphs), batch.copies)
-        predicted = self.score(
-            rows, batch.pos_t, batch.t, self.table, code=code, null=null, receptor=receptor
-        )
+        predicted = self.score(rows, batch.pos_t, batch.t, self.table, code=code, null=null, receptor=receptor)
         sigma = sigmas(batch.t, self.score.config.noise)
         return score_losses(predicted, batch.target, sigma, rows.torsion_mask, self.table)

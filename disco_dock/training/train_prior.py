@@ -46,7 +46,9 @@ def train_prior(
     if sizes.prior is None or models.encoder is None:
         raise ConfigError(f"{out / 'checkpoint'}: a model without latents needs no prior; leave this stage out")
     if sizes.score != models.config.score:
-        raise ConfigError(f"preset {config.preset!r} is not that of {out / 'checkpoint'}; give the preset of the score stage")
+        raise ConfigError(
+            f"preset {config.preset!r} is not that of {out / 'checkpoint'}; give the preset of the score stage"
+        )
     torch.manual_seed(config.seed)
     prior = LatentPrior(sizes.prior)
     prior.trunk.load_state_dict(_matching(models.score.trunk.state_dict(), prior.trunk.state_dict()))

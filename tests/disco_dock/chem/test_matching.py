@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from rdkit import Chem
 from scipy.optimize import differential_evolution
 from scipy.spatial.transform import Rotation
-from tests.support.golden import load_golden
 
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.matching import apply_torsions, match_to, superpose
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.stereo import stereo_kept
 from disco_dock.chem.torsions import rotatable_bonds
+from tests.support.golden import load_golden
 
 FLEXIBLE = "CC(C)C[C@H](NC(=O)Cc1ccccc1)C(=O)OCC"
 

@@ -52,7 +52,16 @@ def test_all_stages_and_docking(complexes, shards, tmp_path, capsys):
     assert set(config["training"]) >= {"score", "prior", "confidence"}
     case = complexes / "made1"
     files = ["--protein", str(case / "protein.pdb"), "--ligand", str(case / "ligand.sdf")]
-    poses = ["--num-poses", "2", "--steps", "2", "--checkpoint", str(out / "checkpoint"), "-o", str(tmp_path / "docked")]
+    poses = [
+        "--num-poses",
+        "2",
+        "--steps",
+        "2",
+        "--checkpoint",
+        str(out / "checkpoint"),
+        "-o",
+        str(tmp_path / "docked"),
+    ]
     assert main(["predict", *files, *poses]) == 0, capsys.readouterr().err
     header, first, *_ = (tmp_path / "docked" / "results.csv").read_text().splitlines()
     row = dict(zip(header.split(","), first.split(","), strict=True))

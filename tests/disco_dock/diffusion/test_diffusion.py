@@ -106,7 +106,9 @@ def test_published_igso3_values(table):
     eps = data["so3_query_eps"]
     assert torch.equal(table.row(eps), data["so3_query_row"].long())
     for k, u in enumerate(data["so3_query_u"]):
-        torch.testing.assert_close(table.sample_angles(eps, u.expand(len(eps))), data["so3_query_omega"][:, k], rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(
+            table.sample_angles(eps, u.expand(len(eps))), data["so3_query_omega"][:, k], rtol=1e-6, atol=1e-9
+        )
     for k, vector in enumerate(data["so3_query_vec"]):
         likely = float(vector.norm()) < 8 * eps  # beyond, the series is rounding noise
         found = table.score_vectors(vector.expand(len(eps), 3), eps)
@@ -134,7 +136,12 @@ def test_cached_table_is_the_built_one_and_damage_is_repaired(table, tmp_path, m
     monkeypatch.setenv("DISCO_DOCK_CACHE", str(tmp_path))
     monkeypatch.setattr(so3, "build_table", lambda: table)
     path = tmp_path / "tables" / so3.CACHE_NAME
-    for damage in (lambda: None, lambda: None, lambda: path.write_bytes(b"broken"), lambda: path.write_bytes(path.read_bytes()[:500])):
+    for damage in (
+        lambda: None,
+        lambda: None,
+        lambda: path.write_bytes(b"broken"),
+        lambda: path.write_bytes(path.read_bytes()[:500]),
+    ):
         damage()
         so3.igso3_table.cache_clear()
         assert torch.equal(so3.igso3_table().score, table.score)
@@ -156,7 +163,9 @@ def test_published_updates(name):
     data = {key: torch.from_numpy(value) for key, value in load_golden("geometry.npz").items()}
     one = collate([golden_graph(name)])
     pos, tor = data[f"{name}.pos_in"][None], data[f"{name}.tor"][None]
-    torch.testing.assert_close(apply_torsions(pos, one.topology, tor)[0], data[f"{name}.pos_torsion_only"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        apply_torsions(pos, one.topology, tor)[0], data[f"{name}.pos_torsion_only"], atol=1e-4, rtol=0
+    )
     update = Update(data[f"{name}.tr"], data[f"{name}.rot"][None], tor)
     torch.testing.assert_close(apply_update(pos, update, one.topology)[0], data[f"{name}.pos_out"], atol=1e-4, rtol=0)
     four = one.expand(4)
@@ -180,11 +189,15 @@ def test_padding_changes_nothing():
     graphs = [random_graph(0, atoms=6, torsions=1), random_graph(1, atoms=11, torsions=4), random_graph(2, torsions=0)]
     together = collate(graphs)
     draws = torch.Generator().manual_seed(0)
-    update = Update(torch.randn(3, 3, generator=draws), torch.randn(3, 3, generator=draws), torch.randn(3, 4, generator=draws))
+    update = Update(
+        torch.randn(3, 3, generator=draws), torch.randn(3, 3, generator=draws), torch.randn(3, 4, generator=draws)
+    )
     found = apply_update(together.conformer, update, together.topology, together.lig_mask, together.torsion_mask)
     for row, graph in enumerate(graphs):
         alone = collate([graph])
-        part = Update(update.tr[row : row + 1], update.rot[row : row + 1], update.tor[row : row + 1, : graph.num_torsions])
+        part = Update(
+            update.tr[row : row + 1], update.rot[row : row + 1], update.tor[row : row + 1, : graph.num_torsions]
+        )
         expected = apply_update(alone.conformer, part, alone.topology)
         torch.testing.assert_close(found[row : row + 1, : graph.num_atoms], expected, atol=1e-5, rtol=0)
 

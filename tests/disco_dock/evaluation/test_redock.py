@@ -104,5 +104,3 @@ def test_summary_counts_failures_as_misses():
     assert summary["median_rmsd_top1"] == 5.5 and summary["centroid_under_5_top1"] == 50.0
     low, high = summary["under_5_best_interval"]
     assert low < 75.0 < high <= 100.0 and summarise(rows) == summary
-
-

@@ -138,7 +138,9 @@ def test_mirror_image_turns_dihedrals_around():
 
 def test_torsions_are_differentiable():
     pos, topology = normal(0, 1, 7, 3), chain(1)
-    assert torch.autograd.gradcheck(lambda angles: apply_torsions(pos, topology, angles), normal(1, 1, 4).requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda angles: apply_torsions(pos, topology, angles), normal(1, 1, 4).requires_grad_()
+    )
 
 
 def test_published_rotation_matrices():

@@ -38,7 +38,10 @@ def test_draw_is_exactly_one_hot_and_follows_the_softmax():
 def test_gradient_is_that_of_the_relaxation(temperature, seed):
     draws = torch.Generator().manual_seed(seed)
     logits = torch.randn(3, 5, generator=draws, dtype=torch.float64).requires_grad_()
-    uniform, weight = torch.rand(3, 5, generator=draws, dtype=torch.float64), torch.randn(3, 5, generator=draws).double()
+    uniform, weight = (
+        torch.rand(3, 5, generator=draws, dtype=torch.float64),
+        torch.randn(3, 5, generator=draws).double(),
+    )
     (straight_through_one_hot(logits, temperature=temperature, uniform=uniform) * weight).sum().backward()
     found = logits.grad.clone()
     logits.grad = None

@@ -170,11 +170,11 @@ def test_company_in_the_batch(design: str, seed: int) -> None:
         part = slice(row, row + 1)
         alone = outputs(models(design), collate([graph]), pos[None], code[part][..., real], t[part], null[part])
         for name in ("tr", "rot", "confidence"):
-            close(getattr(together, name)[part], getattr(alone, name), 1e-4)
-        close(together.tor[part, : graph.num_torsions], alone.tor, 1e-4)
+            close(getattr(together, name)[part], getattr(alone, name), 5e-4)
+        close(together.tor[part, : graph.num_torsions], alone.tor, 5e-4)
         assert not together.tor[part, graph.num_torsions :].any()
         for name in ("encoder", "prior"):
-            close(getattr(together, name)[part][..., real], getattr(alone, name), 1e-4)
+            close(getattr(together, name)[part][..., real], getattr(alone, name), 5e-4)
             assert bool((getattr(together, name)[row][..., ~real] < -1e20).all())
 
 

@@ -9,11 +9,11 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.pipeline.engine import Engine
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.docking import DockedPoses
-from disco_dock.diffusion.sampler_config import SamplerConfig
 
 NUM_LATENTS = 2
 

@@ -1,4 +1,4 @@
-"""Docking one complex: reproducible pose by pose, in the receptor's frame, in the pocket, and stopped by bad numbers."""
+"""Docking one complex: reproducible by pose, in the receptor's frame, in the pocket, stopped by bad numbers."""
 
 from __future__ import annotations
 
@@ -107,7 +107,9 @@ def test_without_prior_the_null_latents_are_used(models, graph):
     assert found.latent_nodes.shape == (9, 0) and np.isfinite(found.pos).all()
     # guidance between equal scores changes nothing
     guidance = GuidanceConfig(weight=2.0)
-    np.testing.assert_allclose(dock(plain, graph, replace(SETTINGS, guidance=guidance), name="a").pos, found.pos, atol=1e-3)
+    np.testing.assert_allclose(
+        dock(plain, graph, replace(SETTINGS, guidance=guidance), name="a").pos, found.pos, atol=1e-3
+    )
 
 
 def test_progress_reaches_the_end(models, graph):
@@ -162,7 +164,13 @@ def test_score_that_is_not_finite_stops_with_its_place(component, graph):
     random = PoseRandom(0, "c", [5, 6, 7])
     with pytest.raises(NumericsError) as error:
         reverse_diffusion(
-            score, rows.conformer, rows.topology, random, noise=SIZES.score.noise, config=SamplerConfig(steps=4), name="c"
+            score,
+            rows.conformer,
+            rows.topology,
+            random,
+            noise=SIZES.score.noise,
+            config=SamplerConfig(steps=4),
+            name="c",
         )
     message = str(error.value)
     assert message.startswith("c:") and f"the {component} score of pose 6" in message and "t = 0.500" in message

@@ -109,7 +109,9 @@ def torsion_sign():
     from disco_dock.geometry.torsion import apply_torsions
 
     before = dihedrals(CHAIN[None], torch.tensor([[[0, 1, 2, 3]]]))
-    after = dihedrals(apply_torsions(CHAIN[None], one_torsion(1), torch.tensor([[0.1]])), torch.tensor([[[0, 1, 2, 3]]]))
+    after = dihedrals(
+        apply_torsions(CHAIN[None], one_torsion(1), torch.tensor([[0.1]])), torch.tensor([[[0, 1, 2, 3]]])
+    )
     return torch.sign(wrap(after - before)).item()
 
 
