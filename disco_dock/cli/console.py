@@ -28,6 +28,7 @@ class Console:
         self._all = None
         self._name = ""
         self._shown = 0
+        self._notes = 0
 
     def __enter__(self) -> Console:
         """Start the progress bar when stderr is a terminal."""
@@ -53,7 +54,7 @@ class Console:
     def start(self, name: str, number: int, total: int) -> None:
         """Show the complex that begins."""
         self._name = f"[{number}/{total}] {name}" if self._batch else name
-        self._shown = 0
+        self._shown = self._notes = 0
         if self._bar is not None:
             from rich.markup import escape
 
@@ -70,7 +71,8 @@ class Console:
             self._line(f"{self._name}: {100 * done // total} %")
 
     def note(self, text: str) -> None:
-        """Show a note: always for one complex; in a batch it is in the complex's run.json."""
+        """Show a note; in a batch only count it, it is in the complex's run.json."""
+        self._notes += 1
         if not self._batch:
             self._line(f"note: {text}")
 
@@ -83,7 +85,8 @@ class Console:
                 self._bar.advance(self._all)
         message = f": {row.message}" if row.message else ""
         if self._batch:
-            self._line(f"{self._name}: {row.status} in {row.seconds:.1f} s{message}")
+            notes = f" ({self._notes} notes in its run.json)" if self._notes else ""
+            self._line(f"{self._name}: {row.status} in {row.seconds:.1f} s{notes}{message}")
         elif message:
             self._line(f"note{message}")
 

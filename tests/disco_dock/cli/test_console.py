@@ -38,3 +38,14 @@ def test_plain_progress_is_a_few_lines(capsys):
         for step in range(100):
             console.step(step + 1, 100)
     assert capsys.readouterr().err.splitlines() == ["x: 25 %", "x: 50 %", "x: 75 %", "x: 100 %"]
+
+
+def test_notes_of_a_batch_are_counted(capsys):
+    with Console(batch=True) as console:
+        for name, notes in (("a", 2), ("b", 0)):
+            console.start(name, 1, 2)
+            for _ in range(notes):
+                console.note("something")
+            console.finish(Row(name=name, status="ok", protein="p", ligand="l"))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["[1/2] a: ok in 0.0 s (2 notes in its run.json)", "[1/2] b: ok in 0.0 s"]
