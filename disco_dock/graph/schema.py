@@ -144,6 +144,29 @@ class GraphBatch:
             raise ValueError(f"only a batch of one complex can be expanded, this one holds {self.size}")
         return self._map(lambda tensor: tensor.expand(copies, *tensor.shape[1:]))
 
+    def with_residues(self, index: Tensor, mask: Tensor) -> GraphBatch:
+        """The same complexes with some of their residues only, and without edges between residues.
+
+        Args:
+            index: (batch, kept) int64 residues to keep.
+            mask: (batch, kept) bool of the real ones among them.
+        """
+
+        def pick(value: Tensor) -> Tensor:
+            return torch.take_along_dim(value, index.view(*index.shape, *([1] * (value.dim() - 2))), 1)
+
+        return replace(
+            self,
+            rec_type=pick(self.rec_type),
+            rec_pos=pick(self.rec_pos),
+            rec_mask=pick(self.rec_mask) & mask,
+            rec_neighbour=index.new_zeros(*index.shape, 1),
+            rec_neighbour_mask=torch.zeros_like(index, dtype=torch.bool).unsqueeze(-1),
+            rec_scalars=pick(self.rec_scalars),
+            rec_vectors=pick(self.rec_vectors),
+            rec_lm=None if self.rec_lm is None else pick(self.rec_lm),
+        )
+
     def repeat_interleave(self, copies: int) -> GraphBatch:
         """Each complex `copies` times in a row, for several noise draws per complex."""
         return self if copies == 1 else self._map(lambda tensor: tensor.repeat_interleave(copies, 0))

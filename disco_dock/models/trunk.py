@@ -112,6 +112,15 @@ class TrunkConfig:
         """Width of edge embeddings."""
         return self.edge_width or self.scalars
 
+    @property
+    def sees_near_residues_only(self) -> bool:
+        """Whether the ligand's features depend on residues within the ligand-residue cut-off only."""
+        return self.receptor_layers > 0 and not self.joint_receptor_edges
+
+    def cutoff(self, sigma_tr: Tensor) -> Tensor:
+        """(...) Angstrom, ligand-residue cut-off at a noise level (...)."""
+        return self.cross_cutoff + self.cross_cutoff_per_sigma * sigma_tr
+
     def updates_residues(self, layer: int) -> bool:
         """Whether joint layer `layer` sends messages to residues."""
         return not self.residue_updates or layer < self.residue_updates
@@ -348,10 +357,11 @@ class Trunk(nn.Module):
                 "latent_target": lig_mark[:, :, None],
                 "latent_source": gather_nodes(lig_mark, batch.bond_neighbour),
             }
-            rec_pairs = {
-                "latent_target": rec_mark[:, :, None],
-                "latent_source": gather_nodes(rec_mark, batch.rec_neighbour),
-            }
+            if config.joint_receptor_edges:
+                rec_pairs = {
+                    "latent_target": rec_mark[:, :, None],
+                    "latent_source": gather_nodes(rec_mark, batch.rec_neighbour),
+                }
         null = condition.null
 
         lig_scalars = self.lig_nodes(batch.lig_features, {**at_nodes, **lig_latents}) + self._null("lig_nodes", null, 3)
@@ -430,7 +440,7 @@ class Trunk(nn.Module):
         """Edges ligand <- residue and residue <- ligand; both use the vector from atom to residue, as published."""
         offset = batch.rec_pos.unsqueeze(2) - pos.unsqueeze(1)  # (batch, residues, atoms, 3)
         distance = offset.norm(dim=-1)
-        cutoff = self.config.cross_cutoff + self.config.cross_cutoff_per_sigma * condition.sigma_tr
+        cutoff = self.config.cutoff(condition.sigma_tr)
         near = (distance < cutoff[:, None, None]) & batch.lig_mask.unsqueeze(1) & batch.rec_mask.unsqueeze(2)
         embedding = self.cross_edges({"distance": self.cross_distance(distance), **at_edges})
         embedding = embedding + self._null("cross_edges", condition.null, 4)

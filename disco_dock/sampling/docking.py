@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from disco_dock.diffusion.sampler_config import SamplerConfig
-from disco_dock.diffusion.schedule import Scores
+from disco_dock.diffusion.schedule import Scores, sigmas
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
@@ -24,6 +24,9 @@ from disco_dock.sampling.initial import initial_poses
 from disco_dock.sampling.restraint import PocketRestraint
 from disco_dock.sampling.reverse import guided, reverse_diffusion
 
+RESIDUE_BUCKET = 64
+"""Residues near a pose are padded to a multiple of this, so that poses of equal shape go through the network together."""
+MARGIN = 1e-2  # Angstrom added to the cut-off when near residues are looked up; the network applies the exact one
 CPU_CHUNK = 4
 """Poses per network call on a CPU, whatever the batch size: products of one shape give the same bits for each pose."""
 
@@ -80,6 +83,16 @@ def expand_receptor(state: ReceptorState, copies: int) -> ReceptorState:
     return ReceptorState(features, expand(state.distance), expand(state.sh))
 
 
+def select_residues(state: ReceptorState, index: Tensor) -> ReceptorState:
+    """Features of some residues (poses, kept) of each pose; the geometry between residues is left out."""
+
+    def pick(value: Tensor) -> Tensor:
+        return torch.take_along_dim(value, index.view(*index.shape, *([1] * (value.dim() - 2))), 1)
+
+    features = None if state.features is None else state.features.map(pick)
+    return ReceptorState(features, state.distance[:, :0], state.sh[:, :0])
+
+
 class _Complex:
     """One complex on the device, with what its networks share between calls."""
 
@@ -108,6 +121,44 @@ class _Complex:
             filled = [torch.cat([piece, piece[:1].expand(missing, *piece.shape[1:])]) for piece in pieces]
             parts.append(function(rows, *filled)[: self.chunk - missing])
         return torch.cat(parts)
+
+    def near_residues(self, pos: Tensor, cutoff: float) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Poses grouped by the number of residues that they see.
+
+        The group of a pose depends on that pose alone, so its numbers do not depend on the other poses.
+
+        Args:
+            pos: (poses, atoms, 3) in Angstrom.
+            cutoff: Angstrom.
+
+        Yields:
+            Pose numbers (group,), residues (group, kept) and their mask (group, kept).
+        """
+        residues = self.batch.num_residues
+        near = (torch.cdist(pos, self.batch.rec_pos.expand(len(pos), -1, -1)) < cutoff + MARGIN).any(1)
+        kept = -(-near.sum(1).clamp_min(1) // RESIDUE_BUCKET) * RESIDUE_BUCKET
+        kept = kept.clamp_max(residues)
+        order = near.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
+        for count in kept.unique().tolist():
+            group = (kept == count).nonzero().squeeze(1)
+            index = order[group, :count]
+            yield group, index, near[group].gather(1, index)
+
+    def pruned(self, trunk: Trunk, cutoff: float, function: Callable[..., Tensor], pos: Tensor, code: Tensor) -> Tensor:
+        """`function(rows, receptor, pos, code)` with each pose's near residues only, in the order of the poses."""
+        atoms = self.batch.num_atoms
+        parts, places = [], []
+        for group, index, mask in self.near_residues(pos, cutoff):
+            nodes = torch.cat([torch.arange(atoms, device=pos.device).expand(len(group), -1), index + atoms], 1)
+            near_code = code[group].gather(2, nodes.unsqueeze(1).expand(-1, code.shape[1], -1))
+
+            def evaluate(rows: GraphBatch, pos: Tensor, code: Tensor, index: Tensor, mask: Tensor) -> Tensor:
+                state = self.receptor(trunk, rows.size)
+                return function(rows.with_residues(index, mask), select_residues(state, index), pos, code)
+
+            parts.append(self.chunked(evaluate, pos[group], near_code, index, mask))
+            places.append(group)
+        return torch.cat(parts)[torch.cat(places).argsort()]
 
     def draw_latents(self, random: PoseRandom, forced: Tensor | None) -> tuple[Tensor, Tensor]:
         """Node indices (poses, latents) and log probabilities (poses,)."""
@@ -147,6 +198,19 @@ class _Complex:
             forced=forced,
         )
 
+    def evaluated(
+        self, trunk: Trunk, sigma_tr: float | Tensor, function: Callable[..., Tensor], pos: Tensor, code: Tensor
+    ) -> Tensor:
+        """`function(rows, receptor, pos, code)` of all poses, with as few residues as give the same numbers."""
+        config = trunk.config
+        if config.sees_near_residues_only:
+            return self.pruned(trunk, float(config.cutoff(torch.as_tensor(sigma_tr))), function, pos, code)
+
+        def whole(rows: GraphBatch, pos: Tensor, code: Tensor) -> Tensor:
+            return function(rows, self.receptor(trunk, rows.size), pos, code)
+
+        return self.chunked(whole, pos, code)
+
     def scores(self, pos: Tensor, t: float, code: Tensor, *, null: bool) -> Scores:
         """Scores of poses (poses, atoms, 3), conditional or null; null also when there is no code."""
         model = self.models.score
@@ -155,14 +219,13 @@ class _Complex:
         if conditioned and code.shape[1] == 0:
             code, null = code.new_zeros(len(code), latents, code.shape[2]), True
 
-        def evaluate(rows: GraphBatch, part: Tensor, part_code: Tensor) -> Tensor:
+        def evaluate(rows: GraphBatch, state: ReceptorState, part: Tensor, part_code: Tensor) -> Tensor:
             time = torch.full((rows.size,), t, device=part.device)
             dropped = torch.full_like(time, float(null)) if conditioned else None
             given = (torch.zeros_like(part_code) if null else part_code) if conditioned else None
-            state = self.receptor(model.trunk, rows.size)
             return torch.cat(model(rows, part, time, self.table, code=given, null=dropped, receptor=state), 1)
 
-        flat = self.chunked(evaluate, pos, code)
+        flat = self.evaluated(model.trunk, sigmas(t, model.config.noise).tr, evaluate, pos, code)
         return Scores(flat[:, :3], flat[:, 3:6], flat[:, 6:])
 
     def confidence(self, pos: Tensor) -> Tensor:
@@ -170,10 +233,11 @@ class _Complex:
         model = self.models.confidence
         assert model is not None
 
-        def evaluate(rows: GraphBatch, part: Tensor) -> Tensor:
-            return model(rows, part, self.receptor(model.trunk, rows.size))
+        def evaluate(rows: GraphBatch, state: ReceptorState, part: Tensor, _: Tensor) -> Tensor:
+            return model(rows, part, state)
 
-        return self.chunked(evaluate, pos)[:, 0]
+        no_code = pos.new_zeros(len(pos), 0, self.batch.num_atoms + self.batch.num_residues)
+        return self.evaluated(model.trunk, 0.0, evaluate, pos, no_code)[:, 0]
 
 
 @torch.no_grad()
