@@ -73,37 +73,58 @@ def targets(update: Update, t: Tensor, config: NoiseConfig, table: IGSO3Table, t
     return Scores(tr, rot, tor * torsion_mask)
 
 
+class Draws(NamedTuple):
+    """Random numbers of one noising: normals tr (batch, 3), axis (batch, 3), tor (batch, torsions), uniform angle (batch,)."""
+
+    tr: Tensor
+    axis: Tensor
+    angle: Tensor
+    tor: Tensor
+
+    def to(self, device: torch.device) -> Draws:
+        """The same numbers on another device."""
+        return Draws(*(value.to(device, non_blocking=True) for value in self))
+
+
+def draw(batch: int, torsions: int, generator: torch.Generator) -> Draws:
+    """The random numbers of a noising, from a CPU generator, so that every device sees the same ones."""
+    return Draws(
+        tr=torch.randn(batch, 3, generator=generator),
+        axis=torch.randn(batch, 3, generator=generator),
+        angle=torch.rand(batch, generator=generator),
+        tor=torch.randn(batch, torsions, generator=generator),
+    )
+
+
 def perturb(
     pos_0: Tensor,
     t: Tensor,
     topology: TorsionTopology,
     config: NoiseConfig,
-    generator: torch.Generator,
+    draws: Draws,
     *,
     atom_mask: Tensor,
     torsion_mask: Tensor,
     table: IGSO3Table | None = None,
 ) -> tuple[Tensor, Update, Scores]:
-    """Noised poses at time t, the noise, and its scores.
+    """Noised poses at time t, the noise, and its scores, on the device of the poses.
 
     Args:
         pos_0: (batch, atoms, 3) clean poses in Angstrom.
         t: (batch,) times in [0, 1].
         topology: rotatable bonds.
         config: noise ranges.
-        generator: CPU generator of all draws.
+        draws: from `draw`.
         atom_mask: (batch, atoms) bool.
         torsion_mask: (batch, torsions) bool.
         table: IGSO(3) table; the cached one when None.
     """
     table = igso3_table() if table is None else table
     level = sigmas(t, config)
-    batch, torsions = len(pos_0), topology.bonds.shape[1]
-    sigma_rot = torch.as_tensor(level.rot)
-    tr = torch.randn(batch, 3, generator=generator) * torch.as_tensor(level.tr)[:, None]
-    axis = torch.nn.functional.normalize(torch.randn(batch, 3, generator=generator), dim=-1)
-    angle = table.sample_angles(sigma_rot, torch.rand(batch, generator=generator))
-    tor = torch.randn(batch, torsions, generator=generator) * torch.as_tensor(level.tor)[:, None] * torsion_mask
+    tr = draws.tr * torch.as_tensor(level.tr)[:, None]
+    axis = torch.nn.functional.normalize(draws.axis, dim=-1)
+    angle = table.sample_angles(torch.as_tensor(level.rot), draws.angle)
+    tor = draws.tor * torch.as_tensor(level.tor)[:, None] * torsion_mask
     update = Update(tr, axis * angle[:, None].to(axis.dtype), tor)
     pos_t = apply_update(pos_0, update, topology, atom_mask, torsion_mask)
     return pos_t, update, targets(update, t, config, table, torsion_mask)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.data.example import TrainingExample
-from disco_dock.diffusion.perturb import perturb
+from disco_dock.diffusion.perturb import draw, perturb
 from disco_dock.diffusion.schedule import NoiseConfig
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import GraphBatch
@@ -66,7 +66,7 @@ def make_confidence_batch(
         seed: of the run.
         step: of the run.
     """
-    draws = generator("confidence", seed, step)
+    random = generator("confidence", seed, step)
     graphs = collate([example.graph for example in examples])
     rows = graphs.repeat_interleave(copies)
     matched = pad_positions([example.pos_matched for example in examples], graphs.num_atoms).repeat_interleave(
@@ -75,13 +75,14 @@ def make_confidence_batch(
     crystal = pad_positions([example.pos_crystal for example in examples], graphs.num_atoms).repeat_interleave(
         copies, 0
     )
-    t = MAX_TIME * torch.rand(rows.size, generator=draws)
+    t = MAX_TIME * torch.rand(rows.size, generator=random)
+    noise_draws = draw(rows.size, rows.topology.bonds.shape[1], random)
     pos, _, _ = perturb(
-        matched, t, rows.topology, noise, draws, atom_mask=rows.lig_mask, torsion_mask=rows.torsion_mask
+        matched, t, rows.topology, noise, noise_draws, atom_mask=rows.lig_mask, torsion_mask=rows.torsion_mask
     )
     pos = pos.float()
     for number, docked in enumerate(sampled):
-        choice = torch.rand(copies // 2, generator=draws)
+        choice = torch.rand(copies // 2, generator=random)
         if docked is None:
             continue
         chosen = docked[(choice * len(docked)).long()]

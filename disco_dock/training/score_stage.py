@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.data.dataset import TrainingExample
-from disco_dock.diffusion.perturb import perturb
-from disco_dock.diffusion.schedule import Scores, draw_times, sigmas
+from disco_dock.diffusion.perturb import Draws, draw, perturb
+from disco_dock.diffusion.schedule import NoiseConfig, Scores, draw_times, sigmas
 from disco_dock.diffusion.so3 import IGSO3Table
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import GraphBatch
@@ -31,9 +31,9 @@ class ScoreBatch(NamedTuple):
         graphs: (complexes).
         copies: noise draws per complex; the tensors below have complexes * copies rows, copies adjacent.
         pos_crystal: (complexes, atoms, 3) what the encoder sees, Angstrom.
-        pos_t: noised poses.
+        pos_matched: (complexes, atoms, 3) what is noised.
         t: diffusion times.
-        target: scores of the noise.
+        draws: of the noise.
         gumbel_uniform: (rows, latents, nodes) in [0, 1).
         keep: (rows,) 1.0 keeps the latents, 0.0 drops them.
     """
@@ -41,9 +41,9 @@ class ScoreBatch(NamedTuple):
     graphs: GraphBatch
     copies: int
     pos_crystal: Tensor
-    pos_t: Tensor
+    pos_matched: Tensor
     t: Tensor
-    target: Scores
+    draws: Draws
     gumbel_uniform: Tensor
     keep: Tensor
 
@@ -52,12 +52,12 @@ class ScoreBatch(NamedTuple):
         return ScoreBatch(
             graphs=self.graphs.to(device),
             copies=self.copies,
-            pos_crystal=self.pos_crystal.to(device),
-            pos_t=self.pos_t.to(device),
-            t=self.t.to(device),
-            target=Scores(*(value.to(device) for value in self.target)),
-            gumbel_uniform=self.gumbel_uniform.to(device),
-            keep=self.keep.to(device),
+            pos_crystal=self.pos_crystal.to(device, non_blocking=True),
+            pos_matched=self.pos_matched.to(device, non_blocking=True),
+            t=self.t.to(device, non_blocking=True),
+            draws=self.draws.to(device),
+            gumbel_uniform=self.gumbel_uniform.to(device, non_blocking=True),
+            keep=self.keep.to(device, non_blocking=True),
         )
 
 
@@ -82,34 +82,39 @@ def make_score_batch(
         seed: of the run.
         step: of the run.
     """
-    draws = generator("score", seed, step)
+    random = generator("score", seed, step)
     trunk = model.config.trunk
     graphs = collate(
         [example.graph for example in examples], radius=trunk.receptor_radius, neighbours=trunk.receptor_neighbours
     )
-    rows = graphs.repeat_interleave(copies)
-    matched = pad_positions([example.pos_matched for example in examples], graphs.num_atoms)
-    t = draw_times(torch.rand(rows.size, generator=draws), 2.0, 1.0).float().clamp_min(1e-3)
-    pos_t, _, target = perturb(
-        matched.repeat_interleave(copies, 0),
-        t,
-        rows.topology,
-        model.config.noise,
-        draws,
-        atom_mask=rows.lig_mask,
-        torsion_mask=rows.torsion_mask,
-    )
-    latents = trunk.num_latents
+    rows = graphs.size * copies
+    t = draw_times(torch.rand(rows, generator=random), 2.0, 1.0).float().clamp_min(1e-3)
+    nodes = graphs.num_atoms + graphs.num_residues
     return ScoreBatch(
         graphs=graphs,
         copies=copies,
         pos_crystal=pad_positions([example.pos_crystal for example in examples], graphs.num_atoms),
-        pos_t=pos_t.float(),
+        pos_matched=pad_positions([example.pos_matched for example in examples], graphs.num_atoms),
         t=t,
-        target=Scores(*(value.float() for value in target)),
-        gumbel_uniform=torch.rand(rows.size, latents, rows.num_atoms + rows.num_residues, generator=draws),
-        keep=draw_keep(rows.size, null_rate, draws),
+        draws=draw(rows, graphs.topology.bonds.shape[1], random),
+        gumbel_uniform=torch.rand(rows, trunk.num_latents, nodes, generator=random),
+        keep=draw_keep(rows, null_rate, random),
     )
+
+
+def noised(batch: ScoreBatch, rows: GraphBatch, noise: NoiseConfig, table: IGSO3Table) -> tuple[Tensor, Scores]:
+    """Noised poses (rows, atoms, 3) of a batch and the scores of their noise, on the batch's device."""
+    pos_t, _, target = perturb(
+        batch.pos_matched.repeat_interleave(batch.copies, 0),
+        batch.t,
+        rows.topology,
+        noise,
+        batch.draws,
+        atom_mask=rows.lig_mask,
+        torsion_mask=rows.torsion_mask,
+        table=table,
+    )
+    return pos_t.float(), Scores(*(value.float() for value in target))
 
 
 def repeat_receptor(state: ReceptorState, copies: int) -> ReceptorState:
@@ -144,6 +149,7 @@ class ScoreStage(nn.Module):
             drawn = straight_through_one_hot(logits, temperature=temperature, uniform=batch.gumbel_uniform, mask=mask)
             code, null = drop_codes(drawn, batch.keep), 1.0 - batch.keep
         receptor = repeat_receptor(self.score.trunk.receptor_state(batch.graphs), batch.copies)
-        predicted = self.score(rows, batch.pos_t, batch.t, self.table, code=code, null=null, receptor=receptor)
+        pos_t, target = noised(batch, rows, self.score.config.noise, self.table)
+        predicted = self.score(rows, pos_t, batch.t, self.table, code=code, null=null, receptor=receptor)
         sigma = sigmas(batch.t, self.score.config.noise)
-        return score_losses(predicted, batch.target, sigma, rows.torsion_mask, self.table)
+        return score_losses(predicted, target, sigma, rows.torsion_mask, self.table)

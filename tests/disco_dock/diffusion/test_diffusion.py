@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.stats import beta
 
 from disco_dock.diffusion import so3, torus
-from disco_dock.diffusion.perturb import Update, apply_update, perturb, targets
+from disco_dock.diffusion.perturb import Update, apply_update, draw, perturb, targets
 from disco_dock.diffusion.sampler_config import LowTemperature, SamplerConfig
 from disco_dock.diffusion.schedule import NoiseConfig, draw_times, sigmas, time_grid
 from disco_dock.geometry.torsion import TorsionTopology, apply_torsions
@@ -210,7 +210,7 @@ def test_noise_has_the_scheduled_spread_and_targets_are_its_scores(table):
         t,
         batch.topology,
         NOISE,
-        torch.Generator().manual_seed(0),
+        draw(4000, batch.topology.bonds.shape[1], torch.Generator().manual_seed(0)),
         atom_mask=batch.lig_mask,
         torsion_mask=batch.torsion_mask,
         table=table,

@@ -28,7 +28,7 @@ from disco_dock.training.confidence_stage import (
 from disco_dock.training.losses import WEIGHT, score_losses
 from disco_dock.training.presets import PRESETS, preset
 from disco_dock.training.prior_stage import PriorLosses, PriorStage, make_prior_batch
-from disco_dock.training.score_stage import ScoreStage, make_score_batch
+from disco_dock.training.score_stage import ScoreStage, make_score_batch, noised
 from disco_dock.training.settings import TrainConfig
 from disco_dock.training.train_score import train_score
 from tests.support.shards import made_up_dataset, made_up_shards
@@ -50,9 +50,10 @@ def test_losses_of_the_target_are_zero_and_of_zero_are_near_one():
     batch = score_batch(score, copies=200)
     rows = batch.graphs.repeat_interleave(batch.copies)
     sigma = sigmas(batch.t, score.config.noise)
-    perfect = score_losses(batch.target, batch.target, sigma, rows.torsion_mask, table)
+    _, target = noised(batch, rows, score.config.noise, table)
+    perfect = score_losses(target, target, sigma, rows.torsion_mask, table)
     assert float(perfect.total()) == 0.0
-    zero = score_losses(Scores(*map(torch.zeros_like, batch.target)), batch.target, sigma, rows.torsion_mask, table)
+    zero = score_losses(Scores(*map(torch.zeros_like, target)), target, sigma, rows.torsion_mask, table)
     assert float(zero.tr.mean()) == pytest.approx(1.0, abs=0.15)  # scores are measured in units of their spread
     assert float(zero.rot.mean()) == pytest.approx(1.0, abs=0.15)
     assert float(zero.tor.sum() / zero.bonds.sum()) == pytest.approx(1.0, abs=0.15)
@@ -66,8 +67,8 @@ def test_score_batch_depends_on_seed_and_step_only():
     first = score_batch(score, step=3)
     torch.manual_seed(2)
     again, later, other = score_batch(score, step=3), score_batch(score, step=4), score_batch(score, step=3, seed=1)
-    assert torch.equal(first.pos_t, again.pos_t) and torch.equal(first.gumbel_uniform, again.gumbel_uniform)
-    assert not torch.equal(first.pos_t, later.pos_t) and not torch.equal(first.t, other.t)
+    assert all(map(torch.equal, first.draws, again.draws)) and torch.equal(first.gumbel_uniform, again.gumbel_uniform)
+    assert not torch.equal(first.draws.tr, later.draws.tr) and not torch.equal(first.t, other.t)
 
 
 def test_null_rate_drops_latents():
