@@ -74,7 +74,7 @@ def targets(update: Update, t: Tensor, config: NoiseConfig, table: IGSO3Table, t
 
 
 class Draws(NamedTuple):
-    """Random numbers of one noising: normals tr (batch, 3), axis (batch, 3), tor (batch, torsions), uniform angle (batch,)."""
+    """Random numbers of a noising: normals tr, axis (batch, 3) and tor (batch, torsions), uniform angle (batch,)."""
 
     tr: Tensor
     axis: Tensor

@@ -25,7 +25,7 @@ from disco_dock.sampling.restraint import PocketRestraint
 from disco_dock.sampling.reverse import guided, reverse_diffusion
 
 RESIDUE_BUCKET = 64
-"""Residues near a pose are padded to a multiple of this, so that poses of equal shape go through the network together."""
+"""Residues near a pose are padded to a multiple of this: poses of equal shape go through the network together."""
 MARGIN = 1e-2  # Angstrom added to the cut-off when near residues are looked up; the network applies the exact one
 CPU_CHUNK = 4
 """Poses per network call on a CPU, whatever the batch size: products of one shape give the same bits for each pose."""
