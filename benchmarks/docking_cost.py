@@ -19,20 +19,6 @@ import time
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results" / "docking_cost.jsonl"
-SIZE, REPEATS = 2048, 5
-
-
-def gemm_seconds() -> float:
-    """Median time of a float32 matrix product of size 2048."""
-    import torch
-
-    a, b = torch.randn(SIZE, SIZE), torch.randn(SIZE, SIZE)
-    times = []
-    for _ in range(REPEATS + 1):
-        begin = time.perf_counter()
-        a @ b
-        times.append(time.perf_counter() - begin)
-    return sorted(times[1:])[REPEATS // 2]
 
 
 def main() -> int:
@@ -61,6 +47,8 @@ def main() -> int:
         seconds = time.perf_counter() - begin
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
         record = json.loads((Path(folder) / "run.json").read_text())
+    from machine import gemm_seconds
+
     from disco_dock.chem.read_ligand import read_ligand
     from disco_dock.chem.read_receptor import read_receptor
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from disco_dock.data.example import pack
 from disco_dock.data.prepare import prepare
 from disco_dock.data.shards import index_path, read_index, write_part
 from disco_dock.data.sources import find_source
@@ -42,16 +43,16 @@ def shuffled(ids: Sequence[str]) -> list[str]:
 
 def _build_part(task: _Task) -> tuple[int, int]:
     """Prepare and write one part; returns the numbers of complexes and failures."""
-    examples, facts, failures = [], [], []
+    packed, facts, failures = [], [], []
     for name in task.ids:
         try:
             example, fact = prepare(find_source(task.source, name))
+            packed.append(pack(example))
         except InputError as error:
             failures.append({"id": name, "reason": str(error)})
             continue
-        examples.append(example)
         facts.append(fact)
-    write_part(task.part, examples, facts, failures)
+    write_part(task.part, packed, facts, failures)
     return len(facts), len(failures)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from disco_dock.data.example import TrainingExample, pack, unpack
+from disco_dock.data.example import TrainingExample, unpack
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.files import atomic_write
 
@@ -23,9 +23,8 @@ def index_path(part: Path) -> Path:
     return part.with_suffix(".json")
 
 
-def write_part(path: Path, examples: Sequence[TrainingExample], facts: list[dict], failures: list[dict]) -> None:
-    """Write a part and then its index; a part without index is not finished."""
-    packed = [pack(example) for example in examples]
+def write_part(path: Path, packed: Sequence[dict[str, np.ndarray]], facts: list[dict], failures: list[dict]) -> None:
+    """Write a part of packed examples and then its index; a part without index is not finished."""
     arrays: dict[str, np.ndarray] = {}
     for key in packed[0] if packed else ():
         columns = [item[key] for item in packed]

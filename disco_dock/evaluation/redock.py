@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 from rdkit import Chem
 
-from disco_dock.chem.symmetry import symmetric_rmsd
+from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.models.build import Models
 from disco_dock.runtime.errors import DiscoError
+from disco_dock.runtime.files import atomic_write
 from disco_dock.sampling.docking import DockingSettings, dock
 
 BOND_TYPES = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
@@ -32,6 +33,7 @@ class Row:
         confidence: of each pose, in the same order; empty without a confidence model.
         seconds: time for all poses.
         error: why it failed, or "".
+        exact: False where the ligand has more symmetries than are tried, so that its RMSDs are upper bounds.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Row:
     confidence: tuple[float, ...] = ()
     seconds: float = 0.0
     error: str = ""
+    exact: bool = True
 
 
 def skeleton(graph: ComplexGraph) -> Chem.Mol:
@@ -64,7 +67,9 @@ def redock(models: Models, dataset: ComplexDataset, number: int, settings: Docki
     seconds = time.perf_counter() - begin
     crystal = example.pos_crystal.double().numpy()
     pos = docked.pos - example.graph.origin
-    rmsd = symmetric_rmsd(skeleton(example.graph), pos, crystal)
+    mol = skeleton(example.graph)
+    symmetry = automorphisms(mol)
+    rmsd = symmetric_rmsd(mol, pos, crystal, symmetry=symmetry)
     centroid = np.linalg.norm(pos.mean(1) - crystal.mean(0), axis=-1)
     order = np.arange(len(pos)) if docked.confidence is None else np.argsort(-docked.confidence, kind="stable")
     confidence = () if docked.confidence is None else _rounded(docked.confidence[order])
@@ -74,6 +79,7 @@ def redock(models: Models, dataset: ComplexDataset, number: int, settings: Docki
         centroid=_rounded(centroid[order]),
         confidence=confidence,
         seconds=round(seconds, 3),
+        exact=symmetry.complete,
     )
 
 
@@ -96,9 +102,8 @@ def redock_all(
     """
     header = json.dumps({"checkpoint": models.sha256, "settings": _plain(settings)}, sort_keys=True)
     known = _read(path, header)
-    if not known:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(header + "\n", encoding="utf-8")
+    with atomic_write(path, "w") as file:  # without a line that a kill cut short, so that appending is safe
+        file.write("\n".join([header, *(json.dumps(asdict(row)) for row in known.values()), ""]))
     rows = []
     for number, name in enumerate(dataset.ids):
         if name not in known:
@@ -132,7 +137,7 @@ def _read(path: Path, header: str) -> dict[str, Row]:
         except json.JSONDecodeError:
             continue
         lists = {key: tuple(values.pop(key)) for key in ("rmsd", "centroid", "confidence")}
-        rows[values["id"]] = Row(id=values["id"], seconds=values["seconds"], error=values["error"], **lists)
+        rows[values["id"]] = Row(**{**values, **lists})
     return rows
 
 

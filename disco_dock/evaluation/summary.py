@@ -30,6 +30,7 @@ def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
     out: dict[str, Any] = {
         "complexes": len(rows),
         "failures": sum(bool(row.error) for row in rows),
+        "upper_bounds": sum(not row.exact for row in rows),
         "poses": max((len(row.rmsd) for row in rows), default=0),
         "median_seconds": float(np.median([row.seconds for row in rows])),
     }

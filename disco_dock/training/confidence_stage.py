@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ def make_confidence_batch(
     seed: int,
     step: int,
 ) -> ConfidenceBatch:
-    """The batch of a step: half of each complex's poses are sampled ones if there are any, the others noised.
+    """The batch of a step: half of each complex's poses (rounded up) are docked ones if there are any, others noised.
 
     Args:
         examples: complexes with matched and crystal poses.
@@ -82,13 +83,28 @@ def make_confidence_batch(
     )
     pos = pos.float()
     for number, docked in enumerate(sampled):
-        choice = torch.rand(copies // 2, generator=random)
+        choice = torch.rand((copies + 1) // 2, generator=random)
         if docked is None:
             continue
         chosen = docked[(choice * len(docked)).long()]
         first = number * copies
         pos[first : first + len(chosen), : chosen.shape[1]] = chosen
     return ConfidenceBatch(graphs, copies, pos, atom_rmsd(pos, crystal, rows.lig_mask))
+
+
+def docked_batch(examples: Sequence[TrainingExample], docked: Sequence[Tensor]) -> ConfidenceBatch:
+    """All docked poses of some complexes and no others.
+
+    Args:
+        examples: complexes with crystal poses.
+        docked: (poses, atoms, 3) of each, the same number of poses for all.
+    """
+    graphs = collate([example.graph for example in examples])
+    copies = len(docked[0])
+    pos = pad_positions([pose for poses in docked for pose in poses], graphs.num_atoms)
+    crystal = pad_positions([example.pos_crystal for example in examples], graphs.num_atoms)
+    mask = graphs.lig_mask.repeat_interleave(copies, 0)
+    return ConfidenceBatch(graphs, copies, pos, atom_rmsd(pos, crystal.repeat_interleave(copies, 0), mask))
 
 
 class ConfidenceLosses(NamedTuple):
@@ -124,6 +140,29 @@ def area_under_roc(score: Tensor, positive: Tensor) -> float:
         return float("nan")
     difference = high[:, None] - low[None]
     return float(((difference > 0).double() + 0.5 * (difference == 0).double()).mean())
+
+
+def areas_under_roc(logits: Tensor, labels: Tensor, thresholds: Sequence[float]) -> dict[str, float]:
+    """Area under the ROC curve of each threshold's logit (rows, thresholds), by name; left out where undefined."""
+    areas = {f"auroc_{limit:g}": area_under_roc(logits[:, k], labels[:, k]) for k, limit in enumerate(thresholds)}
+    return {name: area for name, area in areas.items() if not math.isnan(area)}
+
+
+def ranking_values(logit: Tensor, rmsd: Tensor, thresholds: Sequence[float]) -> dict[str, float]:
+    """How well a logit picks among the poses of each complex: shares of complexes, chance and the best possible too.
+
+    Args:
+        logit: (complexes, poses).
+        rmsd: (complexes, poses) in Angstrom.
+        thresholds: a pick below it is a success.
+    """
+    picked = rmsd.gather(1, logit.argmax(1, keepdim=True)).squeeze(1)
+    values: dict[str, float] = {}
+    for limit in thresholds:
+        values[f"top1_under_{limit:g}"] = float((picked < limit).double().mean())
+        values[f"chance_under_{limit:g}"] = float((rmsd < limit).double().mean())
+        values[f"best_under_{limit:g}"] = float((rmsd.amin(1) < limit).double().mean())
+    return values
 
 
 def labels_share(labels: Tensor, thresholds: Sequence[float]) -> Mapping[str, float]:

@@ -64,6 +64,7 @@ class PriorLosses(NamedTuple):
         uniform: cross entropy of the uniform distribution over nodes, the value without learning.
         accuracy: share of latents whose most probable node is the encoder's.
         distance: Angstrom between those two nodes (an atom stands at its crystal position).
+        accuracy_by_latent: (latents,) the accuracy of each.
     """
 
     loss: Tensor
@@ -71,6 +72,12 @@ class PriorLosses(NamedTuple):
     uniform: Tensor
     accuracy: Tensor
     distance: Tensor
+    accuracy_by_latent: Tensor
+
+    def values(self) -> dict[str, float]:
+        """Plain numbers by name, for the log."""
+        single = {name: float(value.detach()) for name, value in zip(self._fields[:-1], self[:-1], strict=True)}
+        return single | {f"accuracy_{k}": value for k, value in enumerate(self.accuracy_by_latent.tolist())}
 
 
 class PriorStage(nn.Module):
@@ -121,4 +128,6 @@ class PriorStage(nn.Module):
                     ]
                 )
             )
-        return PriorLosses(*torch.stack(parts).mean(0))
+        by_latent = torch.stack(parts)
+        loss, entropy, uniform, accuracy, distance = by_latent.mean(0)
+        return PriorLosses(loss, entropy, uniform, accuracy, distance, by_latent.detach()[:, 3])

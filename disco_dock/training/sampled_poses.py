@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,8 +14,10 @@ from torch import Tensor
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.models.build import Models
 from disco_dock.runtime.checkpoint import load_weights, save_weights
+from disco_dock.runtime.config import to_dict
 from disco_dock.runtime.errors import NumericsError
 from disco_dock.sampling.docking import DockingSettings, dock
+from disco_dock.training.earlier_stages import part_hashes
 
 logger = logging.getLogger(__name__)
 PART_SIZE = 16  # complexes
@@ -37,7 +40,7 @@ def sampled_poses(
         models: score model and prior; a confidence model is not used.
         dataset: the complexes.
         numbers: which of them.
-        folder: gets one file per part; files made with the same settings are reused.
+        folder: gets one file per part; files made with the same weights and settings are reused.
         poses: samples per complex.
         steps: reverse steps.
         seed: of the samples.
@@ -53,6 +56,14 @@ def sampled_poses(
         latent_inverse_temperature=config.latent_inverse_temperature,
         guidance=config.guidance,
     )
+    common = {
+        "poses": poses,
+        "seed": seed,
+        "sampler": to_dict(sampler),
+        "guidance": to_dict(config.guidance),
+        "inverse_temperature": config.latent_inverse_temperature,
+        "weights": part_hashes(models, ("score", "prior")),
+    }
     models = replace(models, confidence=None)
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[int, Tensor] = {}
@@ -60,7 +71,7 @@ def sampled_poses(
     for done, start in enumerate(starts, start=1):
         part = list(numbers[start : start + PART_SIZE])
         path = folder / f"poses-{start // PART_SIZE:04d}.safetensors"
-        made_with = {"ids": [dataset.ids[i] for i in part], "poses": poses, "steps": steps, "seed": seed}
+        made_with = json.loads(json.dumps({"ids": [dataset.ids[i] for i in part], **common}))
         tensors = _reuse(path, made_with)
         if tensors is None:
             tensors = {}

@@ -21,10 +21,13 @@ from disco_dock.runtime.random import generator
 from disco_dock.training.confidence_stage import (
     ConfidenceBatch,
     ConfidenceStage,
-    area_under_roc,
+    areas_under_roc,
+    docked_batch,
     labels_share,
     make_confidence_batch,
+    ranking_values,
 )
+from disco_dock.training.earlier_stages import copy_matching, part_hashes, require_same_inputs
 from disco_dock.training.presets import preset
 from disco_dock.training.sampled_poses import sampled_poses
 from disco_dock.training.settings import TrainConfig
@@ -48,9 +51,10 @@ def train_confidence(
         device: to train on.
 
     Raises:
-        CheckpointError: the score stage has not been run.
+        CheckpointError: the score stage has not been run, or an earlier stage was run again after this one began.
     """
     models = load_models(out / "checkpoint", device)
+    require_same_inputs(out / "confidence", part_hashes(models, ("score", "prior")))
     sizes = preset(config.preset).confidence
     dataset = ComplexDataset(shards, max_residues=config.max_residues)
     order = torch.randperm(len(dataset), generator=generator("pose complexes", config.seed))
@@ -58,7 +62,9 @@ def train_confidence(
     poses = _dock(models, dataset, numbers, out / "confidence" / "poses", config)
     numbers = [number for number in numbers if number in poses]
     torch.manual_seed(config.seed)
-    model = ConfidenceModel(sizes).to(device)
+    model = ConfidenceModel(sizes)
+    copy_matching(models.score.trunk, model.trunk)
+    model.to(device)
     stage = ConfidenceStage(model)
     noise = models.config.score.noise
     atoms, residues = dataset.sizes()
@@ -83,7 +89,7 @@ def train_confidence(
 
     ema = ExponentialMovingAverage(stage, config.ema_decay)
     run = TrainingRun(stage, make_optimiser(stage, config), ema, out / "confidence", config.loop)
-    checks = _validation_batches(models, validation, out / "confidence" / "validation_poses", config, device)
+    checks, rankings = _validation_batches(models, validation, out / "confidence" / "validation_poses", config, device)
     checkpoint = replace(models.config, confidence=sizes)
 
     def export() -> None:
@@ -96,7 +102,7 @@ def train_confidence(
         }
         with ema.swapped(stage):
             if checks:
-                values = _validation_values(stage, checks)
+                values = _validation_values(stage, checks) | _ranking_values(stage, rankings)
                 run.log.write(run.step, values)
                 facts |= values
             save_part(out / "checkpoint", "confidence", model)
@@ -130,29 +136,31 @@ def _dock(
 
 def _validation_batches(
     models: Models, validation: Path | None, folder: Path, config: TrainConfig, device: torch.device
-) -> list[ConfidenceBatch]:
-    """Fixed batches of docked and noised poses of validation complexes."""
+) -> tuple[list[ConfidenceBatch], list[ConfidenceBatch]]:
+    """Fixed batches of validation complexes: docked and noised poses mixed as in training, and all docked poses."""
     if validation is None:
-        return []
+        return [], []
     dataset = ComplexDataset(validation, max_residues=config.max_residues)
     numbers = list(range(min(VALIDATION_COMPLEXES, len(dataset))))
     poses = _dock(models, dataset, numbers, folder, config)
     numbers = [number for number in numbers if number in poses]
     atoms, residues = dataset.sizes()
     plan = BatchPlan(atoms[numbers], residues[numbers], batch_size=4, seed=VALIDATION_SEED)
-    batches = []
-    for step in range(min(VALIDATION_BATCHES, plan.batches_per_epoch)):
+    mixed, docked = [], []
+    for step in range(min(VALIDATION_BATCHES, len(plan.steps(0)))):
         chosen = [numbers[i] for i in plan.batch(step)]
+        examples, sampled = [dataset[i] for i in chosen], [poses[i] for i in chosen]
         batch = make_confidence_batch(
-            [dataset[i] for i in chosen],
-            [poses[i] for i in chosen],
+            examples,
+            sampled,
             models.config.score.noise,
             copies=2 * config.poses,
             seed=VALIDATION_SEED,
             step=step,
         )
-        batches.append(batch.to(device))
-    return batches
+        mixed.append(batch.to(device))
+        docked.append(docked_batch(examples, sampled).to(device))
+    return mixed, docked
 
 
 @torch.no_grad()
@@ -166,6 +174,19 @@ def _validation_values(stage: ConfidenceStage, batches: list[ConfidenceBatch]) -
     thresholds = stage.confidence.config.thresholds
     loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
     values = {"val_loss": float(loss), **{f"val_{k}": v for k, v in labels_share(labels, thresholds).items()}}
-    for k, limit in enumerate(thresholds):
-        values[f"val_auroc_{limit:g}"] = area_under_roc(logits[:, k], labels[:, k] > 0.5)
-    return values
+    areas = areas_under_roc(logits, labels > 0.5, thresholds)
+    return values | {f"val_{name}": area for name, area in areas.items()}
+
+
+@torch.no_grad()
+def _ranking_values(stage: ConfidenceStage, batches: list[ConfidenceBatch]) -> dict[str, float]:
+    """Area under the ROC curve over docked poses alone, and success of the pose with the highest first logit."""
+    stage.eval()
+    results = [stage(batch) for batch in batches]
+    stage.train()
+    copies, thresholds = batches[0].copies, stage.confidence.config.thresholds
+    logits = torch.cat([result.logits for result in results]).cpu()
+    rmsd = torch.cat([batch.rmsd for batch in batches]).cpu()
+    values = ranking_values(logits[:, 0].view(-1, copies), rmsd.view(-1, copies), thresholds)
+    values |= areas_under_roc(logits, rmsd[:, None] < torch.tensor(thresholds), thresholds)
+    return {f"val_docked_{name}": value for name, value in values.items()}

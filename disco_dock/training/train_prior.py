@@ -17,6 +17,7 @@ from disco_dock.models.prior import LatentPrior
 from disco_dock.runtime.ema import ExponentialMovingAverage
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.loop import TrainingRun
+from disco_dock.training.earlier_stages import copy_matching, part_hashes, require_same_inputs
 from disco_dock.training.presets import preset
 from disco_dock.training.prior_stage import PriorBatch, PriorStage, make_prior_batch
 from disco_dock.training.settings import TrainConfig
@@ -38,7 +39,7 @@ def train_prior(
         device: to train on.
 
     Raises:
-        CheckpointError: the score stage has not been run.
+        CheckpointError: the score stage has not been run, or was run again after this one began.
         ConfigError: the preset or the checkpoint has no latents, or they differ.
     """
     models = load_models(out / "checkpoint", device, with_encoder=True)
@@ -51,7 +52,7 @@ def train_prior(
         )
     torch.manual_seed(config.seed)
     prior = LatentPrior(sizes.prior)
-    prior.trunk.load_state_dict(_matching(models.score.trunk.state_dict(), prior.trunk.state_dict()))
+    copy_matching(models.score.trunk, prior.trunk)
     stage = PriorStage(prior, models.encoder).to(device)
     dataset = ComplexDataset(shards, max_residues=config.max_residues)
     plan = make_plan(dataset, config, 1)
@@ -62,8 +63,9 @@ def train_prior(
 
     def loss_fn(batch: PriorBatch, step: int) -> tuple[Tensor, dict[str, float]]:
         losses = stage(batch.to(device))
-        return losses.loss, {name: float(value.detach()) for name, value in losses._asdict().items()}
+        return losses.loss, losses.values()
 
+    require_same_inputs(out / "prior", part_hashes(models, ("score", "encoder")))
     ema = ExponentialMovingAverage(stage.prior, config.ema_decay)
     run = TrainingRun(stage.prior, make_optimiser(stage, config), ema, out / "prior", config.loop)
     checks = _validation_batches(validation, latents, device)
@@ -87,20 +89,12 @@ def train_prior(
     return checkpoint
 
 
-def _matching(source: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The target's tensors, those of the source in their place where name and shape agree."""
-    return {
-        name: source[name] if name in source and source[name].shape == value.shape else value
-        for name, value in target.items()
-    }
-
-
 def _validation_batches(validation: Path | None, latents: int, device: torch.device) -> list[PriorBatch]:
     if validation is None:
         return []
     dataset = ComplexDataset(validation)
     plan = BatchPlan(*dataset.sizes(), batch_size=4, seed=VALIDATION_SEED)
-    count = min(VALIDATION_BATCHES, plan.batches_per_epoch)
+    count = min(VALIDATION_BATCHES, len(plan.steps(0)))
     return [
         make_prior_batch([dataset[i] for i in plan.batch(k)], latents=latents, seed=VALIDATION_SEED, step=k).to(device)
         for k in range(count)
@@ -111,9 +105,7 @@ def _validation_batches(validation: Path | None, latents: int, device: torch.dev
 def _validation_values(stage: PriorStage, batches: list[PriorBatch]) -> dict[str, float]:
     """Means over the validation batches, each row with the same weight."""
     stage.eval()
-    rows = torch.tensor([float(batch.graphs.size) for batch in batches])
-    values = torch.stack([torch.stack(list(stage(batch))).double().cpu() for batch in batches])
-    mean = (values * rows[:, None]).sum(0) / rows.sum()
+    results = [(batch.graphs.size, stage(batch).values()) for batch in batches]
     stage.train()
-    names = ("loss", "label_entropy", "uniform", "accuracy", "distance")
-    return {f"val_{name}": float(value) for name, value in zip(names, mean, strict=True)}
+    total = sum(rows for rows, _ in results)
+    return {f"val_{name}": sum(rows * values[name] for rows, values in results) / total for name in results[0][1]}

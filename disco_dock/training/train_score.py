@@ -136,7 +136,7 @@ def _validation_batches(
     dataset = ComplexDataset(validation)
     atoms, residues = dataset.sizes()
     plan = BatchPlan(atoms, residues, batch_size=4, seed=VALIDATION_SEED)
-    count = min(VALIDATION_BATCHES, plan.batches_per_epoch)
+    count = min(VALIDATION_BATCHES, len(plan.steps(0)))
     return [
         make_score_batch(
             [dataset[i] for i in plan.batch(k)], score, copies=1, null_rate=0.0, seed=VALIDATION_SEED, step=k

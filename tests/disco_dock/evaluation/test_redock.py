@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from rdkit import Chem
 
+from disco_dock.chem.symmetry import automorphisms
 from disco_dock.evaluation import redock as module
 from disco_dock.evaluation.redock import Row, redock, redock_all, skeleton
 from disco_dock.evaluation.summary import summarise
@@ -62,6 +64,14 @@ def test_symmetry_is_corrected(docked, monkeypatch):
     assert redock(fake_models(), docked, number, DockingSettings(num_poses=3)).rmsd == (0.0, 0.0, 0.0)
 
 
+def test_untried_symmetries_are_flagged(docked, monkeypatch):
+    number = docked.ids.index("made0")
+    assert redock(fake_models(), docked, number, DockingSettings(num_poses=3)).exact
+    monkeypatch.setattr(module, "automorphisms", lambda mol: automorphisms(mol, max_matches=1))
+    row = redock(fake_models(), docked, number, DockingSettings(num_poses=3))
+    assert not row.exact and row.rmsd == pytest.approx((1.0, 4.0, 9.0), abs=1e-3)
+
+
 def test_skeleton_is_the_ligand():
     dataset = made_up_dataset()
     for number, name in enumerate(dataset.ids):
@@ -86,6 +96,8 @@ def test_finished_rows_are_reused_and_failures_are_rows(docked, tmp_path, monkey
     again = redock_all(fake_models(), docked, settings, path)
     assert calls == [rows[-1].id]
     assert again[:-1] == rows[:-1] and again[-1].error == "score is not finite"
+    assert [json.loads(line)["id"] for line in path.read_text().splitlines()[1:]] == [row.id for row in rows]
+    assert redock_all(fake_models(), docked, settings, path) == again and len(calls) == 1
     redock_all(fake_models(), docked, replace(settings, seed=1), path)
     assert len(calls) == 1 + len(rows)
 
@@ -95,10 +107,11 @@ def test_summary_counts_failures_as_misses():
         Row(id="a", rmsd=(1.0, 6.0), centroid=(0.5, 5.5)),
         Row(id="b", rmsd=(7.0, 1.5), centroid=(6.0, 1.0)),
         Row(id="c", error="failed"),
-        Row(id="d", rmsd=(4.0, 4.5), centroid=(1.0, 1.0)),
+        Row(id="d", rmsd=(4.0, 4.5), centroid=(1.0, 1.0), exact=False),
     ]
     summary = summarise(rows)
     assert (summary["complexes"], summary["failures"], summary["poses"]) == (4, 1, 2)
+    assert summary["upper_bounds"] == 1
     assert (summary["under_2_top1"], summary["under_5_top1"]) == (25.0, 50.0)
     assert (summary["under_2_best"], summary["under_5_best"]) == (50.0, 75.0)
     assert summary["median_rmsd_top1"] == 5.5 and summary["centroid_under_5_top1"] == 50.0
