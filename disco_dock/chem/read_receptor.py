@@ -51,7 +51,10 @@ def read_receptor(
     if keep_within is not None:
         residues, dropped = _near(path, residues, *keep_within)
         others = [group for group in others if group.chain not in dropped]
-        notes += [f"chain {_chain(name)} is farther than {keep_within[1]:g} Angstrom and left out" for name in dropped]
+        notes += [
+            f"chain {_chain(name)} is farther than {keep_within[1]:g} Angstrom from the pocket and left out"
+            for name in dropped
+        ]
     if not residues:
         raise InputError(f"{path}: no amino-acid residue with a C-alpha atom was found{_found(others)}; give a protein")
     context, context_notes = _context(others)
@@ -147,7 +150,7 @@ def _near(path: Path, residues: list[Group], pos: np.ndarray, cutoff: float) -> 
         near[chain] = bool(np.isfinite(tree.query(atoms, distance_upper_bound=cutoff)[0]).any())
     if residues and not any(near.values()):
         raise InputError(
-            f"{path}: no chain is within {cutoff:g} Angstrom of the ligand; check that both are in one frame"
+            f"{path}: no chain is within {cutoff:g} Angstrom of the ligand or pocket; check that both are in one frame"
         )
     return [group for group in residues if near[group.chain]], [chain for chain, kept in near.items() if not kept]
 

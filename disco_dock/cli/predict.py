@@ -56,6 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="largest distance of the ligand's centroid from the pocket's centre in Angstrom (10)",
     )
 
+    pocket.add_argument(
+        "--chains-within",
+        type=float,
+        metavar="D",
+        default=hidden,
+        help="leave out chains farther than D Angstrom from the pocket's centre",
+    )
+
     sampling = parser.add_argument_group("sampling")
     sampling.add_argument("--num-poses", type=int, metavar="N", default=40, help="poses per complex (%(default)s)")
     sampling.add_argument("--steps", type=int, metavar="N", default=20, help="reverse diffusion steps (%(default)s)")
@@ -155,6 +163,7 @@ def _settings(given: dict) -> PredictSettings:
         guidance_interval=given.get("guidance_interval"),
         pocket=pocket,
         chains=given.get("chains"),
+        chains_within=given.get("chains_within"),
         largest_fragment=given["largest_fragment"],
         template_smiles=given.get("smiles"),
         embeddings=Path(given["embeddings"]) if "embeddings" in given else None,

@@ -32,6 +32,7 @@ def dock(
     device: str = "auto",
     pocket: PocketHint | None = None,
     chains: Sequence[str] | None = None,
+    chains_within: float | None = None,
     largest_fragment: bool = False,
     template_smiles: str | None = None,
     embeddings: str | Path | None = None,
@@ -53,6 +54,7 @@ def dock(
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         pocket: where to dock; None searches the whole protein.
         chains: receptor chains to keep; None for all.
+        chains_within: leave out chains farther than this (Angstrom) from the pocket's centre; None keeps all.
         largest_fragment: keep the largest fragment of a salt or mixture.
         template_smiles: SMILES that gives bond orders to a ligand read from PDB.
         embeddings: file of language-model features, for checkpoints that need them.
@@ -78,6 +80,7 @@ def dock(
         guidance_interval=guidance_interval,
         pocket=pocket,
         chains=None if chains is None else tuple(chains),
+        chains_within=chains_within,
         largest_fragment=largest_fragment,
         template_smiles=template_smiles,
         embeddings=None if embeddings is None else Path(embeddings),

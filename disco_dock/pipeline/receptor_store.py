@@ -55,12 +55,16 @@ def prepare_receptor(path: Path, settings: PredictSettings, lm_dim: int) -> Prep
     """
     begin = time.perf_counter()
     receptor = read_receptor(path, chains=settings.chains)
+    pocket = None if settings.pocket is None else find_pocket(settings.pocket, receptor)
+    if pocket is not None and settings.chains_within is not None:
+        near = (pocket.center[None], settings.chains_within)
+        receptor = read_receptor(path, chains=settings.chains, keep_within=near)
     return PreparedReceptor(
         path=path,
         receptor=receptor,
         key=hashlib.sha256(" ".join(receptor.names).encode()).hexdigest()[:8],
         around=obstacles(receptor),
-        pocket=None if settings.pocket is None else find_pocket(settings.pocket, receptor),
+        pocket=pocket,
         embeddings=read_embeddings(settings.embeddings, path, receptor, lm_dim),
         seconds=time.perf_counter() - begin,
     )

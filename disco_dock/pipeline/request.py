@@ -65,6 +65,7 @@ class PredictSettings:
         guidance_interval: (low, high) diffusion times between which guidance acts.
         pocket: where to dock, or None for blind docking.
         chains: receptor chains to keep, or None for all.
+        chains_within: keep only chains with an atom this close (Angstrom) to the pocket's centre, or None for all.
         largest_fragment: keep the largest fragment of a salt or mixture.
         template_smiles: SMILES that gives bond orders to a ligand read from PDB.
         embeddings: file of language-model features of the receptor's residues, or None.
@@ -80,6 +81,7 @@ class PredictSettings:
     guidance_interval: tuple[float, float] | None = None
     pocket: PocketHint | None = None
     chains: tuple[str, ...] | None = None
+    chains_within: float | None = None
     largest_fragment: bool = False
     template_smiles: str | None = None
     embeddings: Path | None = None
@@ -100,6 +102,15 @@ class PredictSettings:
             low, high = self.guidance_interval
             _require(0 <= low < high <= 1, f"the guidance interval must satisfy 0 <= low < high <= 1, not {low},{high}")
         _require(self.chains is None or all(self.chains), "a chain name is empty")
+        within = self.chains_within
+        _require(
+            within is None or (math.isfinite(within) and within > 0),
+            f"the distance of the chains to keep must be a positive number of Angstrom, not {within}",
+        )
+        _require(
+            within is None or self.pocket is not None,
+            "chains can be kept by distance from a pocket only; give a pocket too",
+        )
 
     @property
     def latent_inverse_temperature(self) -> float | None:

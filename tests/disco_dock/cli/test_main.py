@@ -14,7 +14,7 @@ from disco_dock.cli.parsing import join_negative_values
 PREDICT_OPTIONS = set(
     """
     --help --debug --protein --ligand --csv --chains --largest-fragment --smiles --embeddings
-    --pocket-center --pocket-ligand --pocket-residues --pocket-radius
+    --pocket-center --pocket-ligand --pocket-residues --pocket-radius --chains-within
     --num-poses --steps --seed --batch-size --latent-temperature --guidance-weight --guidance-interval --ode
     --out --checkpoint --device --overwrite --verbose
     """.split()

@@ -112,6 +112,7 @@ def test_interrupt_in_the_middle(disco, peptide, tmp_path, monkeypatch):
         (["--csv", "t.csv", "--protein", "p.pdb"], "--protein cannot be given"),
         (["--protein", "p.pdb", "--ligand", "C", "--pocket-radius", "4"], "--pocket-radius needs"),
         (["--protein", "p.pdb", "--ligand", "C", "--pocket-center", "1,2"], "3 numbers"),
+        (["--protein", "p.pdb", "--ligand", "C", "--chains-within", "9"], "give a pocket"),
         (["--protein", "p.pdb", "--ligand", "C", "--pocket-center", "1,2,x"], "3 numbers"),
         (
             ["--protein", "p.pdb", "--ligand", "C", "--pocket-center", "1,2,3", "--pocket-residues", "A:1"],

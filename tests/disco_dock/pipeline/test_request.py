@@ -26,6 +26,8 @@ from disco_dock.runtime.errors import ConfigError
         {"guidance_interval": (-0.1, 0.5)},
         {"guidance_interval": (0.1, 1.5)},
         {"chains": ("A", "")},
+        {"chains_within": 5.0},  # without a pocket
+        {"chains_within": 0.0, "pocket": PocketHint(center=(0.0, 0.0, 0.0))},
     ],
 )
 def test_bad_settings_are_refused_in_one_sentence(values):
