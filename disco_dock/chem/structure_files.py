@@ -115,17 +115,13 @@ def _best_atom(atom: Atom | DisorderedAtom) -> Atom:
     """The atom itself, or the alternate location with the highest occupancy, the first of equal ones."""
     if not isinstance(atom, DisorderedAtom):
         return atom
-    return max(
-        atom.disordered_get_list(), key=lambda one: (one.get_occupancy() or 0.0, -ord(one.get_altloc()[:1] or " "))
-    )
+    return min(atom.child_dict.values(), key=lambda one: (-(one.get_occupancy() or 0.0), str(one.get_altloc())))
 
 
 def _group(path: Path, residue: Residue) -> Group:
     """A Biopython residue as arrays."""
     record, number, insertion = residue.get_id()
-    atoms = [_best_atom(atom) for atom in residue.get_unpacked_list() if not atom.is_disordered()]
-    atoms += [_best_atom(atom) for atom in residue if isinstance(atom, DisorderedAtom)]
-    atoms.sort(key=lambda atom: atom.get_serial_number() or 0)
+    atoms = [_best_atom(atom) for atom in residue]
     pos = np.array([atom.coord for atom in atoms], dtype=np.float64).reshape(-1, 3)
     chain = residue.get_parent().get_id()  # pyright: ignore[reportOptionalMemberAccess]
     bad = ~(np.abs(pos) < MAX_COORDINATE).all(1)

@@ -1,8 +1,9 @@
 """Rotatable bonds of a ligand and the atoms each of them moves.
 
 Source: the published DiffDock / DisCo-DiffDock rule. A bond rotates when cutting it disconnects the molecule and leaves
-at least two atoms in the smaller part, whatever its order: amides and acyclic double bonds rotate, ring bonds and bonds
-to terminal atoms do not. The smaller part moves; of two equal parts, the one that holds the lowest atom index.
+at least two atoms in the smaller part: amides rotate, ring bonds and bonds to terminal atoms do not. The smaller part
+moves; of two equal parts, the one that holds the lowest atom index. Unlike in the published code, double bonds stay as
+they are unless asked for, so that a pose cannot turn a Z configuration into an E one.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ class Torsions(NamedTuple):
     edges: np.ndarray
 
 
-def rotatable_bonds(mol: Chem.Mol) -> Torsions:
+def rotatable_bonds(mol: Chem.Mol, *, double_bonds: bool = False) -> Torsions:
     """Rotatable bonds of a connected molecule and the atoms that each of them moves.
 
     One depth-first search finds all bridges and the atoms behind each, so the cost is linear in the bonds.
 
     Args:
         mol: molecule of L atoms without explicit hydrogens.
+        double_bonds: whether acyclic double bonds rotate too, as published.
 
     Returns:
         Torsions with T >= 0 bonds.
@@ -47,7 +49,7 @@ def rotatable_bonds(mol: Chem.Mol) -> Torsions:
     for number, bond in enumerate(mol.GetBonds()):
         begin, end = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
         child = bridges.get(number)
-        if child is None:
+        if child is None or (bond.GetBondType() == Chem.BondType.DOUBLE and not double_bonds):
             continue
         first, size = preorder[child], last[child] - preorder[child] + 1
         if min(size, num_atoms - size) < 2:

@@ -8,6 +8,8 @@ for small eps a rotation vector has standard deviation sqrt(2) eps per axis; the
 from __future__ import annotations
 
 import math
+import zlib
+from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
@@ -133,15 +135,26 @@ def build_table() -> IGSO3Table:
 def igso3_table() -> IGSO3Table:
     """The table, read from the user's cache folder or built and put there; a damaged cache is built again."""
     path = cache_dir() / "tables" / CACHE_NAME
-    if path.exists():
-        try:
-            tensors, _ = load_weights(path)
-            return IGSO3Table(tensors["cdf"], tensors["score"], tensors["norm"])
-        except (CheckpointError, KeyError):
-            path.unlink(missing_ok=True)
-    table = build_table()
     try:
-        save_weights(path, {"cdf": table.cdf, "score": table.score, "norm": table.norm}, {"kind": "igso3"})
+        tensors, facts = load_weights(path)
+        if facts.get("crc32") == _checksum(tensors):
+            return IGSO3Table(tensors["cdf"], tensors["score"], tensors["norm"])
+    except (CheckpointError, OSError):
+        pass
+    table = build_table()
+    tensors = {"cdf": table.cdf, "score": table.score, "norm": table.norm}
+    try:
+        save_weights(path, tensors, {"kind": "igso3", "crc32": _checksum(tensors)})
     except OSError:  # a read-only home costs a second per process, nothing else
         pass
     return table
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    """CRC-32 of the names, shapes and bytes of tensors."""
+    value = 0
+    for name, tensor in sorted(tensors.items()):
+        value = zlib.crc32(
+            tensor.contiguous().numpy().tobytes(), zlib.crc32(f"{name} {tuple(tensor.shape)}".encode(), value)
+        )
+    return value

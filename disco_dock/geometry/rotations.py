@@ -21,7 +21,8 @@ def axis_angle_to_matrix(vector: Tensor) -> Tensor:
     safe = torch.where(small, torch.ones_like(square), square)
     angle = safe.sqrt()
     first = torch.where(small, 1 - square / 6, angle.sin() / angle)
-    second = torch.where(small, 0.5 - square / 24, (1 - angle.cos()) / safe)
+    half = torch.sin(angle / 2) / angle  # 1 - cos = 2 sin^2 of the half, which does not cancel
+    second = torch.where(small, 0.5 - square / 24, 2 * half * half)
     x, y, z = vector.unbind(-1)
     zero = torch.zeros_like(x)
     skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))

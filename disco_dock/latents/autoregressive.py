@@ -19,10 +19,10 @@ def next_log_probabilities(logits: Tensor, inverse_temperature: float, mask: Ten
 
     Args:
         logits: (batch, vocab).
-        inverse_temperature: below 1 flattens; the published docking prior uses exp(-1.5).
+        inverse_temperature: below 1 flattens; the published docking prior uses exp(-1.5); at most 100 is used.
         mask: (batch, vocab) bool of allowed entries, or None.
     """
-    scaled = logits.double() * inverse_temperature
+    scaled = logits.double() * min(inverse_temperature, GREEDY)
     if mask is not None:
         scaled = scaled.masked_fill(~mask, MASKED)
     return torch.log_softmax(scaled, -1)
@@ -51,14 +51,16 @@ def sample_codes(
         forced: (batch, latents) int64, entries >= 0 are taken instead of drawn, or None.
 
     Raises:
-        ValueError: `uniform` has the wrong number of columns.
+        ValueError: `uniform` has the wrong number of columns, or a row of the mask allows no entry.
     """
     if uniform.shape[1] != num_latents:
         raise ValueError(f"uniform needs {num_latents} columns, got {uniform.shape[1]}")
+    if mask is not None and not bool(mask.any(-1).all()):
+        raise ValueError("a row of the mask allows no entry")
     index = torch.zeros(len(uniform), 0, dtype=torch.long, device=uniform.device)
     total = torch.zeros(len(uniform), dtype=torch.float64, device=uniform.device)
     for i in range(num_latents):
-        log_p = next_log_probabilities(next_logits(index, i), min(inverse_temperature, GREEDY), mask)
+        log_p = next_log_probabilities(next_logits(index, i), inverse_temperature, mask)
         if inverse_temperature >= GREEDY:
             drawn = log_p.argmax(-1)
         else:

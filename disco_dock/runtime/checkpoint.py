@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +47,8 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         metadata = json.loads(header)
     except json.JSONDecodeError as error:
         raise CheckpointError(f"{path}: its header is not JSON ({error}); fetch or write it again") from error
+    if not isinstance(metadata, dict):
+        raise CheckpointError(f"{path}: its header is not a JSON object; fetch or write it again")
     found = metadata.pop("format", None)
     if found != FORMAT:
         raise CheckpointError(
@@ -93,7 +94,10 @@ def load_state(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such training state; check the path")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes make the unpickler fail in any way, an IndexError for one
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: not a readable training state ({first}); delete it to start again") from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path}: holds a {type(state).__name__}, no training state; delete it to start again")
+    return state

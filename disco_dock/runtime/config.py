@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.files import atomic_write
 
 Config = TypeVar("Config")
+EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+"""Numbers such as 1e-3, which YAML 1.1 reads as text; they are numbers where a float is expected."""
 
 
 def to_dict(config: Any) -> Any:
@@ -86,6 +89,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         kind, found = cast("Any", hint), cast("Any", value)
         return found if isinstance(found, kind) else from_dict(kind, found, where=where)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if hint is float and isinstance(value, str) and EXPONENT.fullmatch(value):
         return float(value)
     if hint is Path and isinstance(value, (str, Path)):
         return Path(value)

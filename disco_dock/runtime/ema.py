@@ -53,6 +53,7 @@ class ExponentialMovingAverage:
         return {"updates": self.updates, "shadow": self.shadow}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Put back what `state_dict` returned."""
+        """Put back what `state_dict` returned, on the devices of the averages."""
+        given = state["shadow"]
+        self.shadow = {name: given[name].clone().to(value) for name, value in self.shadow.items()}
         self.updates = int(state["updates"])
-        self.shadow = {name: value.clone() for name, value in state["shadow"].items()}

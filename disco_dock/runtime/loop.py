@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from disco_dock.runtime.checkpoint import load_state, save_state
 from disco_dock.runtime.ema import ExponentialMovingAverage
-from disco_dock.runtime.errors import ConfigError, NumericsError
+from disco_dock.runtime.errors import CheckpointError, ConfigError, NumericsError
 from disco_dock.runtime.log import MetricsLog
 from disco_dock.runtime.random import rng_state, set_rng_state
 
@@ -75,6 +75,9 @@ class TrainingRun:
         ema: average of its parameters, or None.
         out_dir: gets `state.pt` and `metrics.jsonl`; a state found there is resumed.
         config: see `LoopConfig`.
+
+    Raises:
+        CheckpointError: the state found there is damaged or of another model.
     """
 
     def __init__(
@@ -95,12 +98,18 @@ class TrainingRun:
         self.log = MetricsLog(out_dir / "metrics.jsonl", resume_step=self.step)
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        if self.ema is not None:
-            self.ema.load_state_dict(state["ema"])
-        set_rng_state(state["rng"])
-        self.step, self.seconds, self.bad_steps = state["step"], state["seconds"], state["bad_steps"]
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            if self.ema is not None:
+                self.ema.load_state_dict(state["ema"])
+            set_rng_state(state["rng"])
+            self.step, self.seconds, self.bad_steps = state["step"], state["seconds"], state["bad_steps"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # torch's own complaints take many lines
+            raise CheckpointError(
+                f"{self.out_dir / STATE_FILE}: the training state of another model or version; "
+                "train into another folder or delete it"
+            ) from error
 
     def save(self) -> None:
         """Write the training state atomically; a failure leaves the previous one."""
@@ -161,8 +170,9 @@ class TrainingRun:
             started = time.monotonic()
             batch = next_batch(self.step)
             loaded = time.monotonic()
+            buffers = [buffer.clone() for buffer in self.model.buffers()]
             loss, metrics = loss_fn(batch, self.step)
-            self._update(loss)
+            self._update(loss, buffers)
             self.step += 1
             self.seconds += time.monotonic() - started
             metrics = {**metrics, "data_seconds": loaded - started, "step_seconds": time.monotonic() - started}
@@ -182,8 +192,13 @@ class TrainingRun:
         if on_checkpoint is not None:
             on_checkpoint()
 
-    def _update(self, loss: Tensor) -> None:
-        """One optimiser step; a loss or gradient that is not finite is skipped and counted."""
+    def _update(self, loss: Tensor, buffers: list[Tensor]) -> None:
+        """One optimiser step; a loss or gradient that is not finite is skipped and counted.
+
+        Args:
+            loss: scalar.
+            buffers: running statistics before the forward pass, put back when the step is skipped.
+        """
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.rate(self.progress(), self.step) * group.get("rate_factor", 1.0)
         self.optimiser.zero_grad(set_to_none=True)
@@ -192,6 +207,8 @@ class TrainingRun:
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         if not bool(torch.isfinite(loss.detach())) or not bool(torch.isfinite(norm)):
             self.bad_steps += 1
+            for buffer, before in zip(self.model.buffers(), buffers, strict=True):
+                buffer.copy_(before)
             if self.bad_steps >= MAX_BAD_STEPS:
                 raise NumericsError(
                     f"{self.out_dir}: {MAX_BAD_STEPS} losses in a row were not finite (step {self.step}); "

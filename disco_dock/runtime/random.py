@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -13,11 +14,15 @@ from torch import Tensor
 
 
 def derive_seed(*keys: str | int) -> int:
-    """A 63-bit seed from a sequence of strings and integers; different sequences give unrelated seeds."""
+    """A 63-bit seed from a sequence of strings and integers; different sequences give unrelated seeds.
+
+    Integers of numpy and torch count as Python's.
+    """
     digest = hashlib.sha256()
     for key in keys:
-        data = str(key).encode()
-        digest.update(f"{type(key).__name__}:{len(data)}:".encode() + data)
+        kind, text = ("str", key) if isinstance(key, str) else ("int", str(operator.index(key)))
+        data = text.encode()
+        digest.update(f"{kind}:{len(data)}:".encode() + data)
     return int.from_bytes(digest.digest()[:8], "big") >> 1
 
 
@@ -52,7 +57,7 @@ class PoseRandom:
 
 
 def rng_state() -> dict[str, Any]:
-    """The states of the global generators of python, numpy and torch, as plain values and tensors."""
+    """The states of the global generators of python, numpy and torch (all devices), as plain values and tensors."""
     version, internal, gauss = random.getstate()
     kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - the global state is the point
     return {
@@ -65,13 +70,17 @@ def rng_state() -> dict[str, Any]:
             float(cached),
         ],
         "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Put back what `rng_state` returned."""
+    """Put back what `rng_state` returned; states of GPUs only where there are as many as there were."""
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))
     kind, keys, position, has_gauss, cached = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, cached))  # noqa: NPY002
     torch.set_rng_state(state["torch"])
+    devices = state.get("cuda", [])
+    if devices and torch.cuda.is_available() and torch.cuda.device_count() == len(devices):
+        torch.cuda.set_rng_state_all(devices)

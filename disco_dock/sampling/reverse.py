@@ -17,6 +17,7 @@ from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.restraint import PocketRestraint
 from disco_dock.sampling.steps import step_coefficients
 
+LARGEST_SCORE = 1e10  # beyond it the squares of float32 coordinates overflow within a few steps
 ScoreFunction = Callable[[Tensor, float], Scores]
 """(pos (poses, atoms, 3), t) -> scores."""
 
@@ -32,13 +33,14 @@ def guided(conditional: ScoreFunction, null: ScoreFunction, config: GuidanceConf
 
 
 def check_finite(scores: Scores, *, name: str, t: float, indices: list[int]) -> None:
-    """Raise a NumericsError that names complex, time, component and pose of the first score that is not finite."""
+    """Raise a NumericsError that names complex, time, component and pose of the first unusable score."""
     for component, value in zip(Scores._fields, scores, strict=True):
-        bad = ~torch.isfinite(value).flatten(1).all(1)
+        bad = ~(value.abs() <= LARGEST_SCORE).flatten(1).all(1)
         if bool(bad.any()):
-            pose = indices[int(bad.nonzero()[0])]
+            row = int(bad.nonzero()[0])
+            kind = "too large" if bool(torch.isfinite(value[row]).all()) else "not finite"
             raise NumericsError(
-                f"{name}: the {component} score of pose {pose} is not finite at t = {t:.3f}; "
+                f"{name}: the {component} score of pose {indices[row]} is {kind} at t = {t:.3f}; "
                 "check the input coordinates or use another checkpoint"
             )
 
@@ -69,7 +71,7 @@ def reverse_diffusion(
         name: of the complex, for messages.
 
     Raises:
-        NumericsError: a score is not finite.
+        NumericsError: a score is not finite, or so large that coordinates would overflow.
     """
     torsions = topology.bonds.shape[1]
     dt = 1 / config.steps

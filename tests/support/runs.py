@@ -53,10 +53,10 @@ def terminated_at(step: int) -> Iterator[None]:
     """A training inside the block gets SIGTERM during that step and must say so."""
     original: Callable = TrainingRun._update
 
-    def update(self, loss):
+    def update(self, *args):
         if self.step == step:
             signal.raise_signal(signal.SIGTERM)
-        original(self, loss)
+        original(self, *args)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(TrainingRun, "_update", update)

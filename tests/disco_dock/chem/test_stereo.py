@@ -76,7 +76,7 @@ def test_torsions_and_rigid_motion_cannot_invert_a_centre(seed):
 
 def test_a_turned_double_bond_is_noticed_pose_by_pose():
     mol = read_ligand("CC/C=C/CC").mol
-    torsions = rotatable_bonds(mol)
+    torsions = rotatable_bonds(mol, double_bonds=True)
     bond = [sorted(pair) for pair in torsions.bonds.tolist()].index([2, 3])
     angles = np.zeros((4, len(torsions.bonds)))
     angles[:, bond] = [0.0, np.pi, np.pi / 2, 0.3]

@@ -21,7 +21,7 @@ from tests.support.golden import load_golden
         ("CC", 0),
         ("CCC", 0),  # terminal atoms do not count
         ("CCCC", 1),
-        ("CC=CC", 1),  # acyclic double bonds rotate
+        ("CC=CC", 0),  # double bonds keep their configuration
         ("CC(=O)NC", 1),  # and amides
         ("CC(C)(C)C", 0),
         ("c1ccccc1", 0),
@@ -39,6 +39,11 @@ def test_hand_counted(smiles, count):
     assert torsions.bonds.shape == (count, 2) and torsions.bonds.dtype == np.int64
     assert torsions.moved.shape == (count, num_atoms) and torsions.moved.dtype == bool
     assert torsions.edges.shape == (count,)
+
+
+def test_double_bonds_rotate_when_asked_as_published():
+    mol = read_ligand("CCC=CCC").mol
+    assert len(rotatable_bonds(mol).bonds) == 2 and len(rotatable_bonds(mol, double_bonds=True).bonds) == 3
 
 
 def test_butane_by_hand_moves_the_half_of_the_first_atom():
@@ -108,4 +113,4 @@ def test_golden(golden_dir, name):
 def test_golden_from_mol2(golden_dir):
     golden = load_golden("graph_1a0q.npz")
     mol = read_ligand(golden_dir / "inputs" / "1a0q_ligand.mol2").mol
-    np.testing.assert_array_equal(rotatable_bonds(mol).moved, golden["lig_mask_rotate"])
+    np.testing.assert_array_equal(rotatable_bonds(mol, double_bonds=True).moved, golden["lig_mask_rotate"])

@@ -199,10 +199,10 @@ def test_resumed_training_equals_uninterrupted(tmp_path, monkeypatch):
     train_score(made_up_shards(), None, once, config, torch.device("cpu"))
     original = TrainingRun._update
 
-    def terminated(self, loss):
+    def terminated(self, *args):
         if self.step == 1:
             signal.raise_signal(signal.SIGTERM)
-        original(self, loss)
+        original(self, *args)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(TrainingRun, "_update", terminated)
