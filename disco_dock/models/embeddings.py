@@ -31,7 +31,8 @@ class GaussianExpansion(nn.Module):
     def __init__(self, stop: float, count: int = 32) -> None:
         super().__init__()
         self.stop, self.count = stop, count
-        self.coefficient = -0.5 / (stop / (count - 1)) ** 2
+        self.spacing = stop / (count - 1)
+        self.coefficient = -0.5 / self.spacing**2
 
     def forward(self, distance: Tensor) -> Tensor:
         """(..., count) from distances (...) in Angstrom."""

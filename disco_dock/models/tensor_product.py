@@ -7,7 +7,8 @@ group, the sum over the edges of a target is taken first over the outer product 
     A_i[a, m, c] = sum_j h_ij[a] (1, s_ij)[m] x_j[c],
 
 one matrix product per target, and W acts once per node. No weight is materialised per edge and nothing is scattered.
-The result equals the per-edge form exactly (`tests/support/reference_convolution.py` is that form, in e3nn).
+The result equals the per-edge form exactly (`tests/support/reference_convolution.py` is that form, in e3nn). On a CPU the
+compiled kernel does the same edge by edge inside the cache (`EdgeGroup.listed_sum`); elsewhere A is a tensor.
 
 Conventions: s = sqrt(3) * unit vector from target to source; vectors as (x, y, z).
 Source: layer of DiffDock (arXiv:2210.01776) with l <= 1.
@@ -16,10 +17,12 @@ Source: layer of DiffDock (arXiv:2210.01776) with l <= 1.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from disco_dock.kernels.convolution import Dropout, EdgeRows, ProductSizes, convolve, pack_weights, padded_hidden
 from disco_dock.models.irreps import Channels, Features
 
 SQRT3 = math.sqrt(3.0)
@@ -89,6 +92,10 @@ class ProductMix(nn.Module):
             for fan_in, fan_out in zip(product_channels(inputs), outputs, strict=True)
         )
 
+    def product_sizes(self) -> ProductSizes:
+        """The channel counts as the compiled kernel takes them."""
+        return ProductSizes(tuple(self.inputs), tuple(self.outputs), self.hidden)
+
     def forward(self, aggregate: Tensor) -> Features:
         """Features of `outputs` from the aggregate (..., 4, hidden + 1, width of inputs)."""
         forms = product_forms(aggregate, self.inputs)
@@ -116,6 +123,7 @@ class EdgeGroup(nn.Module):
         self.bias = nn.Parameter(reference.bias.detach().clone())
         self.dropout = nn.Dropout(dropout)
         self.mix = ProductMix(inputs, outputs, hidden)
+        self._prepared: tuple[tuple[int, ...], _Prepared] | None = None
 
     def node_parts(self, target_scalars: Tensor, source_scalars: Tensor) -> tuple[Tensor, Tensor]:
         """(..., hidden) contributions of the target (with the bias) and of the source nodes."""
@@ -137,6 +145,58 @@ class EdgeGroup(nn.Module):
         weight = self.weight[:, : self.sizes[0]]
         hidden = self.dropout(torch.relu(nn.functional.linear(edge, weight) + target + source))
         return torch.cat([hidden * mask, mask.to(hidden.dtype)], -1)
+
+    def listed_sum(self, rows: EdgeRows, embedding: Tensor, target_scalars: Tensor, source: Tensor) -> Tensor:
+        """(targets, width of outputs) summed messages by the compiled kernel, float32 on the CPU.
+
+        Args:
+            rows: from whom to whom.
+            embedding: (edges, edge_dim).
+            target_scalars: (targets, scalars).
+            source: (sources, width of inputs) flat features.
+        """
+        parts = self._prepare()
+        at_target = nn.functional.linear(target_scalars, parts.target, parts.bias)
+        at_source = nn.functional.linear(source[:, : self.sizes[2]], parts.source)
+        dropout = Dropout()
+        if self.training and self.dropout.p:
+            dropout = Dropout(self.dropout.p, int(torch.randint(2**31, (1,))))
+        return convolve(
+            rows,
+            self.mix.product_sizes(),
+            list(self.mix.weights),
+            parts.packed,
+            embedding=embedding,
+            at_target=at_target,
+            at_source=at_source,
+            edge_weight=parts.edge,
+            x=source,
+            dropout=dropout,
+        )
+
+    def _prepare(self) -> _Prepared:
+        """The weights as the kernel takes them; kept until they change, unless gradients must pass."""
+        version = tuple(number for p in self.parameters() for number in (p.data_ptr(), p._version))
+        if self._prepared is not None and self._prepared[0] == version and not torch.is_grad_enabled():
+            return self._prepared[1]
+        missing = padded_hidden(self.mix.hidden) - self.mix.hidden
+        edge, target, source = nn.functional.pad(self.weight, (0, 0, 0, missing)).split(self.sizes, 1)
+        packed = pack_weights(self.mix.product_sizes(), list(self.mix.weights))
+        bias = nn.functional.pad(self.bias, (0, missing))
+        prepared = _Prepared(edge.t().contiguous(), target.contiguous(), source.contiguous(), bias, packed)
+        if not torch.is_grad_enabled():
+            self._prepared = (version, prepared)
+        return prepared
+
+
+class _Prepared(NamedTuple):
+    """Parts of the edge network's first layer padded to whole vector registers, and the packed product weights."""
+
+    edge: Tensor
+    target: Tensor
+    source: Tensor
+    bias: Tensor
+    packed: Tensor
 
 
 def aggregate_dense(hidden: Tensor, sh: Tensor, source: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ Optional receptor-only layers come first; they see neither time, pose nor latent
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,121 +15,20 @@ from torch import Tensor, nn
 from disco_dock.chem.ligand_features import ATOM_FEATURE_SIZES
 from disco_dock.chem.residue_features import RESIDUE_TYPES
 from disco_dock.graph.schema import NUM_TRACE_SCALARS, NUM_TRACE_VECTORS, GraphBatch
+from disco_dock.kernels.library import usable
+from disco_dock.models.edges import Edges, EdgeTerms
 from disco_dock.models.embeddings import EdgeEmbedding, GaussianExpansion, NodeEmbedding, time_embedding
-from disco_dock.models.irreps import Channels, Features, published_channels
+from disco_dock.models.irreps import Channels, Features
+from disco_dock.models.listed_edges import cross_edges, ligand_edges, receptor_edges, reversed_edges
 from disco_dock.models.normalisation import make_norm
-from disco_dock.models.tensor_product import (
-    EdgeGroup,
-    aggregate_dense,
-    aggregate_slots,
-    gather_nodes,
-    harmonics,
-)
+from disco_dock.models.padded_edges import dense_edges, slot_edges
+from disco_dock.models.receptive_field import needed_residues
+from disco_dock.models.tensor_product import EdgeGroup
+from disco_dock.models.trunk_config import TrunkConfig
 from disco_dock.runtime.errors import ConfigError
 
 NUM_BOND_TYPES = 4
 DISTANCES = 32  # Gaussians per distance expansion
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrunkConfig:
-    """Sizes and cut-offs of the message passing; the defaults are the published DisCo-DiffDock-S score model.
-
-    Attributes:
-        scalars: channels of 0e (and edge embeddings).
-        vectors: channels of 1o and of 1e.
-        pseudoscalars: channels of 0o.
-        layers: joint layers over all edges.
-        hidden: hidden activations of the edge networks.
-        receptor_layers: receptor-only layers before the joint ones.
-        joint_receptor_edges: whether the joint layers also have residue <- residue messages.
-        residue_updates: joint layers that update residues at all, counted from the first; 0 for all of them.
-        edge_width: width of edge embeddings, 0 for that of the scalars.
-        trace_features: whether residues carry C-alpha-trace scalars and vectors.
-        time_dim: size of the time embedding, 0 for none.
-        time_scale: factor on t in the embedding.
-        num_latents: latents that the network is conditioned on, 0 for none.
-        lm_dim: size of language-model features per residue, 0 for none.
-        ligand_radius: Angstrom, ligand <- ligand edges.
-        receptor_radius: Angstrom, residue <- residue edges.
-        receptor_neighbours: at most so many sources per residue.
-        cross_cutoff: Angstrom, ligand-residue edges at sigma_tr = 0.
-        cross_cutoff_per_sigma: growth of that cut-off with sigma_tr.
-        receptor_distance_stop: Angstrom, last Gaussian of residue-residue distances.
-        cross_distance_stop: Angstrom, last Gaussian of ligand-residue distances.
-        norm: ``batch`` (published) or ``layer``.
-        dropout: rate in the edge networks.
-    """
-
-    scalars: int = 24
-    vectors: int = 6
-    pseudoscalars: int = 24
-    layers: int = 5
-    hidden: int = 72
-    receptor_layers: int = 0
-    joint_receptor_edges: bool = True
-    residue_updates: int = 0
-    edge_width: int = 0
-    trace_features: bool = False
-    time_dim: int = 32
-    time_scale: float = 1000.0
-    num_latents: int = 2
-    lm_dim: int = 1280
-    ligand_radius: float = 5.0
-    receptor_radius: float = 15.0
-    receptor_neighbours: int = 24
-    cross_cutoff: float = 20.0
-    cross_cutoff_per_sigma: float = 3.0
-    receptor_distance_stop: float = 30.0
-    cross_distance_stop: float = 80.0
-    norm: str = "batch"
-    dropout: float = 0.1
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        for name in ("scalars", "layers", "hidden", "receptor_neighbours"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"trunk.{name} must be at least 1, got {getattr(self, name)}")
-        counts = (
-            "vectors",
-            "pseudoscalars",
-            "receptor_layers",
-            "residue_updates",
-            "edge_width",
-            "num_latents",
-            "lm_dim",
-        )
-        for name in (*counts, "time_dim"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"trunk.{name} must not be negative, got {getattr(self, name)}")
-        if self.norm not in ("batch", "layer"):
-            raise ConfigError(f"trunk.norm must be 'batch' or 'layer', got {self.norm!r}")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"trunk.dropout must be in [0, 1), got {self.dropout}")
-
-    @property
-    def edges(self) -> int:
-        """Width of edge embeddings."""
-        return self.edge_width or self.scalars
-
-    @property
-    def sees_near_residues_only(self) -> bool:
-        """Whether the ligand's features depend on residues within the ligand-residue cut-off only."""
-        return self.receptor_layers > 0 and not self.joint_receptor_edges
-
-    def cutoff(self, sigma_tr: Tensor) -> Tensor:
-        """(...) Angstrom, ligand-residue cut-off at a noise level (...)."""
-        return self.cross_cutoff + self.cross_cutoff_per_sigma * sigma_tr
-
-    def updates_residues(self, layer: int) -> bool:
-        """Whether joint layer `layer` sends messages to residues."""
-        return not self.residue_updates or layer < self.residue_updates
-
-    def channels(self, layer: int) -> Channels:
-        """Channels that enter convolution `layer`, counted through receptor and joint layers."""
-        depth = layer + (1 if self.trace_features else 0)  # trace vectors are odd vectors at the input
-        grown = published_channels(depth, self.scalars, self.vectors)
-        return grown._replace(odd_scalars=self.pseudoscalars if grown.odd_scalars else 0)
 
 
 class Conditioning(NamedTuple):
@@ -149,29 +48,39 @@ class Conditioning(NamedTuple):
 
 
 class ReceptorState(NamedTuple):
-    """What depends on the receptor alone: edge geometry and the output of the receptor-only layers.
+    """What depends on the receptor alone.
 
     Attributes:
         features: residue features after the receptor-only layers, or None when there are none.
-        distance: (batch, residues, slots, gaussians) expanded distances.
-        sh: (batch, residues, slots, 4) harmonics.
     """
 
     features: Features | None
-    distance: Tensor
-    sh: Tensor
+
+    def expand(self, copies: int) -> ReceptorState:
+        """The state of one complex seen as `copies` poses, without copying memory."""
+        return self._map(lambda value: value.expand(copies, *value.shape[1:]))
+
+    def repeat_interleave(self, copies: int) -> ReceptorState:
+        """The state with each complex `copies` times in a row."""
+        return self._map(lambda value: value.repeat_interleave(copies, 0))
+
+    def with_residues(self, index: Tensor) -> ReceptorState:
+        """The state of some residues (batch, kept) of each complex."""
+        return self._map(
+            lambda value: torch.take_along_dim(value, index.view(*index.shape, *([1] * (value.dim() - 2))), 1)
+        )
+
+    def _map(self, function) -> ReceptorState:
+        return self if self.features is None else ReceptorState(self.features.map(function))
 
 
-class _Edges(NamedTuple):
-    """Embeddings (..., width), harmonics (..., 4) and mask (..., 1) of edges.
+class _JointEdges(NamedTuple):
+    """Edges of a pose by where they come from and go to; the ligand's own are radius edges and bonds."""
 
-    The leading dimensions are (batch, sources, targets) where all targets see the same sources, and
-    (batch, targets, slots) where each target has its own.
-    """
-
-    embedding: Tensor
-    sh: Tensor
-    mask: Tensor
+    ligand_ligand: Sequence[Edges]
+    ligand_residue: Edges
+    residue_ligand: Edges
+    residue_residue: Edges | None
 
 
 class JointLayer(nn.Module):
@@ -193,26 +102,14 @@ class JointLayer(nn.Module):
         """Whether the layer sends messages to residues."""
         return "residue_ligand" in self.groups
 
-    def group(self, name: str) -> EdgeGroup:
-        """The edge group of that name."""
+    def total(self, name: str, edges: Sequence[Edges], target: Features, source: Features) -> Features:
+        """Summed messages of a group, over all the given edges."""
         group = self.groups[name]
         assert isinstance(group, EdgeGroup)
-        return group
-
-    def dense_sum(self, name: str, edges: _Edges, target: Features, source: Features) -> Features:
-        """Summed messages of a group whose targets all see the same sources."""
-        group = self.group(name)
-        at_target, at_source = group.node_parts(target.even_scalars, source.even_scalars)
-        hidden = group.hidden_activations(edges.embedding, at_target.unsqueeze(1), at_source.unsqueeze(2), edges.mask)
-        return group.mix(aggregate_dense(hidden, edges.sh, source.flat()))
-
-    def slot_sum(self, name: str, edges: _Edges, target: Features, source: Features, index: Tensor) -> Features:
-        """Summed messages of a group whose targets have gathered sources."""
-        group = self.group(name)
-        at_target, at_source = group.node_parts(target.even_scalars, source.even_scalars)
-        at_slots = gather_nodes(at_source, index)
-        hidden = group.hidden_activations(edges.embedding, at_target.unsqueeze(2), at_slots, edges.mask)
-        return group.mix(aggregate_slots(hidden, edges.sh, gather_nodes(source.flat(), index)))
+        first, *others = (each.total(group, target, source) for each in edges)
+        for other in others:
+            first = _add(first, other)
+        return first
 
     def finish(self, before: Features, total: Features, count: Tensor, mask: Tensor) -> Features:
         """Mean, norm and residual; count (batch, nodes) messages per node, mask (batch, nodes)."""
@@ -287,21 +184,17 @@ class Trunk(nn.Module):
     def receptor_state(self, batch: GraphBatch) -> ReceptorState:
         """All that depends on the receptor alone, to be computed once per receptor."""
         config = self.config
-        offset = gather_nodes(batch.rec_pos, batch.rec_neighbour) - batch.rec_pos.unsqueeze(2)
-        distance = self.rec_distance(offset.norm(dim=-1))
-        sh = harmonics(offset)
         if not config.receptor_layers:
-            return ReceptorState(None, distance, sh)
+            return ReceptorState(None)
         extras = {"trace": batch.rec_scalars} if config.trace_features else {}
         scalars = self.rec_nodes(batch.rec_type.unsqueeze(-1), {**extras, **self._lm(batch)})
         features = Features.from_scalars(scalars, config.channels(0), self._trace_vectors(batch))
         features = features.scale(batch.rec_mask.to(scalars.dtype))
-        mask = batch.rec_neighbour_mask.unsqueeze(3).to(scalars.dtype)
-        edges = _Edges(self.rec_edges({"distance": distance}), sh, mask)
+        edges = self._receptor_edges(batch, self._terms(self.rec_edges, batch.rec_mask.shape, {}))
         for layer in self.receptor_layers():
-            total = layer.slot_sum("residue_residue", edges, features, features, batch.rec_neighbour)
-            features = layer.finish(features, total, mask.sum((2, 3)), batch.rec_mask)
-        return ReceptorState(features, distance, sh)
+            total = layer.total("residue_residue", [edges], features, features)
+            features = layer.finish(features, total, edges.degree, batch.rec_mask)
+        return ReceptorState(features)
 
     def _trace_vectors(self, batch: GraphBatch) -> Tensor | None:
         return None if self.rec_vectors is None else self.rec_vectors(batch.rec_vectors)
@@ -336,82 +229,75 @@ class Trunk(nn.Module):
         Returns:
             Ligand features and residue features; unless `reads_residues`, the latter may stop before the last layer.
         """
-        config = self.config
         receptor = self.receptor_state(batch) if receptor is None else receptor
-        num_atoms = batch.num_atoms
-        dtype = pos.dtype
         time: dict[str, Tensor] = {}
-        if config.time_dim and condition.t is not None:
-            time = {"time": time_embedding(condition.t, config.time_dim, config.time_scale)}
-        at_nodes = {name: value[:, None] for name, value in time.items()}
-        at_edges = {name: value[:, None, None] for name, value in time.items()}
-        lig_latents, rec_latents = {}, {}
-        lig_pairs, rec_pairs, bond_pairs = {}, {}, {}
-        code = condition.code
-        if config.num_latents and code is not None:
-            marks = code.transpose(1, 2).to(dtype)
-            lig_mark, rec_mark = marks[:, :num_atoms], marks[:, num_atoms:]
-            lig_latents, rec_latents = {"latents": lig_mark}, {"latents": rec_mark}
-            lig_pairs = {"latent_target": lig_mark[:, None], "latent_source": lig_mark[:, :, None]}
-            bond_pairs = {
-                "latent_target": lig_mark[:, :, None],
-                "latent_source": gather_nodes(lig_mark, batch.bond_neighbour),
-            }
-            if config.joint_receptor_edges:
-                rec_pairs = {
-                    "latent_target": rec_mark[:, :, None],
-                    "latent_source": gather_nodes(rec_mark, batch.rec_neighbour),
-                }
-        null = condition.null
+        if self.config.time_dim and condition.t is not None:
+            time = {"time": time_embedding(condition.t, self.config.time_dim, self.config.time_scale)[:, None]}
+        ligand, residue = self._nodes(batch, pos, condition, time, receptor)
+        near, edges = self._edges(batch, pos, condition, time)
+        return self._joint(batch, ligand, residue, edges, near)
 
-        lig_scalars = self.lig_nodes(batch.lig_features, {**at_nodes, **lig_latents}) + self._null("lig_nodes", null, 3)
+    def _marks(self, batch: GraphBatch, condition: Conditioning, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """(batch, nodes, latents) of ligand atoms and of residues: which latents point at a node."""
+        if not self.config.num_latents or condition.code is None:
+            return None
+        marks = condition.code.transpose(1, 2).to(dtype)
+        return marks[:, : batch.num_atoms], marks[:, batch.num_atoms :]
+
+    def _nodes(
+        self, batch: GraphBatch, pos: Tensor, condition: Conditioning, time: dict[str, Tensor], receptor: ReceptorState
+    ) -> tuple[Features, Features]:
+        """Features of ligand atoms and residues before the joint layers."""
+        config, null, dtype = self.config, condition.null, pos.dtype
+        marks = self._marks(batch, condition, dtype)
+        at_ligand, at_residue = ({} if marks is None else {"latents": mark} for mark in marks or (None, None))
+        lig_scalars = self.lig_nodes(batch.lig_features, {**time, **at_ligand}) + self._null("lig_nodes", null, 3)
         start = config.channels(config.receptor_layers)
         ligand = Features.from_scalars(lig_scalars, start).scale(batch.lig_mask.to(dtype))
         if self.rec_joint is not None and receptor.features is not None:
             static = receptor.features
-            joint = self.rec_joint({"node": static.even_scalars, **at_nodes, **rec_latents})
+            joint = self.rec_joint({"node": static.even_scalars, **time, **at_residue})
             residue = static._replace(even_scalars=static.even_scalars + joint + self._null("rec_nodes", null, 3))
         else:
             trace = {"trace": batch.rec_scalars} if config.trace_features else {}
-            extras = {**trace, **self._lm(batch), **at_nodes, **rec_latents}
+            extras = {**trace, **self._lm(batch), **time, **at_residue}
             rec_scalars = self.rec_nodes(batch.rec_type.unsqueeze(-1), extras) + self._null("rec_nodes", null, 3)
             residue = Features.from_scalars(rec_scalars, start, self._trace_vectors(batch))
-        residue = residue.scale(batch.rec_mask.to(dtype))
+        return ligand, residue.scale(batch.rec_mask.to(dtype))
 
-        ligand_edges, bond_edges = self._ligand_edges(batch, pos, at_edges, lig_pairs, bond_pairs, null)
-        forward, backward = self._cross_edges(batch, pos, condition, at_edges)
-        receptor_edges: _Edges | None = None
-        if config.joint_receptor_edges:
-            values = (
-                {"distance": receptor.distance}
-                if config.receptor_layers
-                else ({"distance": receptor.distance, **at_edges, **rec_pairs})
+    def _joint(
+        self, batch: GraphBatch, ligand: Features, residue: Features, edges: _JointEdges, near: Tensor
+    ) -> tuple[Features, Features]:
+        """Features after the joint layers; `near` (batch, residues) marks residues with an edge to the ligand."""
+        lig_count = edges.ligand_residue.degree + sum(each.degree for each in edges.ligand_ligand)
+        rec_count = edges.residue_ligand.degree
+        if edges.residue_residue is not None:
+            rec_count = rec_count + edges.residue_residue.degree
+        num_atoms, layers = batch.num_atoms, self.joint_layers()
+        sums_everywhere = self.reads_residues or (self.training and self.config.norm == "batch")
+        needed = [batch.rec_mask] * len(layers)
+        if not sums_everywhere:
+            needed = needed_residues(
+                [layer.updates_residues for layer in layers],
+                near,
+                batch.rec_neighbour,
+                batch.rec_neighbour_mask,
+                joint_receptor_edges=self.config.joint_receptor_edges,
             )
-            embedding = self.rec_edges(values) + self._null("rec_edges", null, 4)
-            mask = batch.rec_neighbour_mask.unsqueeze(3).to(dtype)
-            receptor_edges = _Edges(embedding, receptor.sh, mask)
-
-        lig_count = ligand_edges.mask.sum((1, 3)) + bond_edges.mask.sum((2, 3)) + forward.mask.sum((1, 3))
-        rec_count = backward.mask.sum((1, 3))
-        if receptor_edges is not None:
-            rec_count = rec_count + receptor_edges.mask.sum((2, 3))
-        joint = self.joint_layers()
-        for number, layer in enumerate(joint):
+        for number, layer in enumerate(layers):
             lig_total = _add(
-                layer.dense_sum("ligand_ligand", ligand_edges, ligand, ligand),
-                layer.slot_sum("ligand_ligand", bond_edges, ligand, ligand, batch.bond_neighbour),
+                layer.total("ligand_ligand", edges.ligand_ligand, ligand, ligand),
+                layer.total("ligand_residue", [edges.ligand_residue], ligand, residue),
             )
-            lig_total = _add(lig_total, layer.dense_sum("ligand_residue", forward, ligand, residue))
-            unread = number == len(joint) - 1 and not (self.training or self.reads_residues)
+            unread = number == len(layers) - 1 and not sums_everywhere
             if unread or not layer.updates_residues:
                 ligand = layer.finish(ligand, lig_total, lig_count, batch.lig_mask)
                 continue
-            rec_total = layer.dense_sum("residue_ligand", backward, residue, ligand)
-            if receptor_edges is not None:
-                rec_total = _add(
-                    rec_total,
-                    layer.slot_sum("residue_residue", receptor_edges, residue, residue, batch.rec_neighbour),
-                )
+            targets = needed[number]
+            rec_total = layer.total("residue_ligand", [edges.residue_ligand.only(targets)], residue, ligand)
+            if edges.residue_residue is not None:
+                among = layer.total("residue_residue", [edges.residue_residue.only(targets)], residue, residue)
+                rec_total = _add(rec_total, among)
             nodes = layer.finish(
                 ligand.concatenated(residue, 1),
                 lig_total.concatenated(rec_total, 1),
@@ -421,28 +307,86 @@ class Trunk(nn.Module):
             ligand, residue = nodes.map(lambda x: x[:, :num_atoms]), nodes.map(lambda x: x[:, num_atoms:])
         return ligand, residue
 
-    def _ligand_edges(self, batch, pos, at_edges, lig_pairs, bond_pairs, null) -> tuple[_Edges, _Edges]:
-        """Radius edges (dense over atom pairs) and bond edges (slots); a bonded pair within the radius has both."""
-        offset = pos.unsqueeze(2) - pos.unsqueeze(1)  # (batch, source, target, 3)
-        distance = offset.norm(dim=-1)
-        near = (distance < self.config.ligand_radius) & batch.lig_mask.unsqueeze(1) & batch.lig_mask.unsqueeze(2)
-        near = near & ~torch.eye(batch.num_atoms, dtype=torch.bool, device=pos.device)
-        shift = self._null("lig_edges", null, 4)
-        embedding = self.lig_edges({"distance": self.lig_distance(distance), **at_edges, **lig_pairs}) + shift
-        radius_edges = _Edges(embedding, harmonics(offset), near.unsqueeze(3).to(pos.dtype))
-        bond_offset = gather_nodes(pos, batch.bond_neighbour) - pos.unsqueeze(2)
-        kind = nn.functional.one_hot(batch.bond_type, NUM_BOND_TYPES).to(pos.dtype)
-        values = {"bond": kind, "distance": self.lig_distance(bond_offset.norm(dim=-1)), **at_edges, **bond_pairs}
-        mask = batch.bond_mask.unsqueeze(3).to(pos.dtype)
-        return radius_edges, _Edges(self.lig_edges(values) + shift, harmonics(bond_offset), mask)
+    def _terms(
+        self,
+        network: EdgeEmbedding,
+        nodes: tuple[int, int],
+        time: dict[str, Tensor],
+        marks: Tensor | None = None,
+        shift: Tensor | float = 0.0,
+    ) -> EdgeTerms:
+        """What time and latents add to the embeddings of a kind of edges.
 
-    def _cross_edges(self, batch, pos, condition: Conditioning, at_edges) -> tuple[_Edges, _Edges]:
-        """Edges ligand <- residue and residue <- ligand; both use the vector from atom to residue, as published."""
-        offset = batch.rec_pos.unsqueeze(2) - pos.unsqueeze(1)  # (batch, residues, atoms, 3)
-        distance = offset.norm(dim=-1)
-        cutoff = self.config.cutoff(condition.sigma_tr)
-        near = (distance < cutoff[:, None, None]) & batch.lig_mask.unsqueeze(1) & batch.rec_mask.unsqueeze(2)
-        embedding = self.cross_edges({"distance": self.cross_distance(distance), **at_edges})
-        embedding = embedding + self._null("cross_edges", condition.null, 4)
-        forward = _Edges(embedding, harmonics(offset), near.unsqueeze(3).to(pos.dtype))
-        return forward, _Edges(*(part.transpose(1, 2) for part in forward))
+        Args:
+            network: edge network.
+            nodes: number of graphs and of targets in each.
+            time: (batch, 1, time_dim) by name, if any.
+            marks: (batch, nodes, latents), when both ends may carry latents.
+            shift: (batch, edges) or 0, added to the embedding.
+        """
+        given = time if marks is None else {**time, "latent_target": marks}
+        at_target = network.first(given)
+        if at_target.dim() == 1:  # the bias alone
+            at_target = at_target.view(1, 1, -1)
+        at_source = None if marks is None else network.first.apply_part("latent_source", marks)
+        at_kind = None
+        if "bond" in network.first.sizes:
+            bonds = network.first.part("bond").t()
+            at_kind = torch.cat([torch.zeros_like(bonds[:1]), bonds])
+        bias = network.second.bias + shift
+        return EdgeTerms(at_target.expand(*nodes, -1), at_source, at_kind, bias.expand(nodes[0], bias.shape[-1]))
+
+    def _edges(
+        self, batch: GraphBatch, pos: Tensor, condition: Conditioning, time: dict[str, Tensor]
+    ) -> tuple[Tensor, _JointEdges]:
+        """(batch, residues) whether a residue has an edge to the ligand, and the edges of a pose."""
+        config, null = self.config, condition.null
+        size, num_atoms = batch.lig_mask.shape
+        marks = self._marks(batch, condition, pos.dtype)
+        lig_marks, rec_marks = marks if marks is not None else (None, None)
+        apart = pos.unsqueeze(2) - pos.unsqueeze(1)  # (batch, source, target, 3)
+        bonded = (apart.norm(dim=-1) < config.ligand_radius) & batch.lig_mask.unsqueeze(1) & batch.lig_mask.unsqueeze(2)
+        bonded = bonded & ~torch.eye(num_atoms, dtype=torch.bool, device=pos.device)
+        across = batch.rec_pos.unsqueeze(2) - pos.unsqueeze(1)  # (batch, residues, atoms, 3), as published both ways
+        near = across.norm(dim=-1) < config.cutoff(condition.sigma_tr)[:, None, None]
+        near = near & batch.lig_mask.unsqueeze(1) & batch.rec_mask.unsqueeze(2)
+
+        lig_terms = self._terms(self.lig_edges, batch.lig_mask.shape, time, lig_marks, self._null("lig_edges", null, 2))
+        cross_terms = self._terms(self.cross_edges, batch.lig_mask.shape, time, shift=self._null("cross_edges", null, 2))
+        among: Edges | None = None
+        if config.joint_receptor_edges:
+            static = config.receptor_layers > 0
+            rec_time, rec_latents = ({}, None) if static else (time, rec_marks)
+            shift = self._null("rec_edges", null, 2)
+            among = self._receptor_edges(batch, self._terms(self.rec_edges, batch.rec_mask.shape, rec_time, rec_latents, shift))
+        if usable(pos):
+            geometry = ligand_edges(pos, bonded, batch.bond_neighbour, batch.bond_type, batch.bond_mask)
+            own = geometry.listed(
+                geometry.embedded(self.lig_edges, self.lig_distance, lig_terms), size, size * num_atoms
+            )
+            geometry, place = cross_edges(across, near)
+            embedding = geometry.embedded(self.cross_edges, self.cross_distance, cross_terms)
+            forward = geometry.listed(embedding, size, size * num_atoms)
+            return near.any(2), _JointEdges([own], forward, reversed_edges(forward, place, near), among)
+        radius = dense_edges(apart, bonded, self.lig_edges, self.lig_distance, lig_terms)
+        bonds = slot_edges(
+            pos,
+            batch.bond_neighbour,
+            batch.bond_mask,
+            self.lig_edges,
+            self.lig_distance,
+            lig_terms,
+            kind=batch.bond_type + 1,
+        )
+        forward = dense_edges(across, near, self.cross_edges, self.cross_distance, cross_terms)
+        return near.any(2), _JointEdges([radius, bonds], forward, forward.transposed(), among)
+
+    def _receptor_edges(self, batch: GraphBatch, terms: EdgeTerms) -> Edges:
+        """Edges residue <- residue with their embeddings."""
+        pos = batch.rec_pos
+        if usable(pos):
+            geometry = receptor_edges(pos, batch.rec_neighbour, batch.rec_neighbour_mask)
+            embedding = geometry.embedded(self.rec_edges, self.rec_distance, terms)
+            return geometry.listed(embedding, batch.size, batch.size * batch.num_residues)
+        neighbour, mask = batch.rec_neighbour, batch.rec_neighbour_mask
+        return slot_edges(pos, neighbour, mask, self.rec_edges, self.rec_distance, terms)

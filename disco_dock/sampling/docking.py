@@ -73,26 +73,6 @@ class DockedPoses:
     confidence: np.ndarray | None
 
 
-def expand_receptor(state: ReceptorState, copies: int) -> ReceptorState:
-    """Receptor state of one complex seen as `copies` poses, without copying memory."""
-
-    def expand(value: Tensor) -> Tensor:
-        return value.expand(copies, *value.shape[1:])
-
-    features = None if state.features is None else state.features.map(expand)
-    return ReceptorState(features, expand(state.distance), expand(state.sh))
-
-
-def select_residues(state: ReceptorState, index: Tensor) -> ReceptorState:
-    """Features of some residues (poses, kept) of each pose; the geometry between residues is left out."""
-
-    def pick(value: Tensor) -> Tensor:
-        return torch.take_along_dim(value, index.view(*index.shape, *([1] * (value.dim() - 2))), 1)
-
-    features = None if state.features is None else state.features.map(pick)
-    return ReceptorState(features, state.distance[:, :0], state.sh[:, :0])
-
-
 class _Complex:
     """One complex on the device, with what its networks share between calls."""
 
@@ -109,7 +89,7 @@ class _Complex:
         """The receptor state of a trunk, computed once."""
         if id(trunk) not in self._states:
             self._states[id(trunk)] = trunk.receptor_state(self.batch)
-        return expand_receptor(self._states[id(trunk)], copies)
+        return self._states[id(trunk)].expand(copies)
 
     def chunked(self, function: Callable[..., Tensor], *values: Tensor) -> Tensor:
         """`function(graphs, *values)` over chunks of equal size; the last one is filled up and cut."""
@@ -154,7 +134,7 @@ class _Complex:
 
             def evaluate(rows: GraphBatch, pos: Tensor, code: Tensor, index: Tensor, mask: Tensor) -> Tensor:
                 state = self.receptor(trunk, rows.size)
-                return function(rows.with_residues(index, mask), select_residues(state, index), pos, code)
+                return function(rows.with_residues(index, mask), state.with_residues(index), pos, code)
 
             parts.append(self.chunked(evaluate, pos[group], near_code, index, mask))
             places.append(group)

@@ -17,7 +17,6 @@ from disco_dock.graph.schema import GraphBatch
 from disco_dock.latents.dropout import draw_keep, drop_codes
 from disco_dock.latents.gumbel import straight_through_one_hot
 from disco_dock.models.encoder import LatentEncoder
-from disco_dock.models.irreps import Features
 from disco_dock.models.score import ScoreModel
 from disco_dock.models.trunk import ReceptorState
 from disco_dock.runtime.random import generator
@@ -120,11 +119,7 @@ def noised(batch: ScoreBatch, rows: GraphBatch, noise: NoiseConfig, table: IGSO3
 def repeat_receptor(state: ReceptorState, copies: int) -> ReceptorState:
     """Receptor state with each complex `copies` times in a row."""
 
-    def repeat(value: Tensor) -> Tensor:
-        return value.repeat_interleave(copies, 0)
-
-    features = None if state.features is None else Features(*(repeat(part) for part in state.features))
-    return ReceptorState(features, repeat(state.distance), repeat(state.sh))
+    return state.repeat_interleave(copies)
 
 
 class ScoreStage(nn.Module):

@@ -1,0 +1,123 @@
+"""The compiled kernels: found in the user's cache folder or built there once, loaded with ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from disco_dock.runtime.files import cache_dir
+
+logger = logging.getLogger(__name__)
+
+SWITCH = "DISCO_DOCK_KERNELS"
+"""Environment variable; `off` keeps to torch."""
+SOURCES = ("convolution.c", "edge_embedding.c")
+HEADERS = ("gemm.h",)
+OPTIMISE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-std=gnu11")
+BUILD_SECONDS = 120  # after which a compiler is given up
+
+
+class KernelsUnavailableError(RuntimeError):
+    """Why there are no compiled kernels, in one sentence."""
+
+
+def _compiler() -> str:
+    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        found = shutil.which(name.split()[0]) if name else None
+        if found:
+            return found
+    raise KernelsUnavailableError("no C compiler was found (cc, gcc or clang)")
+
+
+def _processor() -> str:
+    """What decides which machine instructions may be used: the library of another processor is never loaded."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+
+
+def _key(compiler: str, folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in (*HEADERS, *SOURCES):
+        digest.update((folder / name).read_bytes())
+    for text in (compiler, sys.platform, platform.machine(), _processor(), *OPTIMISE):
+        digest.update(text.encode())
+    return digest.hexdigest()[:20]
+
+
+def _build(compiler: str, folder: Path, target: Path) -> None:
+    """Compile into `target`, which appears whole or not at all.
+
+    The attempts differ in what a compiler may lack: OpenMP, then instructions of this very processor.
+    """
+    sources = [str(folder / name) for name in SOURCES]
+    problem = ""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            made = Path(scratch) / target.name
+            for extra in (("-march=native", "-fopenmp"), ("-march=native",), ("-fopenmp",), ()):
+                command = [compiler, *OPTIMISE, *extra, *sources, "-o", str(made), "-lm"]
+                done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+                if done.returncode == 0:
+                    made.replace(target)
+                    return
+                problem = (done.stderr.strip().splitlines() or ["no message"])[0]
+    except (OSError, subprocess.SubprocessError) as error:
+        raise KernelsUnavailableError(f"{compiler} could not be run: {error}") from error
+    raise KernelsUnavailableError(f"{compiler} failed: {problem}")
+
+
+@lru_cache(maxsize=1)
+def load() -> ctypes.CDLL:
+    """The library, built if need be.
+
+    Raises:
+        KernelsUnavailableError: switched off, no compiler, or a compiler that fails.
+    """
+    if os.environ.get(SWITCH, "").lower() in ("off", "0", "no"):
+        raise KernelsUnavailableError(f"switched off by {SWITCH}")
+    compiler, folder = _compiler(), Path(__file__).parent
+    path = cache_dir() / "kernels" / f"kernels-{_key(compiler, folder)}.so"
+    if not path.exists():
+        _build(compiler, folder, path)
+    try:
+        library = ctypes.CDLL(str(path))  # torch has loaded its OpenMP already, so both use one pool of threads
+    except OSError as error:
+        raise KernelsUnavailableError(f"{path} cannot be loaded: {error}") from error
+    library.disco_packed_size.restype = ctypes.c_size_t
+    return library
+
+
+@lru_cache(maxsize=1)
+def available() -> bool:
+    """Whether there are compiled kernels; says once why not."""
+    try:
+        load()
+    except KernelsUnavailableError as error:
+        logger.warning("docking runs several times slower without compiled kernels: %s", error)
+        return False
+    return True
+
+
+def usable(pos: torch.Tensor) -> bool:
+    """Whether a pose can go through the kernels: float32 on a CPU, and no gradient by the positions."""
+    return pos.device.type == "cpu" and pos.dtype == torch.float32 and not pos.requires_grad and available()
+
+
+def lanes() -> int:
+    """Floats per vector register that the library was compiled for."""
+    return int(load().disco_lanes())
