@@ -144,27 +144,19 @@ class GraphBatch:
             raise ValueError(f"only a batch of one complex can be expanded, this one holds {self.size}")
         return self._map(lambda tensor: tensor.expand(copies, *tensor.shape[1:]))
 
-    def with_residues(self, index: Tensor, mask: Tensor) -> GraphBatch:
-        """The same complexes with some of their residues only, and without edges between residues.
+    def with_blank(self, count: int) -> GraphBatch:
+        """The same batch where the last `count` graphs have no nodes and no edges, only padding."""
 
-        Args:
-            index: (batch, kept) int64 residues to keep.
-            mask: (batch, kept) bool of the real ones among them.
-        """
-
-        def pick(value: Tensor) -> Tensor:
-            return torch.take_along_dim(value, index.view(*index.shape, *([1] * (value.dim() - 2))), 1)
+        def blank(mask: Tensor) -> Tensor:
+            return torch.cat([mask[:-count], torch.zeros_like(mask[-count:])])
 
         return replace(
             self,
-            rec_type=pick(self.rec_type),
-            rec_pos=pick(self.rec_pos),
-            rec_mask=pick(self.rec_mask) & mask,
-            rec_neighbour=index.new_zeros(*index.shape, 1),
-            rec_neighbour_mask=torch.zeros_like(index, dtype=torch.bool).unsqueeze(-1),
-            rec_scalars=pick(self.rec_scalars),
-            rec_vectors=pick(self.rec_vectors),
-            rec_lm=None if self.rec_lm is None else pick(self.rec_lm),
+            lig_mask=blank(self.lig_mask),
+            bond_mask=blank(self.bond_mask),
+            torsion_mask=blank(self.torsion_mask),
+            rec_mask=blank(self.rec_mask),
+            rec_neighbour_mask=blank(self.rec_neighbour_mask),
         )
 
     def repeat_interleave(self, copies: int) -> GraphBatch:

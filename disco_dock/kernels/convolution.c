@@ -22,7 +22,7 @@ static int omp_get_num_threads(void) { return 1; }
 
 #define EDGE_BLOCK 64
 #define TARGET_BLOCK 4
-#define GRADIENT_BLOCK 8
+#define GRADIENT_BLOCK 16
 #define SQRT3 1.7320508075688772f
 #define SQRT2 1.4142135623730951f
 

@@ -69,11 +69,14 @@ class Dropout(NamedTuple):
     seed: int = 0
 
 
+NO_DROPOUT = Dropout()
+
+
 class ProductSizes(NamedTuple):
     """Channel counts (0e, 1o, 1e, 0o) of sources and messages, and hidden activations of the edge network."""
 
-    inputs: tuple[int, int, int, int]
-    outputs: tuple[int, int, int, int]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     hidden: int
 
     def structure(self, embedding: int = 0) -> _Sizes:
@@ -215,7 +218,7 @@ def convolve(
     at_source: Tensor,
     edge_weight: Tensor,
     x: Tensor,
-    dropout: Dropout = Dropout(),
+    dropout: Dropout = NO_DROPOUT,
 ) -> Tensor:
     """(targets, flat outputs) summed messages: 0e | 1o x, y, z | 1e x, y, z | 0o; zero for targets not asked for.
 

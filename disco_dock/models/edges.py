@@ -43,7 +43,7 @@ class Edges(ABC):
         """Summed messages at each target."""
 
     def only(self, targets: Tensor) -> Edges:
-        """The same edges where sums are needed at the masked targets (batch, targets) only; the others may be anything."""
+        """The same edges where the sums at targets outside the mask (batch, targets) may be anything."""
         return self
 
 
@@ -126,7 +126,7 @@ class ListedEdges(Edges):
         return self.rows.degree.view(self.batch, -1)
 
     def only(self, targets: Tensor) -> ListedEdges:
-        """The same edges where sums are needed at the masked targets (batch, targets) only; the others get zeros."""
+        """The same edges where targets outside the mask (batch, targets) get zeros."""
         return replace(self, rows=replace(self.rows, targets=targets.flatten().nonzero().squeeze(1).int()))
 
     def total(self, group: EdgeGroup, target: Features, source: Features) -> Features:

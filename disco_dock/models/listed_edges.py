@@ -72,7 +72,7 @@ class EdgeGeometry:
 
 
 def ligand_edges(pos: Tensor, near: Tensor, neighbour: Tensor, bond_type: Tensor, bond_mask: Tensor) -> EdgeGeometry:
-    """Radius edges (kind 0), then bond edges (kind 1 + bond type) of each atom; a bonded pair within the radius has both.
+    """Radius edges (kind 0), then bond edges (kind 1 + bond type) of each atom; a pair may have both.
 
     Args:
         pos: (batch, atoms, 3) in Angstrom.

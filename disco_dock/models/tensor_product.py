@@ -7,8 +7,8 @@ group, the sum over the edges of a target is taken first over the outer product 
     A_i[a, m, c] = sum_j h_ij[a] (1, s_ij)[m] x_j[c],
 
 one matrix product per target, and W acts once per node. No weight is materialised per edge and nothing is scattered.
-The result equals the per-edge form exactly (`tests/support/reference_convolution.py` is that form, in e3nn). On a CPU the
-compiled kernel does the same edge by edge inside the cache (`EdgeGroup.listed_sum`); elsewhere A is a tensor.
+The result equals the per-edge form exactly (`tests/support/reference_convolution.py` is that form, in e3nn). On a CPU
+the compiled kernel does the same inside the cache (`EdgeGroup.listed_sum`); elsewhere A is a tensor.
 
 Conventions: s = sqrt(3) * unit vector from target to source; vectors as (x, y, z).
 Source: layer of DiffDock (arXiv:2210.01776) with l <= 1.
@@ -22,7 +22,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from disco_dock.kernels.convolution import Dropout, EdgeRows, ProductSizes, convolve, pack_weights, padded_hidden
+from disco_dock.kernels.convolution import (
+    NO_DROPOUT,
+    Dropout,
+    EdgeRows,
+    ProductSizes,
+    convolve,
+    pack_weights,
+    padded_hidden,
+)
 from disco_dock.models.irreps import Channels, Features
 
 SQRT3 = math.sqrt(3.0)
@@ -158,7 +166,7 @@ class EdgeGroup(nn.Module):
         parts = self._prepare()
         at_target = nn.functional.linear(target_scalars, parts.target, parts.bias)
         at_source = nn.functional.linear(source[:, : self.sizes[2]], parts.source)
-        dropout = Dropout()
+        dropout = NO_DROPOUT
         if self.training and self.dropout.p:
             dropout = Dropout(self.dropout.p, int(torch.randint(2**31, (1,))))
         return convolve(

@@ -64,12 +64,6 @@ class ReceptorState(NamedTuple):
         """The state with each complex `copies` times in a row."""
         return self._map(lambda value: value.repeat_interleave(copies, 0))
 
-    def with_residues(self, index: Tensor) -> ReceptorState:
-        """The state of some residues (batch, kept) of each complex."""
-        return self._map(
-            lambda value: torch.take_along_dim(value, index.view(*index.shape, *([1] * (value.dim() - 2))), 1)
-        )
-
     def _map(self, function) -> ReceptorState:
         return self if self.features is None else ReceptorState(self.features.map(function))
 
@@ -310,7 +304,7 @@ class Trunk(nn.Module):
     def _terms(
         self,
         network: EdgeEmbedding,
-        nodes: tuple[int, int],
+        nodes: torch.Size,
         time: dict[str, Tensor],
         marks: Tensor | None = None,
         shift: Tensor | float = 0.0,
@@ -319,7 +313,7 @@ class Trunk(nn.Module):
 
         Args:
             network: edge network.
-            nodes: number of graphs and of targets in each.
+            nodes: (batch, targets).
             time: (batch, 1, time_dim) by name, if any.
             marks: (batch, nodes, latents), when both ends may carry latents.
             shift: (batch, edges) or 0, added to the embedding.
@@ -351,14 +345,14 @@ class Trunk(nn.Module):
         near = across.norm(dim=-1) < config.cutoff(condition.sigma_tr)[:, None, None]
         near = near & batch.lig_mask.unsqueeze(1) & batch.rec_mask.unsqueeze(2)
 
-        lig_terms = self._terms(self.lig_edges, batch.lig_mask.shape, time, lig_marks, self._null("lig_edges", null, 2))
-        cross_terms = self._terms(self.cross_edges, batch.lig_mask.shape, time, shift=self._null("cross_edges", null, 2))
+        atoms, residues = batch.lig_mask.shape, batch.rec_mask.shape
+        lig_terms = self._terms(self.lig_edges, atoms, time, lig_marks, self._null("lig_edges", null, 2))
+        cross_terms = self._terms(self.cross_edges, atoms, time, shift=self._null("cross_edges", null, 2))
         among: Edges | None = None
         if config.joint_receptor_edges:
-            static = config.receptor_layers > 0
-            rec_time, rec_latents = ({}, None) if static else (time, rec_marks)
-            shift = self._null("rec_edges", null, 2)
-            among = self._receptor_edges(batch, self._terms(self.rec_edges, batch.rec_mask.shape, rec_time, rec_latents, shift))
+            given = ({}, None) if config.receptor_layers else (time, rec_marks)
+            terms = self._terms(self.rec_edges, residues, *given, self._null("rec_edges", null, 2))
+            among = self._receptor_edges(batch, terms)
         if usable(pos):
             geometry = ligand_edges(pos, bonded, batch.bond_neighbour, batch.bond_type, batch.bond_mask)
             own = geometry.listed(

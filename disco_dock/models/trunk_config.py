@@ -91,11 +91,6 @@ class TrunkConfig:
         """Width of edge embeddings."""
         return self.edge_width or self.scalars
 
-    @property
-    def sees_near_residues_only(self) -> bool:
-        """Whether the ligand's features depend on residues within the ligand-residue cut-off only."""
-        return self.receptor_layers > 0 and not self.joint_receptor_edges
-
     def cutoff(self, sigma_tr: Tensor) -> Tensor:
         """(...) Angstrom, ligand-residue cut-off at a noise level (...)."""
         return self.cross_cutoff + self.cross_cutoff_per_sigma * sigma_tr

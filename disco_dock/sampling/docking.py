@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,25 +10,26 @@ import torch
 from torch import Tensor
 
 from disco_dock.diffusion.sampler_config import SamplerConfig
-from disco_dock.diffusion.schedule import Scores, sigmas
+from disco_dock.diffusion.schedule import Scores
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
-from disco_dock.latents.autoregressive import sample_codes
+from disco_dock.latents.autoregressive import NextLogits, sample_codes
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.latents.spaces import one_hot
 from disco_dock.models.build import Models
+from disco_dock.models.prior import LatentPrior
 from disco_dock.models.trunk import ReceptorState, Trunk
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.initial import initial_poses
 from disco_dock.sampling.restraint import PocketRestraint
 from disco_dock.sampling.reverse import guided, reverse_diffusion
 
-RESIDUE_BUCKET = 64
-"""Residues near a pose are padded to a multiple of this: poses of equal shape go through the network together."""
-MARGIN = 1e-2  # Angstrom added to the cut-off when near residues are looked up; the network applies the exact one
-CPU_CHUNK = 4
-"""Poses per network call on a CPU, whatever the batch size: products of one shape give the same bits for each pose."""
+CPU_GROUP = 8
+"""Poses that a CPU advances together, whatever the batch size.
+
+Matrix products give a row the same bits when shape and place are the same: pose k is always row k % 8 of a group of 8.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class DockingSettings:
     Attributes:
         num_poses: samples.
         seed: of the run.
-        batch_size: poses that are advanced together.
+        batch_size: poses that are advanced together on an accelerator; a CPU takes groups of 8.
         sampler: steps and temperatures.
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
@@ -82,8 +83,9 @@ class _Complex:
         batch = collate([graph], radius=trunk.receptor_radius, neighbours=trunk.receptor_neighbours)
         self.batch = batch.to(models.device)
         self.table = igso3_table()
-        self.chunk = CPU_CHUNK if models.device.type == "cpu" else settings.batch_size
+        self.group = CPU_GROUP if models.device.type == "cpu" else min(settings.batch_size, settings.num_poses)
         self._states: dict[int, ReceptorState] = {}
+        self._logits: dict[tuple[int, ...], Tensor] = {}
 
     def receptor(self, trunk: Trunk, copies: int) -> ReceptorState:
         """The receptor state of a trunk, computed once."""
@@ -91,133 +93,69 @@ class _Complex:
             self._states[id(trunk)] = trunk.receptor_state(self.batch)
         return self._states[id(trunk)].expand(copies)
 
-    def chunked(self, function: Callable[..., Tensor], *values: Tensor) -> Tensor:
-        """`function(graphs, *values)` over chunks of equal size; the last one is filled up and cut."""
-        count, parts = len(values[0]), []
-        rows = self.batch.expand(self.chunk)
-        for start in range(0, count, self.chunk):
-            pieces = [value[start : start + self.chunk] for value in values]
-            missing = self.chunk - len(pieces[0])
-            filled = [torch.cat([piece, piece[:1].expand(missing, *piece.shape[1:])]) for piece in pieces]
-            parts.append(function(rows, *filled)[: self.chunk - missing])
-        return torch.cat(parts)
+    def rows(self, live: int) -> GraphBatch:
+        """The complex once per pose of a group; poses from `live` on are blank and cost next to nothing."""
+        rows = self.batch.expand(self.group)
+        return rows if live == self.group else rows.with_blank(self.group - live)
 
-    def near_residues(self, pos: Tensor, cutoff: float) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Poses grouped by the number of residues that they see.
-
-        The group of a pose depends on that pose alone, so its numbers do not depend on the other poses.
-
-        Args:
-            pos: (poses, atoms, 3) in Angstrom.
-            cutoff: Angstrom.
-
-        Yields:
-            Pose numbers (group,), residues (group, kept) and their mask (group, kept).
-        """
-        residues = self.batch.num_residues
-        near = (torch.cdist(pos, self.batch.rec_pos.expand(len(pos), -1, -1)) < cutoff + MARGIN).any(1)
-        kept = -(-near.sum(1).clamp_min(1) // RESIDUE_BUCKET) * RESIDUE_BUCKET
-        kept = kept.clamp_max(residues)
-        order = near.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
-        for count in kept.unique().tolist():
-            group = (kept == count).nonzero().squeeze(1)
-            index = order[group, :count]
-            yield group, index, near[group].gather(1, index)
-
-    def pruned(self, trunk: Trunk, cutoff: float, function: Callable[..., Tensor], pos: Tensor, code: Tensor) -> Tensor:
-        """`function(rows, receptor, pos, code)` with each pose's near residues only, in the order of the poses."""
-        atoms = self.batch.num_atoms
-        parts, places = [], []
-        for group, index, mask in self.near_residues(pos, cutoff):
-            nodes = torch.cat([torch.arange(atoms, device=pos.device).expand(len(group), -1), index + atoms], 1)
-            near_code = code[group].gather(2, nodes.unsqueeze(1).expand(-1, code.shape[1], -1))
-
-            def evaluate(rows: GraphBatch, pos: Tensor, code: Tensor, index: Tensor, mask: Tensor) -> Tensor:
-                state = self.receptor(trunk, rows.size)
-                return function(rows.with_residues(index, mask), state.with_residues(index), pos, code)
-
-            parts.append(self.chunked(evaluate, pos[group], near_code, index, mask))
-            places.append(group)
-        return torch.cat(parts)[torch.cat(places).argsort()]
-
-    def draw_latents(self, random: PoseRandom, forced: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Node indices (poses, latents) and log probabilities (poses,)."""
+    def draw_latents(self, random: PoseRandom, forced: Tensor | None, live: int) -> tuple[Tensor, Tensor]:
+        """Node indices (group, latents) and log probabilities (group,); blank poses repeat the first one's."""
         latents = self.models.score.config.trunk.num_latents
-        poses, device = len(random), self.models.device
-        prior = self.models.prior
-        uniform = random.uniform(latents).to(device)
+        device, prior = self.models.device, self.models.prior
+        uniform = random.uniform(latents)[:live].to(device)
         if prior is None or not latents:
-            index = torch.zeros(poses, 0, dtype=torch.long, device=device) if forced is None else forced.to(device)
-            return index, torch.zeros(poses, dtype=torch.float64, device=device)
+            index = torch.zeros(live, 0, dtype=torch.long, device=device) if forced is None else forced.to(device)
+            log_prob = torch.zeros(live, dtype=torch.float64, device=device)
+        else:
+            index, log_prob = sample_codes(
+                self._next_logits(prior),
+                num_latents=latents,
+                uniform=uniform,
+                inverse_temperature=self.settings.latent_inverse_temperature,
+                mask=self.batch.node_mask.expand(live, -1),
+                forced=None if forced is None else forced.to(device),
+            )
+        return self._filled(index), self._filled(log_prob)
+
+    def _filled(self, value: Tensor) -> Tensor:
+        """Rows of the live poses followed by copies of the first for the blank ones."""
+        return torch.cat([value, value[:1].expand(self.group - len(value), *value.shape[1:])])
+
+    def _next_logits(self, prior: LatentPrior) -> NextLogits:
+        """The prior, evaluated once per distinct prefix: it sees the same conformer whatever the pose."""
         nodes = self.batch.num_atoms + self.batch.num_residues
-        known: dict[tuple[int, ...], Tensor] = {}
 
-        def next_logits(index: Tensor, position: int) -> Tensor:
-            """Logits of distinct prefixes only: the prior sees the same conformer whatever the pose."""
-            prefixes = [tuple(row) for row in index.tolist()]
-            new = [prefix for prefix in dict.fromkeys(prefixes) if prefix not in known]
-            if new:
-                padded = torch.full((len(new), latents), -1, dtype=torch.long)
-                padded[:, :position] = torch.tensor(new, dtype=torch.long).view(len(new), position)
-                code = one_hot(padded, nodes).to(device)
+        def logits(prefix: tuple[int, ...]) -> Tensor:
+            if prefix not in self._logits:
+                padded = torch.full((1, prior.config.trunk.num_latents), -1, dtype=torch.long)
+                padded[:, : len(prefix)] = torch.tensor(prefix, dtype=torch.long)
+                code = one_hot(padded, nodes).to(self.models.device)
+                state = self.receptor(prior.trunk, 1)
+                self._logits[prefix] = prior(self.batch, self.batch.conformer, code, len(prefix), state)[0]
+            return self._logits[prefix]
 
-                def evaluate(rows: GraphBatch, part: Tensor) -> Tensor:
-                    return prior(rows, rows.conformer, part, position, self.receptor(prior.trunk, rows.size))
+        return lambda index, _: torch.stack([logits(tuple(row)) for row in index.tolist()])
 
-                for prefix, logits in zip(new, self.chunked(evaluate, code), strict=True):
-                    known[prefix] = logits
-            return torch.stack([known[prefix] for prefix in prefixes])
-
-        mask = self.batch.node_mask.expand(poses, -1)
-        return sample_codes(
-            next_logits,
-            num_latents=latents,
-            uniform=uniform,
-            inverse_temperature=self.settings.latent_inverse_temperature,
-            mask=mask,
-            forced=forced,
-        )
-
-    def evaluated(
-        self, trunk: Trunk, sigma_tr: float | Tensor, function: Callable[..., Tensor], pos: Tensor, code: Tensor
-    ) -> Tensor:
-        """`function(rows, receptor, pos, code)` of all poses, with as few residues as give the same numbers."""
-        config = trunk.config
-        if config.sees_near_residues_only:
-            return self.pruned(trunk, float(config.cutoff(torch.as_tensor(sigma_tr))), function, pos, code)
-
-        def whole(rows: GraphBatch, pos: Tensor, code: Tensor) -> Tensor:
-            return function(rows, self.receptor(trunk, rows.size), pos, code)
-
-        return self.chunked(whole, pos, code)
-
-    def scores(self, pos: Tensor, t: float, code: Tensor, *, null: bool) -> Scores:
-        """Scores of poses (poses, atoms, 3), conditional or null; null also when there is no code."""
+    def scores(self, pos: Tensor, t: float, code: Tensor, *, live: int, null: bool) -> Scores:
+        """Scores of a group's poses (group, atoms, 3), conditional or null; null also when there is no code."""
         model = self.models.score
         latents = model.config.trunk.num_latents
         conditioned = latents > 0
         if conditioned and code.shape[1] == 0:
             code, null = code.new_zeros(len(code), latents, code.shape[2]), True
+        time = torch.full((self.group,), t, device=pos.device)
+        dropped = torch.full_like(time, float(null)) if conditioned else None
+        given = (torch.zeros_like(code) if null else code) if conditioned else None
+        state = self.receptor(model.trunk, self.group)
+        scores = model(self.rows(live), pos, time, self.table, code=given, null=dropped, receptor=state)
+        blank = torch.arange(self.group, device=pos.device) >= live
+        return Scores(*(value.masked_fill(blank[:, None], 0.0) for value in scores))
 
-        def evaluate(rows: GraphBatch, state: ReceptorState, part: Tensor, part_code: Tensor) -> Tensor:
-            time = torch.full((rows.size,), t, device=part.device)
-            dropped = torch.full_like(time, float(null)) if conditioned else None
-            given = (torch.zeros_like(part_code) if null else part_code) if conditioned else None
-            return torch.cat(model(rows, part, time, self.table, code=given, null=dropped, receptor=state), 1)
-
-        flat = self.evaluated(model.trunk, sigmas(t, model.config.noise).tr, evaluate, pos, code)
-        return Scores(flat[:, :3], flat[:, 3:6], flat[:, 6:])
-
-    def confidence(self, pos: Tensor) -> Tensor:
-        """(poses,) logit of the first threshold."""
+    def confidence(self, pos: Tensor, live: int) -> Tensor:
+        """(live,) logit of the first threshold."""
         model = self.models.confidence
         assert model is not None
-
-        def evaluate(rows: GraphBatch, state: ReceptorState, part: Tensor, _: Tensor) -> Tensor:
-            return model(rows, part, state)
-
-        no_code = pos.new_zeros(len(pos), 0, self.batch.num_atoms + self.batch.num_residues)
-        return self.evaluated(model.trunk, 0.0, evaluate, pos, no_code)[:, 0]
+        return model(self.rows(live), pos, self.receptor(model.trunk, self.group))[:live, 0]
 
 
 @torch.no_grad()
@@ -247,24 +185,24 @@ def dock(
     device, noise = models.device, models.score.config.noise
     total = settings.num_poses * settings.sampler.steps
     results: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []
-    for start in range(0, settings.num_poses, settings.batch_size):
-        indices = range(start, min(start + settings.batch_size, settings.num_poses))
-        random = PoseRandom(settings.seed, name, list(indices))
-        forced = None if settings.codes is None else torch.from_numpy(settings.codes[start : indices.stop]).to(device)
-        index, log_prob = context.draw_latents(random, forced)
+    for start in range(0, settings.num_poses, context.group):
+        live = min(context.group, settings.num_poses - start)
+        random = PoseRandom(settings.seed, name, list(range(start, start + context.group)))
+        forced = None if settings.codes is None else torch.from_numpy(settings.codes[start : start + live])
+        index, log_prob = context.draw_latents(random, forced, live)
         code = one_hot(index, graph.num_atoms + graph.num_residues).to(device)
-        rows = context.batch.expand(len(indices))
+        rows = context.batch.expand(context.group)
         pos = initial_poses(rows.conformer, rows.topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket)
 
-        def conditional(pos: Tensor, t: float, code: Tensor = code) -> Scores:
-            return context.scores(pos, t, code, null=False)
+        def conditional(pos: Tensor, t: float, code: Tensor = code, live: int = live) -> Scores:
+            return context.scores(pos, t, code, live=live, null=False)
 
-        def null(pos: Tensor, t: float, code: Tensor = code) -> Scores:
-            return context.scores(pos, t, code, null=True)
+        def null(pos: Tensor, t: float, code: Tensor = code, live: int = live) -> Scores:
+            return context.scores(pos, t, code, live=live, null=True)
 
-        def report(step: int, _: Tensor, start: int = start, count: int = len(indices)) -> None:
+        def report(step: int, _: Tensor, start: int = start, live: int = live) -> None:
             if on_progress is not None:
-                on_progress(start * settings.sampler.steps + step * count, total)
+                on_progress(start * settings.sampler.steps + step * live, total)
 
         pos = reverse_diffusion(
             guided(conditional, null, settings.guidance),
@@ -277,7 +215,8 @@ def dock(
             on_step=report,
             name=name,
         )
-        results.append((pos, index, log_prob, context.confidence(pos) if models.confidence is not None else None))
+        confidence = context.confidence(pos, live) if models.confidence is not None else None
+        results.append((pos[:live], index[:live], log_prob[:live], confidence))
     confidence = [part[3] for part in results if part[3] is not None]
     return DockedPoses(
         pos=torch.cat([part[0] for part in results]).double().cpu().numpy() + graph.origin,

@@ -11,13 +11,11 @@ import torch
 
 from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.diffusion.schedule import Scores
-from disco_dock.graph.schema import GraphBatch
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.models.build import CheckpointConfig, Models
 from disco_dock.models.confidence import ConfidenceModel
 from disco_dock.models.prior import LatentPrior
 from disco_dock.models.score import ScoreModel
-from disco_dock.models.trunk import TrunkConfig
 from disco_dock.runtime.errors import ConfigError, NumericsError
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.docking import DockingSettings, dock
@@ -62,26 +60,6 @@ def test_pose_is_the_same_bit_for_bit_at_every_batch_size(models, graph, docked,
     again = dock(models, graph, replace(SETTINGS, batch_size=batch_size), name="a")
     for field in ("pos", "latent_nodes", "latent_log_prob", "confidence"):
         np.testing.assert_array_equal(getattr(again, field), getattr(docked, field), err_msg=field)
-
-
-def test_far_residues_are_left_out_without_changing_the_poses(models, monkeypatch):
-    """A protein much larger than the cut-off: the same poses with all residues and with the near ones only."""
-    large = random_graph(5, residues=150)
-    assert float((large.rec_pos - large.rec_pos[:1]).norm(dim=-1).max()) > 80
-    settings = replace(SETTINGS, num_poses=4)
-    seen = []
-    original = GraphBatch.with_residues
-    monkeypatch.setattr(
-        GraphBatch,
-        "with_residues",
-        lambda self, index, mask: seen.append(index.shape[1]) or original(self, index, mask),
-    )
-    near = dock(models, large, settings, name="a")
-    assert min(seen) == 64 < 150
-    monkeypatch.setattr(TrunkConfig, "sees_near_residues_only", property(lambda self: False))
-    every = dock(models, large, settings, name="a")
-    np.testing.assert_allclose(near.pos, every.pos, atol=1e-3)
-    np.testing.assert_allclose(near.confidence, every.confidence, atol=1e-4)
 
 
 def test_pose_does_not_depend_on_the_number_of_poses(models, graph, docked):
