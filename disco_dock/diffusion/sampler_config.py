@@ -35,11 +35,13 @@ class LowTemperature:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SamplerConfig:
-    """Number of steps, SDE or ODE, and temperatures.
+    """Number of steps, SDE or ODE, integrator and temperatures.
 
     Attributes:
         steps: score evaluations.
         ode: probability-flow ODE instead of the SDE; temperatures then do not act.
+        integrator: ``euler`` (published), or ``exponential``, which is exact for steps of any size where the clean pose
+            that the score points at does not move; it keeps steps stable when they are few.
         final_noise: whether the last step adds noise too.
         rot_variance: variance per axis that the rotation process adds, in units of sigma_rot squared. The published
             samplers use 1, although their IGSO(3) kernel has 2; 2 makes the reverse process that of the kernel.
@@ -48,6 +50,7 @@ class SamplerConfig:
 
     steps: int = 20
     ode: bool = False
+    integrator: str = "euler"
     final_noise: bool = False
     rot_variance: float = 1.0
     temperature: LowTemperature = field(default_factory=LowTemperature)
@@ -56,6 +59,8 @@ class SamplerConfig:
         """Check ranges."""
         if self.steps < 1:
             raise ConfigError(f"sampler.steps must be at least 1, got {self.steps}")
+        if self.integrator not in ("euler", "exponential"):
+            raise ConfigError(f"sampler.integrator must be 'euler' or 'exponential', got {self.integrator!r}")
         if self.rot_variance <= 0:
             raise ConfigError(f"sampler.rot_variance must be positive, got {self.rot_variance}")
 

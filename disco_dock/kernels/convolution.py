@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from disco_dock.kernels.library import lanes, load
+from disco_dock.kernels.library import lanes, load, threads
 
 _INT, _FLOATS, _VOID = ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p
 
@@ -131,9 +131,7 @@ class _Convolution(torch.autograd.Function):
         out = torch.zeros(len(edges.start) - 1, sizes.flat_outputs)
         with _Call(edges, sizes, dropout, embedding, at_target, at_source, edge_weight, x) as call:
             call.check(
-                load().disco_forward(
-                    *call.arguments, _VOID(packed.data_ptr()), _VOID(out.data_ptr()), torch.get_num_threads()
-                )
+                load().disco_forward(*call.arguments, _VOID(packed.data_ptr()), _VOID(out.data_ptr()), threads())
             )
         ctx.edges, ctx.sizes, ctx.dropout = edges, sizes, dropout
         ctx.save_for_backward(packed, embedding, at_target, at_source, edge_weight, x)
@@ -164,7 +162,7 @@ class _Convolution(torch.autograd.Function):
                     ctx.sizes.scales(),
                     _VOID(gradient.data_ptr()),
                     ctypes.byref(filled),
-                    torch.get_num_threads(),
+                    threads(),
                 )
             )
         return None, None, None, None, *results, *weights

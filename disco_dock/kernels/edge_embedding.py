@@ -7,7 +7,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from disco_dock.kernels.library import lanes, load
+from disco_dock.kernels.library import lanes, load, threads
 
 
 class _EdgeEmbedding(ctypes.Structure):
@@ -94,6 +94,6 @@ def embed_edges(
         spacing,
         *(None if value is None else value.data_ptr() for value in values),
     )
-    if load().disco_edge_embedding(ctypes.byref(call), torch.get_num_threads()):
+    if load().disco_edge_embedding(ctypes.byref(call), threads()):
         raise MemoryError("the edge embedding kernel could not allocate its work space")
     return out

@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -116,6 +118,31 @@ def available() -> bool:
 def usable(pos: torch.Tensor) -> bool:
     """Whether a pose can go through the kernels: float32 on a CPU, and no gradient by the positions."""
     return pos.device.type == "cpu" and pos.dtype == torch.float32 and not pos.requires_grad and available()
+
+
+_threads = 0  # of the kernels; 0 for as many as torch has
+
+
+def threads() -> int:
+    """Threads that the kernels use."""
+    return _threads or torch.get_num_threads()
+
+
+@contextmanager
+def torch_on_one_thread() -> Iterator[None]:
+    """Leave the threads to the kernels: torch's own products change their last bits with the number of threads.
+
+    The kernels compute every target alone, so inside this block results are the same bits at any number of threads.
+    """
+    global _threads  # noqa: PLW0603 - torch's own setting, which this one shadows, is global too
+    before, own = torch.get_num_threads(), _threads
+    _threads = threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        _threads = own
+        torch.set_num_threads(before)
 
 
 def lanes() -> int:

@@ -64,6 +64,7 @@ def examine(checkpoint: Path | None = None, device: str = "auto") -> Iterator[Fi
         return
     yield check_threads()
     yield check_device(device)
+    yield check_kernels()
     yield check_tables()
     finding, engine = check_checkpoint(checkpoint, device)
     yield finding
@@ -114,6 +115,20 @@ def check_device(device: str) -> Finding:
         return Finding(subject="device", level="problem", detail=str(error), remedy="use --device cpu or auto")
     name = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else "no accelerator in use"
     return Finding(subject="device", level="ok", detail=f"{chosen} ({name})")
+
+
+def check_kernels() -> Finding:
+    """Whether the compiled CPU kernels can be used; docking works without them, several times slower."""
+    from disco_dock.kernels.library import KernelsUnavailableError, lanes, load
+
+    begin = time.perf_counter()
+    try:
+        load()
+    except KernelsUnavailableError as error:
+        remedy = "install a C compiler (Debian: apt install gcc; conda: conda install gcc) for docking at full speed"
+        return Finding(subject="kernels", level="note", detail=f"not used: {error}", remedy=remedy)
+    detail = f"compiled, {lanes()} floats per register, ready in {time.perf_counter() - begin:.1f} s"
+    return Finding(subject="kernels", level="ok", detail=detail)
 
 
 def check_cache() -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,7 @@ from disco_dock.diffusion.schedule import Scores
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
+from disco_dock.kernels.library import available, torch_on_one_thread
 from disco_dock.latents.autoregressive import NextLogits, sample_codes
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.latents.spaces import one_hot
@@ -158,7 +160,6 @@ class _Complex:
         return model(self.rows(live), pos, self.receptor(model.trunk, self.group))[:live, 0]
 
 
-@torch.no_grad()
 def dock(
     models: Models,
     graph: ComplexGraph,
@@ -181,6 +182,17 @@ def dock(
 
     Source: DisCo-Diff (arXiv:2407.03300), sec. 3: latents from the prior, then diffusion given the latents.
     """
+    with torch.no_grad(), torch_on_one_thread() if available() else nullcontext():
+        return _dock(models, graph, settings, name, on_progress)
+
+
+def _dock(
+    models: Models,
+    graph: ComplexGraph,
+    settings: DockingSettings,
+    name: str,
+    on_progress: Callable[[int, int], None] | None,
+) -> DockedPoses:
     context = _Complex(models, graph, settings, name)
     device, noise = models.device, models.score.config.noise
     total = settings.num_poses * settings.sampler.steps

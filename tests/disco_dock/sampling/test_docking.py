@@ -11,6 +11,7 @@ import torch
 
 from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.diffusion.schedule import Scores
+from disco_dock.kernels.library import available
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.models.build import CheckpointConfig, Models
 from disco_dock.models.confidence import ConfidenceModel
@@ -60,6 +61,19 @@ def test_pose_is_the_same_bit_for_bit_at_every_batch_size(models, graph, docked,
     again = dock(models, graph, replace(SETTINGS, batch_size=batch_size), name="a")
     for field in ("pos", "latent_nodes", "latent_log_prob", "confidence"):
         np.testing.assert_array_equal(getattr(again, field), getattr(docked, field), err_msg=field)
+
+
+@pytest.mark.skipif(not available(), reason="no C compiler")
+@pytest.mark.parametrize("threads", [1, 3])
+def test_pose_is_the_same_bit_for_bit_at_every_number_of_threads(models, graph, docked, threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        again = dock(models, graph, SETTINGS, name="a")
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(again.pos, docked.pos)
+    np.testing.assert_array_equal(again.confidence, docked.confidence)
 
 
 def test_pose_does_not_depend_on_the_number_of_poses(models, graph, docked):
