@@ -8,6 +8,7 @@ import time
 import torch
 
 SIZE, PRODUCTS, REPEATS = 1536, 4, 7
+GEMM_FLOP = 2 * PRODUCTS * SIZE**3
 
 
 def gemm_seconds() -> float:
