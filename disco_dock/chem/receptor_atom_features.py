@@ -5,7 +5,7 @@ Source: the published all-atom featurisation of DiffDock (arXiv:2210.01776): res
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from rdkit import Chem
@@ -36,7 +36,7 @@ _CLASS = {name: index for index, name in enumerate(ATOM_CLASSES)}
 _NAME = {name: index for index, name in enumerate(ATOM_NAMES)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _element_column(symbol: str) -> int:
     """Atomic number minus one, or the last value for a symbol that is not an element; "CD" is read as carbon."""
     table = Chem.GetPeriodicTable()
@@ -46,7 +46,9 @@ def _element_column(symbol: str) -> int:
 
 def heavy_atom_features(receptor: Receptor) -> tuple[np.ndarray, np.ndarray]:
     """Heavy atoms of a receptor, as indices (heavy,) into its atoms, and their categorical columns (heavy, 4) int64."""
-    heavy = np.array([i for i, element in enumerate(receptor.atom_elements) if element not in HYDROGENS], dtype=np.int64)
+    heavy = np.array(
+        [i for i, element in enumerate(receptor.atom_elements) if element not in HYDROGENS], dtype=np.int64
+    )
     names = [receptor.atom_names[i] for i in heavy]
     columns = (
         receptor.restype[receptor.atom_residue[heavy]],

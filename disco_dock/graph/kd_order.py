@@ -1,9 +1,9 @@
 """The first few points within a radius, in the order in which the published program's k-d tree finds them.
 
 The published all-atom graph keeps at most eight neighbours of an atom out of some twenty within 5 Angstrom, and which
-eight depends on the search order of its k-d tree: halves of the box of points, leaves of at most ten points in the order
-that partitioning leaves them in, and always the nearer half first. A network trained on such graphs needs such graphs.
-The order of two found points is a function of the leaves they lie in, so all searches are done at once by sorting.
+eight depends on the search order of its k-d tree: halves of the box of points, leaves of at most ten points in the
+order that partitioning leaves them in, and always the nearer half first. A network trained on such graphs needs such
+graphs. The order of two found points follows from the leaves they lie in, so all searches are done at once by sorting.
 
 Source: the algorithm of nanoflann's single-index k-d tree, after Muja and Lowe 2009 (FLANN).
 """

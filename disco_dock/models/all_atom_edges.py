@@ -27,7 +27,7 @@ class AllAtomConfig:
         layers: convolutions; the last one updates the ligand only.
         time_dim: size of the embedding of t = 0, which is always the same.
         lm_dim: size of language-model features per residue, 0 for none.
-        ligand_radius: Angstrom, ligand-ligand edges and last Gaussian of the distances within ligand and receptor atoms.
+        ligand_radius: Angstrom, ligand-ligand edges; last Gaussian of distances between atoms of one kind.
         receptor_radius: Angstrom, residue <- residue edges.
         receptor_neighbours: at most so many sources per residue.
         atom_graph: edges between receptor atoms.
@@ -188,9 +188,7 @@ class AllAtomEdges(nn.Module):
             "ligand_residue": self._across(
                 "ligand_residue", pos, real, row, batch.rec_pos, batch.rec_mask, self.config.residue_cutoff
             ),
-            "ligand_atom": self._across(
-                "ligand_atom", pos, real, row, atoms.pos, atoms.mask, self.config.atom_cutoff
-            ),
+            "ligand_atom": self._across("ligand_atom", pos, real, row, atoms.pos, atoms.mask, self.config.atom_cutoff),
         }
 
     def _across(
@@ -208,7 +206,9 @@ class AllAtomEdges(nn.Module):
         num = batch.num_atoms
         distance = torch.cdist(pos, pos, compute_mode="donot_use_mm_for_euclid_dist")
         others = ~torch.eye(num, dtype=torch.bool, device=pos.device)
-        near, found = slots(((distance < self.config.ligand_radius) & others & batch.lig_mask.unsqueeze(1)).flatten(0, 1)[real])
+        near, found = slots(
+            ((distance < self.config.ligand_radius) & others & batch.lig_mask.unsqueeze(1)).flatten(0, 1)[real]
+        )
         bonded, bond_mask, kind = (
             value.flatten(0, 1)[real] for value in (batch.bond_neighbour, batch.bond_mask, batch.bond_type)
         )

@@ -1,9 +1,9 @@
 """Message passing over ligand atoms, residues and receptor atoms; the pose changes only a part of it.
 
-In eval mode a node's features depend on the pose only if the ligand can be reached from it within the layers so far, and
-they matter only if a later layer carries them to the ligand. So the receptor runs once without a ligand, and each pose
-recomputes just the nodes that are both: the numbers are those of the whole computation. In training the batch statistics
-need every node.
+In eval mode a node's features depend on the pose only if the ligand's messages have reached it in the layers so far,
+and they matter only if a later layer carries them to the ligand. So the receptor runs once without a ligand, and each
+pose recomputes just the nodes that are both: the numbers are those of the whole computation. In training the batch
+statistics need every node.
 """
 
 from __future__ import annotations
@@ -257,7 +257,9 @@ class AllAtomTrunk(nn.Module):
         ligand = Features.from_scalars(scalars, self.config.channels(0))
         edges, valid = self.edges.ligand(batch, pos), self._valid(batch)
         if self.training:
-            return self._whole({"ligand": ligand, **self._receptor_nodes(batch)}, edges | self.edges.receptor(batch), valid)
+            return self._whole(
+                {"ligand": ligand, **self._receptor_nodes(batch)}, edges | self.edges.receptor(batch), valid
+            )
         run = self.receptor_run(batch) if receptor is None else receptor
         return self._changed(ligand, edges | run.edges, valid, run)
 
@@ -304,7 +306,7 @@ class AllAtomTrunk(nn.Module):
         return ligand
 
     def _wanted(self, edges: dict[str, Stars], valid: Marks) -> list[Marks]:
-        """Residues and atoms to compute in each layer but the last: changed by the pose, and felt by the ligand later."""
+        """Residues and atoms to compute in each layer but the last: changed by the pose, felt by the ligand later."""
         within = [relation for relation in RELATIONS.values() if relation.within_receptor]
         touched = {
             kind: edges[f"ligand_{kind}"].at_partners(valid["ligand"], len(valid[kind])) for kind in ("residue", "atom")

@@ -66,9 +66,7 @@ def _convert_trunk(published: Weights, config: AllAtomConfig) -> dict[str, Tenso
 
     for theirs, ours in NODES.items():
         tables = without_prefix(published, f"{theirs}_node_embedding.atom_embedding_list.")
-        out[f"{ours}.categories.weight"] = torch.cat(
-            [take(tables, f"{i}.weight") for i in range(max(len(tables), 1))]
-        )
+        out[f"{ours}.categories.weight"] = torch.cat([take(tables, f"{i}.weight") for i in range(max(len(tables), 1))])
         copy(f"{theirs}_node_embedding.linear", f"{ours}.first")
     if config.lm_dim:
         copy("rec_node_embedding.lm_embedding_layer", "residue_nodes.mix")

@@ -171,8 +171,8 @@ def all_atom_config(args: Mapping[str, Any]) -> AllAtomConfidenceConfig:
         CheckpointError: the file lacks an argument or asks for a variant that this package does not implement.
     """
     _only(args, ONLY_CONFIDENCE)
-    cutoffs = args.get("rmsd_classification_cutoff")
-    cutoffs = cutoffs if isinstance(cutoffs, list) else [cutoffs]
+    given = args.get("rmsd_classification_cutoff")
+    cutoffs: list[Any] = given if isinstance(given, list) else [given]
     if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in cutoffs):
         raise CheckpointError(f"{YML}: rmsd_classification_cutoff = {cutoffs!r}, expected numbers in Angstrom")
     trunk = AllAtomConfig(
@@ -184,9 +184,7 @@ def all_atom_config(args: Mapping[str, Any]) -> AllAtomConfidenceConfig:
         ligand_radius=_number(args, "max_radius"),
         receptor_radius=_number(args, "receptor_radius"),
         receptor_neighbours=_count(args, "c_alpha_max_neighbors"),
-        atom_graph=AtomGraphConfig(
-            radius=_number(args, "atom_radius"), neighbours=_count(args, "atom_max_neighbors")
-        ),
+        atom_graph=AtomGraphConfig(radius=_number(args, "atom_radius"), neighbours=_count(args, "atom_max_neighbors")),
         residue_cutoff=RESIDUE_CUTOFF,
         atom_cutoff=_number(args, "max_radius"),
         cross_distance_stop=_number(args, "cross_max_distance"),

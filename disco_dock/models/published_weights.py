@@ -72,9 +72,7 @@ def e3nn_blocks(
     product = o3.FullyConnectedTensorProduct(first, sphere, last, internal_weights=False, shared_weights=False)
     paths: Any = product.instructions
     blocks = _blocks(published, name, [(path.path_shape[0], path.path_shape[2]) for path in paths])
-    names = [
-        (str(first[path.i_in1].ir), str(sphere[path.i_in2].ir), str(last[path.i_out].ir)) for path in paths
-    ]
+    names = [(str(first[path.i_in1].ir), str(sphere[path.i_in2].ir), str(last[path.i_out].ir)) for path in paths]
     return dict(zip(names, blocks, strict=True))
 
 

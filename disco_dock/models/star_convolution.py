@@ -5,7 +5,7 @@ shared by all edges of a kind, so they act once per centre and not once per edge
 
     out_i = W . sum_j h_ij (x) z_ij,        z_ij = the products of the source x_j with the harmonics of the edge,
 
-the sum is taken first (`StarGroup.gather`). Where they run from the centre i, the weights are contracted with x_i first,
+the sum is taken first (`StarGroup.gather`). Where they run from the centre i, the weights meet x_i first,
 
     out_j = sum_i h_ij . (W x_i) combined with the harmonics of the edge        (`StarGroup.spread`),
 

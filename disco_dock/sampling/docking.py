@@ -17,9 +17,12 @@ from disco_dock.graph.schema import ComplexGraph, GraphBatch
 from disco_dock.latents.autoregressive import sample_codes
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.latents.spaces import one_hot
+from disco_dock.models.all_atom_confidence import AllAtomConfidence
 from disco_dock.models.build import Models
+from disco_dock.models.confidence import ConfidenceModel
 from disco_dock.models.trunk import ReceptorState, Trunk
 from disco_dock.runtime.random import PoseRandom
+from disco_dock.sampling.all_atom_judge import AllAtomJudge
 from disco_dock.sampling.initial import initial_poses
 from disco_dock.sampling.restraint import PocketRestraint
 from disco_dock.sampling.reverse import guided, reverse_diffusion
@@ -104,6 +107,8 @@ class _Complex:
         self.table = igso3_table()
         self.chunk = CPU_CHUNK if models.device.type == "cpu" else settings.batch_size
         self._states: dict[int, ReceptorState] = {}
+        judge = models.confidence
+        self.judge = AllAtomJudge(judge, graph, models.device) if isinstance(judge, AllAtomConfidence) else None
 
     def receptor(self, trunk: Trunk, copies: int) -> ReceptorState:
         """The receptor state of a trunk, computed once."""
@@ -230,8 +235,10 @@ class _Complex:
 
     def confidence(self, pos: Tensor) -> Tensor:
         """(poses,) logit of the first threshold."""
+        if self.judge is not None:
+            return self.judge(pos)
         model = self.models.confidence
-        assert model is not None
+        assert isinstance(model, ConfidenceModel)
 
         def evaluate(rows: GraphBatch, state: ReceptorState, part: Tensor, _: Tensor) -> Tensor:
             return model(rows, part, state)

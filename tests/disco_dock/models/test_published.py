@@ -16,7 +16,7 @@ from disco_dock.diffusion.sampler_config import PUBLISHED_DIFFDOCK_S, PUBLISHED_
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.models.build import load_models
-from disco_dock.models.published import EMA_FILE, PRIOR_FILE, RAW_FILE, import_published
+from disco_dock.models.published import CONFIDENCE_FILE, EMA_FILE, PRIOR_FILE, RAW_FILE, import_published
 from disco_dock.models.published_config import YML, score_config
 from disco_dock.runtime.errors import CheckpointError, DiscoError
 from tests.disco_dock.models.published_golden import NAMES, SHIFT, golden_batch, padded_code, published_args, weights
@@ -25,8 +25,10 @@ from tests.support.golden import load_golden
 from tests.support.graphs import random_graph, random_pose
 from tests.support.published import (
     BASELINE_ARGS,
+    CONFIDENCE_ARGS,
     DISCO_ARGS,
     PRIOR_ARGS,
+    confidence_weights,
     encoder_weights,
     prior_weights,
     score_weights,
@@ -112,7 +114,7 @@ def test_baseline(baseline: Path, tmp_path: Path, caplog) -> None:
 
 def test_prior_chooses_among_score_models(disco: Path, baseline: Path, tmp_path: Path) -> None:
     shutil.move(baseline, disco / "baseline")
-    write_folder(disco / "confidence", {"all_atoms": True, "rmsd_classification_cutoff": [2.0]}, {})
+    write_folder(disco / "confidence", CONFIDENCE_ARGS, {CONFIDENCE_FILE: confidence_weights(CONFIDENCE_ARGS)})
     import_published(disco, tmp_path / "out")
     assert load_models(tmp_path / "out").config.name == "disco"
     shutil.rmtree(disco / "prior")
