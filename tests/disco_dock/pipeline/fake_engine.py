@@ -24,7 +24,8 @@ def fake_models(*, lm_dim: int = 0, latents: bool = True, sha256: str = "f" * 64
         sampler=SamplerConfig(),
         latent_inverse_temperature=1.0,
         guidance=GuidanceConfig(),
-        score=SimpleNamespace(lm_dim=lm_dim),
+        lm_dim=lm_dim,
+        atom_graph=None,
     )
     prior = object() if latents else None
     return SimpleNamespace(prior=prior, confidence=object(), config=config, directory=Path("fake"), sha256=sha256)
