@@ -27,6 +27,7 @@ from disco_dock.runtime.errors import ConfigError
 
 Nodes = dict[str, Features]
 Marks = dict[str, Tensor]
+Weights = tuple[Tensor, ...]
 
 
 class Relation(NamedTuple):
@@ -89,11 +90,13 @@ class ReceptorRun(NamedTuple):
         edges: stars within the receptor.
         inputs: residues and atoms as they enter each layer when there is no ligand.
         sizes: padded numbers of residues and atoms.
+        weights: product weights of each layer's relations, arranged for use.
     """
 
     edges: dict[str, Stars]
     inputs: list[Nodes]
     sizes: dict[str, int]
+    weights: list[dict[str, Weights]]
 
     def repeat(self, copies: int) -> ReceptorRun:
         """The run of one receptor seen as `copies` of it."""
@@ -107,7 +110,7 @@ class ReceptorRun(NamedTuple):
             {kind: value.map(lambda x: x.repeat(copies, *([1] * (x.dim() - 1)))) for kind, value in nodes.items()}
             for nodes in self.inputs
         ]
-        return ReceptorRun(edges, inputs, self.sizes)
+        return self._replace(edges=edges, inputs=inputs)
 
 
 def _sum(first: Features | None, second: Features) -> Features:
@@ -155,7 +158,25 @@ class AllAtomLayer(nn.Module):
         """Relations of this layer into some kinds of nodes."""
         return [name for name in self.groups if RELATIONS[name].target in targets]
 
-    def message(self, name: str, stars: Stars, nodes: Nodes, count: Tensor, valid: Tensor) -> Features:
+    def arranged(self) -> dict[str, Weights]:
+        """Product weights of each relation as they are used."""
+        return {name: self.group(name).arranged(to_centre=RELATIONS[name].to_centre) for name in self.groups}
+
+    def group(self, name: str) -> StarGroup:
+        """Messages of a relation."""
+        group = self.groups[name]
+        assert isinstance(group, StarGroup)
+        return group
+
+    def message(
+        self,
+        name: str,
+        stars: Stars,
+        nodes: Nodes,
+        count: Tensor,
+        valid: Tensor,
+        weights: dict[str, Weights] | None = None,
+    ) -> Features:
         """Normalised mean messages of a relation at all its target nodes.
 
         Args:
@@ -164,11 +185,12 @@ class AllAtomLayer(nn.Module):
             nodes: features of all nodes.
             count: (targets,) messages per target.
             valid: (targets,) bool of the nodes that are not padding.
+            weights: from `arranged`, or None.
         """
-        relation, group = RELATIONS[name], self.groups[name]
-        assert isinstance(group, StarGroup)
+        relation, group = RELATIONS[name], self.group(name)
         convolve = group.gather if relation.to_centre else group.spread
-        total = convolve(stars, nodes[relation.target], nodes[relation.source])
+        arranged = None if weights is None else weights[name]
+        total = convolve(stars, nodes[relation.target], nodes[relation.source], arranged)
         mean = total / count.clamp_min(1.0).unsqueeze(1)
         return self.norms[name](Features.from_flat(mean, self.outputs), valid)
 
@@ -228,19 +250,21 @@ class AllAtomTrunk(nn.Module):
         """
         edges, nodes, valid = self.edges.receptor(batch), self._receptor_nodes(batch), self._valid(batch)
         counts = edge_counts(edges, nodes)
-        inputs = [nodes]
-        for layer in self._layers()[:-1]:
+        inputs, weights = [nodes], [layer.arranged() for layer in self._layers()]
+        for number, layer in enumerate(self._layers()[:-1]):
             totals: dict[str, Features | None] = {"residue": None, "atom": None}
             for name in layer.names(*totals):
                 relation = RELATIONS[name]
                 if relation.within_receptor:
-                    message = layer.message(name, edges[relation.edges], nodes, counts[name], valid[relation.target])
+                    stars, real = edges[relation.edges], valid[relation.target]
+                    message = layer.message(name, stars, nodes, counts[name], real, weights[number])
                 else:
                     message = layer.silence(name, nodes["atom"].even_scalars)
                 totals[relation.target] = _sum(totals[relation.target], message)
             nodes = {kind: nodes[kind].add_to_wider(total) for kind, total in totals.items() if total is not None}
             inputs.append(nodes)
-        return ReceptorRun(edges, inputs, {"residue": batch.num_residues, "atom": required_atoms(batch).mask.shape[1]})
+        sizes = {"residue": batch.num_residues, "atom": required_atoms(batch).mask.shape[1]}
+        return ReceptorRun(edges, inputs, sizes, weights)
 
     def forward(self, batch: GraphBatch, pos: Tensor, receptor: ReceptorRun | None = None) -> Features:
         """Features of the ligand atoms, (batch * atoms, ...); padded ones mean nothing.
@@ -290,7 +314,8 @@ class AllAtomTrunk(nn.Module):
                 if relation.target != "ligand":
                     marked = wanted[number][relation.target]
                     stars = stars.with_centres(marked) if relation.to_centre else stars.with_partners(marked)
-                message = layer.message(name, stars, nodes, counts[name], valid[relation.target])
+                real = valid[relation.target]
+                message = layer.message(name, stars, nodes, counts[name], real, run.weights[number])
                 if number == 0 and relation.target != "ligand":
                     silence = layer.silence(name, ligand.even_scalars)
                     message = Features(*(a - b for a, b in zip(message, silence, strict=True)))

@@ -133,6 +133,14 @@ def edge_products(x: Features, s: Tensor) -> Features:
     )
 
 
+def _per_component(weight: Tensor, components: int) -> Tensor:
+    """(hidden, components, in, components, out) the same weights (hidden, in, out) for each component of a vector.
+
+    Weights with zeros between components make one large product of what would be a small one per component.
+    """
+    return torch.einsum("hio,kl->hkilo", weight, torch.eye(components, dtype=weight.dtype, device=weight.device))
+
+
 class StarGroup(nn.Module):
     """One kind of message: the edge network's first layer and the product weights.
 
@@ -168,58 +176,63 @@ class StarGroup(nn.Module):
         at_centre, at_partner = (target, source) if to_centre else (source, target)
         return nn.functional.linear(centre, at_centre, self.bias), nn.functional.linear(partner, at_partner)
 
-    def gather(self, stars: Stars, target: Features, source: Features) -> Tensor:
+    def arranged(self, *, to_centre: bool) -> tuple[Tensor, ...]:
+        """The product weights as `gather` (to the centres) or `spread` reads them, to be kept for many calls."""
+        return tuple(self._target_weights() if to_centre else self._source_weights())
+
+    def gather(
+        self, stars: Stars, target: Features, source: Features, weights: tuple[Tensor, ...] | None = None
+    ) -> Tensor:
         """(targets, width) flat sums of the messages to the centres.
 
         Args:
             stars: centres are targets, partners are sources.
             target: features of all target nodes.
             source: features of all source nodes.
+            weights: from `arranged`, or None.
         """
         at_centre, at_partner = self._node_parts(target.even_scalars, source.even_scalars, to_centre=True)
         flat = source.flat()
-        weights = [(w.flatten(0, 1) / math.sqrt(max(w.shape[1], 1))) for w in self.mix]
+        arranged = self.arranged(to_centre=True) if weights is None else weights
 
         def run(part: Stars) -> Tensor:
             nodes = at_centre[part.centre].unsqueeze(1) + at_partner[part.partner]
             hidden = self._hidden(part.embedding, part.mask, nodes).transpose(1, 2)
             products = edge_products(Features.from_flat(flat[part.partner], self.inputs), part.direction)
-            mixed = []
-            for product, weight in zip(products, weights, strict=True):
-                if product.dim() == 3:
-                    mixed.append((hidden @ product).flatten(1) @ weight)
-                else:
-                    mixed.append((hidden.unsqueeze(1) @ product.transpose(1, 2)).flatten(2) @ weight)
-            return Features(*mixed).flat()
+            pairs = zip(products, arranged, strict=True)
+            return torch.cat([(hidden @ product.flatten(2)).flatten(1) @ weight for product, weight in pairs], 1)
 
         out = flat.new_zeros(len(target.even_scalars), self.outputs.width)
         sums = self._chunked(stars, run)
         return out if sums is None else out.index_copy(0, stars.centre, sums)
 
-    def spread(self, stars: Stars, target: Features, source: Features) -> Tensor:
+    def spread(
+        self, stars: Stars, target: Features, source: Features, weights: tuple[Tensor, ...] | None = None
+    ) -> Tensor:
         """(targets, width) flat sums of the messages from the centres.
 
         Args:
             stars: centres are sources, partners are targets.
             target: features of all target nodes.
             source: features of all source nodes.
+            weights: from `arranged`, or None.
         """
         at_centre, at_partner = self._node_parts(source.even_scalars, target.even_scalars, to_centre=False)
         flat = source.flat()
-        weights = self._source_weights()
+        arranged = self.arranged(to_centre=False) if weights is None else weights
         a, b, c, d = self.outputs
 
         def run(part: Stars) -> Tensor:
             nodes = at_centre[part.centre].unsqueeze(1) + at_partner[part.partner]
             hidden = self._hidden(part.embedding, part.mask, nodes)
             x, s = Features.from_flat(flat[part.centre], self.inputs), part.direction
-            forms = []
-            for value, weight in zip(x, weights, strict=True):
-                form = (value @ weight.flatten(1)).unflatten(-1, weight.shape[1:])
-                forms.append(hidden @ form if value.dim() == 2 else (hidden.unsqueeze(1) @ form).transpose(1, 2))
+            forms = [
+                hidden @ (value.flatten(1) @ weight).unflatten(1, (self.hidden + 1, -1))
+                for value, weight in zip(x, arranged, strict=True)
+            ]
             even, along = forms[0].split([a, b], -1)
-            v_dot, v_same, v_cross, v_second = forms[1].split([a, b, c, b], -1)
-            p_cross, p_same, p_second, p_dot = forms[2].split([b, c, c, d], -1)
+            v_dot, v_same, v_cross, v_second = forms[1].unflatten(-1, (3, -1)).split([a, b, c, b], -1)
+            p_cross, p_same, p_second, p_dot = forms[2].unflatten(-1, (3, -1)).split([b, c, c, d], -1)
             turned, odd = forms[3].split([c, d], -1)
             column = s.unsqueeze(-1)
             return Features(
@@ -233,8 +246,19 @@ class StarGroup(nn.Module):
         messages = self._chunked(stars, run)
         return out if messages is None else out.index_add(0, stars.partner.flatten(), messages.flatten(0, 1))
 
+    def _target_weights(self) -> list[Tensor]:
+        """Weights by output irrep, ((hidden + 1) * in, out), where in and out run over all components."""
+        scaled = [w / math.sqrt(max(w.shape[1], 1)) for w in self.mix]
+        return [
+            _per_component(w, components).flatten(3).flatten(0, 2)
+            for w, components in zip(scaled, (1, 3, 3, 1), strict=True)
+        ]
+
     def _source_weights(self) -> list[Tensor]:
-        """Weights by source irrep, (in, hidden + 1, out): the outputs in the order in which `spread` splits them."""
+        """Weights by source irrep, (in, (hidden + 1) * out), where in and out run over all components.
+
+        The outputs are in the order in which `spread` splits them.
+        """
         a, b, c, d = self.inputs
         first, vector, pseudo, last = (w / math.sqrt(max(w.shape[1], 1)) for w in self.mix)
         e_same, e_dot = first.split([a, b], 1)
@@ -247,7 +271,9 @@ class StarGroup(nn.Module):
             (v_cross, p_same, p_second, o_dot),
             (p_along, o_same),
         )
-        return [torch.cat(blocks, 2).transpose(0, 1) for blocks in by_source]
+        weights = [torch.cat(blocks, 2) for blocks in by_source]
+        spaced = [_per_component(w, components) for w, components in zip(weights, (1, 3, 3, 1), strict=True)]
+        return [w.permute(1, 2, 0, 3, 4).flatten(2).flatten(0, 1) for w in spaced]
 
     def _chunked(self, stars: Stars, run: Callable[[Stars], Tensor]) -> Tensor | None:
         """`run` over chunks of the stars, recomputed for the gradient; None without stars."""
