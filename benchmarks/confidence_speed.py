@@ -2,9 +2,9 @@
 
     python benchmarks/confidence_speed.py --protein PROTEIN --ligand LIGAND [--poses 10] [--together 1 10]
 
-The poses are the ligand's pose in its file, moved by up to a few Angstrom. Prints one JSON line per number of poses that
-go through the network together and appends it to benchmarks/results/confidence_speed.jsonl. `gemm_seconds` is a yardstick
-of the machine, measured before and after; `cpu_seconds` is processor time, for machines that do other work as well.
+The poses are the ligand's pose in its file, moved by up to a few Angstrom. Prints one JSON line per number of poses
+that go through the network together and appends it to benchmarks/results/confidence_speed.jsonl. `gemm_seconds` is a
+yardstick of the machine, measured before and after; `cpu_seconds` is processor time, for machines that do other work.
 """
 
 from __future__ import annotations
