@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from disco_dock.geometry.torsion import TorsionTopology
+from disco_dock.graph.padding import counted_mask, pad
+from disco_dock.graph.receptor_atoms import ReceptorAtoms, collate_atoms
 from disco_dock.graph.receptor_graph import residue_neighbours, trace_features
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
-
-
-def _pad(parts: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
-    """Stack tensors into zeros of `shape`, each in the corner of its own slot."""
-    out = parts[0].new_zeros(len(parts), *shape)
-    for slot, part in zip(out, parts, strict=True):
-        slot[tuple(slice(0, size) for size in part.shape)] = part
-    return out
-
-
-def _mask(counts: Sequence[int], width: int) -> Tensor:
-    return torch.arange(width)[None] < torch.tensor(list(counts))[:, None]
 
 
 def bond_slots(bond_index: Tensor, bond_type: Tensor, num_atoms: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -46,16 +37,24 @@ def _columns(
     return [list(column) for column in zip(*(function(graph) for graph in graphs), strict=True)]
 
 
+def _all_or_none(values: Sequence[Any], name: str) -> list[Any]:
+    """The values, or an empty list when all are None."""
+    given = [value for value in values if value is not None]
+    if len(given) not in (0, len(values)):
+        raise ValueError(f"{len(given)} of {len(values)} complexes carry {name}, not all or none")
+    return given
+
+
 def collate(graphs: Sequence[ComplexGraph], *, radius: float = 15.0, neighbours: int = 24) -> GraphBatch:
     """The padded batch of some complexes.
 
     Args:
-        graphs: complexes; all or none carry language-model features.
+        graphs: complexes; all or none carry language-model features, all or none receptor atoms.
         radius: receptor neighbour radius in Angstrom.
         neighbours: largest number of receptor neighbours of a residue.
 
     Raises:
-        ValueError: no complexes given, or only some of them carry language-model features.
+        ValueError: no complexes given, or only some of them carry language-model features or receptor atoms.
     """
     if not graphs:
         raise ValueError("a batch needs at least one complex")
@@ -67,27 +66,27 @@ def collate(graphs: Sequence[ComplexGraph], *, radius: float = 15.0, neighbours:
     nearest, near_masks = _columns(graphs, lambda g: residue_neighbours(g.rec_pos, radius, neighbours))
     width = max(index.shape[1] for index in nearest)
     scalars, vectors = _columns(graphs, lambda g: trace_features(g.rec_pos, g.rec_chain))
-    embeddings = [graph.rec_lm for graph in graphs if graph.rec_lm is not None]
-    if len(embeddings) not in (0, len(graphs)):
-        raise ValueError(f"{len(embeddings)} of {len(graphs)} complexes carry language-model features, not all or none")
+    embeddings = _all_or_none([graph.rec_lm for graph in graphs], "language-model features")
+    rec_atoms: list[ReceptorAtoms] = _all_or_none([graph.rec_atoms for graph in graphs], "receptor atoms")
     return GraphBatch(
-        lig_features=_pad([g.lig_features for g in graphs], (atoms, graphs[0].lig_features.shape[1])),
-        lig_mask=_mask([g.num_atoms for g in graphs], atoms),
-        bond_neighbour=_pad(slots, (atoms, degree)),
-        bond_type=_pad(kinds, (atoms, degree)),
-        bond_mask=_pad(bond_masks, (atoms, degree)),
+        lig_features=pad([g.lig_features for g in graphs], (atoms, graphs[0].lig_features.shape[1])),
+        lig_mask=counted_mask([g.num_atoms for g in graphs], atoms),
+        bond_neighbour=pad(slots, (atoms, degree)),
+        bond_type=pad(kinds, (atoms, degree)),
+        bond_mask=pad(bond_masks, (atoms, degree)),
         topology=TorsionTopology(
-            bonds=_pad([g.torsion_bonds for g in graphs], (torsions, 2)),
-            moved=_pad([g.torsion_moved for g in graphs], (torsions, atoms)),
+            bonds=pad([g.torsion_bonds for g in graphs], (torsions, 2)),
+            moved=pad([g.torsion_moved for g in graphs], (torsions, atoms)),
         ),
-        torsion_mask=_mask([g.num_torsions for g in graphs], torsions),
-        conformer=_pad([g.conformer for g in graphs], (atoms, 3)),
-        rec_type=_pad([g.rec_type for g in graphs], (residues,)),
-        rec_pos=_pad([g.rec_pos for g in graphs], (residues, 3)),
-        rec_mask=_mask([g.num_residues for g in graphs], residues),
-        rec_neighbour=_pad(nearest, (residues, width)),
-        rec_neighbour_mask=_pad(near_masks, (residues, width)),
-        rec_scalars=_pad(scalars, (residues, scalars[0].shape[1])),
-        rec_vectors=_pad(vectors, (residues, 3, vectors[0].shape[2])),
-        rec_lm=_pad(embeddings, (residues, embeddings[0].shape[1])) if embeddings else None,
+        torsion_mask=counted_mask([g.num_torsions for g in graphs], torsions),
+        conformer=pad([g.conformer for g in graphs], (atoms, 3)),
+        rec_type=pad([g.rec_type for g in graphs], (residues,)),
+        rec_pos=pad([g.rec_pos for g in graphs], (residues, 3)),
+        rec_mask=counted_mask([g.num_residues for g in graphs], residues),
+        rec_neighbour=pad(nearest, (residues, width)),
+        rec_neighbour_mask=pad(near_masks, (residues, width)),
+        rec_scalars=pad(scalars, (residues, scalars[0].shape[1])),
+        rec_vectors=pad(vectors, (residues, 3, vectors[0].shape[2])),
+        rec_lm=pad(embeddings, (residues, embeddings[0].shape[1])) if embeddings else None,
+        rec_atoms=collate_atoms(rec_atoms, [g.num_residues for g in graphs]) if rec_atoms else None,
     )

@@ -9,12 +9,18 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligand_features import atom_features, bond_edges
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.torsions import rotatable_bonds
+from disco_dock.graph.receptor_atoms import AtomGraphConfig, receptor_atoms
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.runtime.errors import InputError
 
 
 def build_complex(
-    receptor: Receptor, ligand: Ligand, conformer_pos: np.ndarray, embeddings: np.ndarray | None = None
+    receptor: Receptor,
+    ligand: Ligand,
+    conformer_pos: np.ndarray,
+    embeddings: np.ndarray | None = None,
+    *,
+    atom_graph: AtomGraphConfig | None = None,
 ) -> ComplexGraph:
     """The complex graph of a receptor and a ligand, centred on the mean C-alpha position.
 
@@ -23,9 +29,10 @@ def build_complex(
         ligand: heavy-atom molecule.
         conformer_pos: (atoms, 3) a conformer of the ligand in Angstrom, in any frame.
         embeddings: (residues, dim) language-model features, or None.
+        atom_graph: edges between receptor atoms for networks that read these, None to leave the atoms out.
 
     Raises:
-        InputError: the embeddings do not have one row per residue.
+        InputError: the embeddings do not have one row per residue, or atoms are needed and the receptor has none.
     """
     num_residues = len(receptor.restype)
     if embeddings is not None and len(embeddings) != num_residues:
@@ -49,4 +56,5 @@ def build_complex(
         rec_chain=torch.tensor([order[chain] for chain in receptor.chains]),
         rec_lm=None if embeddings is None else torch.from_numpy(np.asarray(embeddings)).float(),
         origin=origin,
+        rec_atoms=None if atom_graph is None else receptor_atoms(receptor, origin, atom_graph),
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from disco_dock.geometry.torsion import TorsionTopology
+from disco_dock.graph.receptor_atoms import ReceptorAtomBatch, ReceptorAtoms
 
 NUM_TRACE_SCALARS = 12
 NUM_TRACE_VECTORS = 3
@@ -30,6 +31,7 @@ class ComplexGraph:
         rec_chain: (residues,) int64 chain number.
         rec_lm: (residues, dim) float32 language-model embedding, or None.
         origin: (3,) float64, mean C-alpha position in the file's frame.
+        rec_atoms: heavy atoms of the receptor, for networks that read them, or None.
     """
 
     lig_features: Tensor
@@ -43,6 +45,7 @@ class ComplexGraph:
     rec_chain: Tensor
     rec_lm: Tensor | None
     origin: np.ndarray
+    rec_atoms: ReceptorAtoms | None = None
 
     @property
     def num_atoms(self) -> int:
@@ -81,6 +84,7 @@ class GraphBatch:
         rec_scalars: (batch, residues, NUM_TRACE_SCALARS) float32 C-alpha-trace scalars.
         rec_vectors: (batch, residues, 3, NUM_TRACE_VECTORS) float32 C-alpha-trace unit vectors.
         rec_lm: (batch, residues, dim) float32 or None.
+        rec_atoms: heavy atoms of the receptors or None.
     """
 
     lig_features: Tensor
@@ -99,6 +103,7 @@ class GraphBatch:
     rec_scalars: Tensor
     rec_vectors: Tensor
     rec_lm: Tensor | None
+    rec_atoms: ReceptorAtomBatch | None = None
 
     @property
     def size(self) -> int:
@@ -124,8 +129,8 @@ class GraphBatch:
         changed = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, TorsionTopology):
-                changed[field.name] = TorsionTopology(*(function(part) for part in value))
+            if isinstance(value, (TorsionTopology, ReceptorAtomBatch)):
+                changed[field.name] = type(value)(*(function(part) for part in value))
             elif value is not None:
                 changed[field.name] = function(value)
         return replace(self, **changed)

@@ -13,7 +13,9 @@ import torch
 from torch import nn
 
 from disco_dock.diffusion.sampler_config import SamplerConfig
+from disco_dock.graph.receptor_atoms import AtomGraphConfig
 from disco_dock.latents.guidance import GuidanceConfig
+from disco_dock.models.all_atom_confidence import AllAtomConfidence, AllAtomConfidenceConfig
 from disco_dock.models.confidence import ConfidenceConfig, ConfidenceModel
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
 from disco_dock.models.prior import LatentPrior, PriorConfig
@@ -38,6 +40,7 @@ class CheckpointConfig:
         encoder: latent encoder, or None (needed for training and oracle runs only).
         prior: latent prior, or None for a model without latents.
         confidence: confidence model, or None.
+        all_atom_confidence: all-atom confidence network in its place, or None.
         sampler: settings of the reverse process that were tuned for these weights.
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
@@ -49,10 +52,27 @@ class CheckpointConfig:
     encoder: EncoderConfig | None = None
     prior: PriorConfig | None = None
     confidence: ConfidenceConfig | None = None
+    all_atom_confidence: AllAtomConfidenceConfig | None = None
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     latent_inverse_temperature: float = 1.0
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
     training: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that there is one confidence model at most."""
+        if self.confidence is not None and self.all_atom_confidence is not None:
+            raise ConfigError("a checkpoint has either confidence or all_atom_confidence, not both; leave one out")
+
+    @property
+    def lm_dim(self) -> int:
+        """Width of the language-model features that its networks need, 0 for none."""
+        judge = self.all_atom_confidence
+        return self.score.lm_dim or (0 if judge is None else judge.trunk.lm_dim)
+
+    @property
+    def atom_graph(self) -> AtomGraphConfig | None:
+        """Edges between receptor atoms that its networks need, None where they read C-alpha atoms only."""
+        return None if self.all_atom_confidence is None else self.all_atom_confidence.trunk.atom_graph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +83,7 @@ class Models:
         score: score model.
         encoder: latent encoder, or None.
         prior: latent prior, or None.
-        confidence: confidence model, or None.
+        confidence: confidence model of either kind, or None.
         config: their configuration.
         directory: where they came from.
         sha256: of all files of the checkpoint together.
@@ -73,7 +93,7 @@ class Models:
     score: ScoreModel
     encoder: LatentEncoder | None
     prior: LatentPrior | None
-    confidence: ConfidenceModel | None
+    confidence: ConfidenceModel | AllAtomConfidence | None
     config: CheckpointConfig
     directory: Path
     sha256: str
@@ -94,6 +114,8 @@ def bundled_checkpoint() -> Path:
 
 def make_module(part: str, config: CheckpointConfig) -> nn.Module | None:
     """The network of a part, freshly initialised, or None when the configuration has none."""
+    if part == "confidence" and config.all_atom_confidence is not None:
+        return AllAtomConfidence(config.all_atom_confidence)
     makers = {"score": ScoreModel, "encoder": LatentEncoder, "prior": LatentPrior, "confidence": ConfidenceModel}
     part_config = getattr(config, part)
     return None if part_config is None else makers[part](part_config)

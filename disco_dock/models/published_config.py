@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from disco_dock.diffusion.schedule import NoiseConfig
+from disco_dock.graph.receptor_atoms import AtomGraphConfig
+from disco_dock.models.all_atom_confidence import AllAtomConfidenceConfig
+from disco_dock.models.all_atom_edges import AllAtomConfig
 from disco_dock.models.encoder import EncoderConfig
 from disco_dock.models.prior import PriorConfig
 from disco_dock.models.score import ScoreModelConfig
@@ -33,6 +36,34 @@ ONLY: dict[str, tuple[Any, Any]] = {  # argument: (the value that is implemented
     "latent_nodes_residual": (False, False),
     "latent_no_batchnorm": (False, False),
 }
+
+ONLY_CONFIDENCE: dict[str, tuple[Any, Any]] = {  # the same for the all-atom confidence network
+    "all_atoms": (True, False),
+    "sh_lmax": (2, 2),
+    "use_second_order_repr": (False, False),
+    "use_old_atom_encoder": (True, True),
+    "embedding_type": ("sinusoidal", "sinusoidal"),
+    "distance_embed_dim": (32, 32),
+    "cross_distance_embed_dim": (32, 32),
+    "dynamic_max_cross": (True, False),
+    "no_batch_norm": (False, False),
+    "confidence_no_batchnorm": (False, False),
+    "rmsd_prediction": (False, False),
+    "remove_hs": (True, False),
+}
+RESIDUE_CUTOFF = 20.0
+"""Angstrom at sigma_tr = 0, the only one at which poses are judged."""
+
+
+def _only(args: Mapping[str, Any], allowed: Mapping[str, tuple[Any, Any]]) -> None:
+    """Check that no variant is asked for that is not implemented.
+
+    Raises:
+        CheckpointError: one is.
+    """
+    for name, (value, default) in allowed.items():
+        if (found := args.get(name, default)) != value:
+            raise CheckpointError(f"{YML}: {name} = {found!r} is not supported, only {value!r}")
 
 
 def _number(args: Mapping[str, Any], name: str) -> float:
@@ -69,9 +100,7 @@ def score_config(args: Mapping[str, Any]) -> ScoreModelConfig:
     Raises:
         CheckpointError: the file lacks an argument or asks for a variant that this package does not implement.
     """
-    for name, (allowed, default) in ONLY.items():
-        if (value := args.get(name, default)) != allowed:
-            raise CheckpointError(f"{YML}: {name} = {value!r} is not supported, only {allowed!r}")
+    _only(args, ONLY)
     scalars = _count(args, "ns")
     if (layers := _count(args, "num_conv_layers")) < 2:
         raise CheckpointError(f"{YML}: num_conv_layers = {layers} is not supported, at least 2 are needed")
@@ -133,3 +162,32 @@ def prior_config(args: Mapping[str, Any], score: ScoreModelConfig) -> PriorConfi
         head_inputs=2 * _count(args, "ns"),
         head_width=_count(args, "latent_hidden_dim"),
     )
+
+
+def all_atom_config(args: Mapping[str, Any]) -> AllAtomConfidenceConfig:
+    """Our configuration for the ``model_parameters.yml`` of a published confidence network.
+
+    Raises:
+        CheckpointError: the file lacks an argument or asks for a variant that this package does not implement.
+    """
+    _only(args, ONLY_CONFIDENCE)
+    given = args.get("rmsd_classification_cutoff")
+    cutoffs: list[Any] = given if isinstance(given, list) else [given]
+    if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in cutoffs):
+        raise CheckpointError(f"{YML}: rmsd_classification_cutoff = {cutoffs!r}, expected numbers in Angstrom")
+    trunk = AllAtomConfig(
+        scalars=_count(args, "ns"),
+        vectors=_count(args, "nv"),
+        layers=_count(args, "num_conv_layers"),
+        time_dim=_count(args, "sigma_embed_dim"),
+        lm_dim=LM_DIM if args.get("esm_embeddings_path") else 0,
+        ligand_radius=_number(args, "max_radius"),
+        receptor_radius=_number(args, "receptor_radius"),
+        receptor_neighbours=_count(args, "c_alpha_max_neighbors"),
+        atom_graph=AtomGraphConfig(radius=_number(args, "atom_radius"), neighbours=_count(args, "atom_max_neighbors")),
+        residue_cutoff=RESIDUE_CUTOFF,
+        atom_cutoff=_number(args, "max_radius"),
+        cross_distance_stop=_number(args, "cross_max_distance"),
+        dropout=_number(args, "dropout"),
+    )
+    return AllAtomConfidenceConfig(trunk=trunk, thresholds=tuple(map(float, cutoffs)))

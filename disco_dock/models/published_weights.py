@@ -7,7 +7,7 @@ cross-edge network that always see zeros are dropped.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from e3nn import o3
@@ -30,7 +30,12 @@ def without_prefix(weights: Weights, prefix: str) -> dict[str, Tensor]:
     return {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
 
 
-def _take(weights: Weights, name: str) -> Tensor:
+def take(weights: Weights, name: str) -> Tensor:
+    """The tensor of that name.
+
+    Raises:
+        CheckpointError: there is none.
+    """
     if name not in weights:
         raise CheckpointError(f"published weights lack {name!r}; is this a DisCo-DiffDock or DiffDock-S checkpoint?")
     return weights[name]
@@ -42,7 +47,7 @@ def _blocks(published: Weights, name: str, shapes: list[tuple[int, int]]) -> lis
     Raises:
         CheckpointError: the layer's size is not that of the blocks.
     """
-    weight, bias = (_take(published, f"{name}.{kind}") for kind in ("weight", "bias"))
+    weight, bias = (take(published, f"{name}.{kind}") for kind in ("weight", "bias"))
     sizes = [a * b for a, b in shapes]
     if weight.ndim != 2 or len(weight) != sum(sizes) or bias.shape != weight.shape[:1]:
         raise CheckpointError(
@@ -54,19 +59,20 @@ def _blocks(published: Weights, name: str, shapes: list[tuple[int, int]]) -> lis
     return [block.reshape(rows, a, b) for block, (a, b) in zip(blocks, shapes, strict=True)]
 
 
-def _e3nn_blocks(
+def e3nn_blocks(
     published: Weights, name: str, inputs: str, harmonics: str, outputs: str
-) -> dict[tuple[str, str], Tensor]:
-    """(hidden + 1, in, out) blocks of a layer that fed e3nn's fully connected tensor product, by (input, output) irrep.
+) -> dict[tuple[str, str, str], Tensor]:
+    """(hidden + 1, in, out) blocks of a layer that fed e3nn's fully connected tensor product.
+
+    They are named by the irreps of (input, harmonics, output).
 
     e3nn itself says in which order its paths take their weights.
     """
-    first: Any = o3.Irreps(inputs)
-    last: Any = o3.Irreps(outputs)
-    product = o3.FullyConnectedTensorProduct(first, harmonics, last, internal_weights=False, shared_weights=False)
+    first, sphere, last = (cast("Any", o3.Irreps(irreps)) for irreps in (inputs, harmonics, outputs))
+    product = o3.FullyConnectedTensorProduct(first, sphere, last, internal_weights=False, shared_weights=False)
     paths: Any = product.instructions
     blocks = _blocks(published, name, [(path.path_shape[0], path.path_shape[2]) for path in paths])
-    names = [(str(first[path.i_in1].ir), str(last[path.i_out].ir)) for path in paths]
+    names = [(str(first[path.i_in1].ir), str(sphere[path.i_in2].ir), str(last[path.i_out].ir)) for path in paths]
     return dict(zip(names, blocks, strict=True))
 
 
@@ -76,13 +82,13 @@ def convert_trunk(published: Weights, config: TrunkConfig) -> dict[str, Tensor]:
 
     def copy(source: str, target: str, columns: int | None = None) -> None:
         for kind in ("weight", "bias"):
-            value = _take(published, f"{source}.{kind}")
+            value = take(published, f"{source}.{kind}")
             out[f"{target}.{kind}"] = value[:, :columns] if kind == "weight" and columns else value
 
     for theirs, ours in (("lig", "lig"), ("rec", "rec")):
         tables = without_prefix(published, f"{theirs}_node_embedding.atom_embedding_list.")
         out[f"{ours}_nodes.categories.weight"] = torch.cat(
-            [_take(tables, f"{i}.weight") for i in range(max(len(tables), 1))]
+            [take(tables, f"{i}.weight") for i in range(max(len(tables), 1))]
         )
         if f"{theirs}_node_embedding.additional_features_embedder.weight" in published:
             copy(f"{theirs}_node_embedding.additional_features_embedder", f"{ours}_nodes.mix")
@@ -91,10 +97,10 @@ def convert_trunk(published: Weights, config: TrunkConfig) -> dict[str, Tensor]:
         copy(f"{theirs}_edge_embedding.0", f"{theirs}_edges.first", columns)
         copy(f"{theirs}_edge_embedding.3", f"{theirs}_edges.second")
         if config.num_latents:
-            out[f"null_embeddings.{theirs}_edges"] = _take(published, f"{theirs}_edge_unconditional_embedding")[0]
+            out[f"null_embeddings.{theirs}_edges"] = take(published, f"{theirs}_edge_unconditional_embedding")[0]
     if config.num_latents:
         for theirs in ("lig", "rec"):
-            out[f"null_embeddings.{theirs}_nodes"] = _take(published, f"{theirs}_node_unconditional_embedding")[0]
+            out[f"null_embeddings.{theirs}_nodes"] = take(published, f"{theirs}_node_unconditional_embedding")[0]
     for layer in range(config.layers):
         theirs, ours = f"conv_layers.{layer}", f"layers.{layer}"
         inputs, outputs = config.channels(layer), config.channels(layer + 1)
@@ -123,8 +129,9 @@ def _convert_rigid(published: Weights, config: TrunkConfig) -> dict[str, Tensor]
     }
     for theirs, ours in pairs.items():
         for kind in ("weight", "bias"):
-            out[f"{ours}.{kind}"] = _take(published, f"{theirs}.{kind}")
-    blocks = _e3nn_blocks(published, "final_conv.fc.4", inputs.irreps(), "0e+1o", "2x1o+2x1e")
+            out[f"{ours}.{kind}"] = take(published, f"{theirs}.{kind}")
+    paths = e3nn_blocks(published, "final_conv.fc.4", inputs.irreps(), "0e+1o", "2x1o+2x1e")
+    blocks = {(source, kind): block for (source, _, kind), block in paths.items()}
     rows = 2 * config.scalars + 1
     for number, (kind, sources) in enumerate({"1o": ("0e", "1o", "1e"), "1e": ("1o", "1e", "0o")}.items(), 1):
         out[f"mix.weights.{number}"] = torch.cat([blocks[s, kind] for s in sources if (s, kind) in blocks], 1)
@@ -147,10 +154,10 @@ def _convert_torsion(published: Weights, config: TrunkConfig) -> dict[str, Tenso
     }
     for theirs, ours in pairs.items():
         for kind in ("weight", "bias"):
-            out[f"{ours}.{kind}"] = _take(published, f"{theirs}.{kind}")
+            out[f"{ours}.{kind}"] = take(published, f"{theirs}.{kind}")
     names = (inputs.irreps(), "1o", f"{width}x0o+{width}x0e")  # 1o: what couples of the bond's and atom's harmonics
-    blocks = _e3nn_blocks(published, "tor_bond_conv.fc.4", *names)
-    out["weights.0"], out["weights.1"] = blocks["1e", "0o"], blocks["1o", "0e"]
+    blocks = e3nn_blocks(published, "tor_bond_conv.fc.4", *names)
+    out["weights.0"], out["weights.1"] = blocks["1e", "1o", "0o"], blocks["1o", "1o", "0e"]
     norm = without_prefix(published, "tor_bond_conv.batch_norm.")
     for kind in ("weight", "running_var"):
         if kind in norm:  # published order is odd then even scalars
@@ -158,8 +165,8 @@ def _convert_torsion(published: Weights, config: TrunkConfig) -> dict[str, Tenso
     for kind in ("bias", "running_mean"):
         if kind in norm:
             out[f"norm.{kind}"] = norm[kind]
-    out["size.0.weight"] = _take(published, "tor_final_layer.0.weight")
-    out["size.3.weight"] = _take(published, "tor_final_layer.3.weight")
+    out["size.0.weight"] = take(published, "tor_final_layer.0.weight")
+    out["size.3.weight"] = take(published, "tor_final_layer.3.weight")
     return out
 
 

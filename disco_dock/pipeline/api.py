@@ -88,6 +88,6 @@ def dock(
     molecule = read_ligand(str(ligand), template_smiles=template_smiles, largest_fragment=largest_fragment)
     engine = _engine(None if checkpoint is None else Path(checkpoint).resolve(), device)
     path = Path(protein)
-    store = ReceptorStore(settings, engine.models.config.score.lm_dim, [path])
+    store = ReceptorStore(settings, engine.models.config.lm_dim, [path])
     name = f"{path.name.split('.')[0]}_{molecule.name}"
     return predict_complex(engine, settings, store, path, molecule, name=name)

@@ -79,7 +79,8 @@ def predict_complex(
     with clock.phase("conformer"):
         conformer = embed(ligand.mol, seed=derive_seed("conformer", settings.seed, ligand.smiles))
     with clock.phase("graph"):
-        graph = build_complex(prepared.receptor, ligand, conformer.pos, prepared.embeddings)
+        atom_graph = engine.models.config.atom_graph
+        graph = build_complex(prepared.receptor, ligand, conformer.pos, prepared.embeddings, atom_graph=atom_graph)
         chosen = docking_settings(engine.models, settings, _restraint(prepared, graph.origin))
     with clock.phase("docking"):
         docked, notes = _dock(engine, graph, chosen, f"{ligand.smiles} in {prepared.key}", progress)

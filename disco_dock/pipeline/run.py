@@ -87,7 +87,7 @@ class Run:
 
     def _store(self, jobs: Sequence[Job]) -> ReceptorStore:
         uses = [job.protein for job in jobs if isinstance(job, DockingJob)]
-        return ReceptorStore(self._settings, self._engine.models.config.score.lm_dim, uses)
+        return ReceptorStore(self._settings, self._engine.models.config.lm_dim, uses)
 
     def _row(self, job: Job, store: ReceptorStore) -> Row:
         """The row of a complex, whether it succeeds or fails."""

@@ -46,7 +46,7 @@ def dock_peptide(engine: Engine) -> int:
     with tempfile.TemporaryDirectory() as folder:
         protein = Path(folder) / "peptide.pdb"
         write_peptide(protein)
-        lm_dim = engine.models.config.score.lm_dim
+        lm_dim = engine.models.config.lm_dim
         embeddings = Path(folder) / "embeddings.npy" if lm_dim else None
         if embeddings is not None:
             np.save(embeddings, np.zeros((len(SEQUENCE), lm_dim), dtype=np.float32))

@@ -19,10 +19,13 @@ from disco_dock.kernels.library import available, torch_on_one_thread
 from disco_dock.latents.autoregressive import NextLogits, sample_codes
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.latents.spaces import one_hot
+from disco_dock.models.all_atom_confidence import AllAtomConfidence
 from disco_dock.models.build import Models
+from disco_dock.models.confidence import ConfidenceModel
 from disco_dock.models.prior import LatentPrior
 from disco_dock.models.trunk import ReceptorState, Trunk
 from disco_dock.runtime.random import PoseRandom
+from disco_dock.sampling.all_atom_judge import AllAtomJudge
 from disco_dock.sampling.initial import initial_poses
 from disco_dock.sampling.restraint import PocketRestraint
 from disco_dock.sampling.reverse import guided, reverse_diffusion
@@ -88,6 +91,8 @@ class _Complex:
         self.group = CPU_GROUP if models.device.type == "cpu" else min(settings.batch_size, settings.num_poses)
         self._states: dict[int, ReceptorState] = {}
         self._logits: dict[tuple[int, ...], Tensor] = {}
+        judge = models.confidence
+        self.judge = AllAtomJudge(judge, graph, models.device) if isinstance(judge, AllAtomConfidence) else None
 
     def receptor(self, trunk: Trunk, copies: int) -> ReceptorState:
         """The receptor state of a trunk, computed once."""
@@ -155,8 +160,10 @@ class _Complex:
 
     def confidence(self, pos: Tensor, live: int) -> Tensor:
         """(live,) logit of the first threshold."""
+        if self.judge is not None:
+            return self.judge(pos[:live])
         model = self.models.confidence
-        assert model is not None
+        assert isinstance(model, ConfidenceModel)
         return model(self.rows(live), pos, self.receptor(model.trunk, self.group))[:live, 0]
 
 

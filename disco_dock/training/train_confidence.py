@@ -90,7 +90,7 @@ def train_confidence(
     ema = ExponentialMovingAverage(stage, config.ema_decay)
     run = TrainingRun(stage, make_optimiser(stage, config), ema, out / "confidence", config.loop)
     checks, rankings = _validation_batches(models, validation, out / "confidence" / "validation_poses", config, device)
-    checkpoint = replace(models.config, confidence=sizes)
+    checkpoint = replace(models.config, confidence=sizes, all_atom_confidence=None)
 
     def export() -> None:
         facts: dict[str, Any] = {

@@ -10,8 +10,11 @@ import yaml
 from torch import Tensor
 
 from disco_dock.chem.ligand_features import ATOM_FEATURE_SIZES
+from disco_dock.chem.receptor_atom_features import RECEPTOR_ATOM_SIZES
 from disco_dock.chem.residue_features import RESIDUE_TYPES
 from disco_dock.models.irreps import published_channels
+from disco_dock.models.published_config import LM_DIM
+from disco_dock.models.star_convolution import second_order_channels
 from disco_dock.models.tensor_product import product_channels
 
 DISCO_ARGS: dict[str, Any] = {
@@ -46,6 +49,21 @@ DISCO_ARGS: dict[str, Any] = {
     "use_old_atom_encoder": False,
 }
 BASELINE_ARGS = {**DISCO_ARGS, "latent_dim": 0, "latent_vocab": 64}
+CONFIDENCE_ARGS: dict[str, Any] = {
+    **{name: DISCO_ARGS[name] for name in ("c_alpha_max_neighbors", "cross_max_distance", "dropout", "embedding_type")},
+    **{
+        name: DISCO_ARGS[name] for name in ("dynamic_max_cross", "esm_embeddings_path", "max_radius", "receptor_radius")
+    },
+    "all_atoms": True,
+    "atom_max_neighbors": 8,
+    "atom_radius": 5,
+    "ns": 4,
+    "num_conv_layers": 4,
+    "nv": 2,
+    "remove_hs": True,
+    "rmsd_classification_cutoff": [2.0],
+    "sigma_embed_dim": 32,
+}
 PRIOR_ARGS = {"use_pretrained_score": True, "original_model_dir": "workdir/disco", "ns": 3, "latent_hidden_dim": 8}
 
 
@@ -131,6 +149,33 @@ def prior_weights(args: dict[str, Any], score: dict[str, Tensor], seed: int = 2)
     """A prior's state dict on a score model's weights."""
     heads = _draw(_logit_shapes(2 * args["ns"], args["latent_hidden_dim"], 1), "", seed)
     return {**{f"pretrained_score_model.{name}": value for name, value in score.items()}, **heads}
+
+
+def confidence_weights(args: dict[str, Any], seed: int = 3) -> dict[str, Tensor]:
+    """A confidence network's state dict, with the last layer's tensors that nothing reads."""
+    ns, nv, time, layers = args["ns"], args["nv"], 32, args["num_conv_layers"]
+    shapes: dict[str, tuple[int, ...]] = {}
+    tables = {"lig": ATOM_FEATURE_SIZES, "rec": (len(RESIDUE_TYPES),), "atom": RECEPTOR_ATOM_SIZES}
+    for kind, sizes in tables.items():
+        shapes |= {f"{kind}_node_embedding.atom_embedding_list.{i}.weight": (n, ns) for i, n in enumerate(sizes)}
+        shapes |= _linear(f"{kind}_node_embedding.linear", time, ns)
+    if args["esm_embeddings_path"]:
+        shapes |= _linear("rec_node_embedding.lm_embedding_layer", ns + LM_DIM, ns)
+    for kind in ("lig", "rec", "atom", "lr", "ar", "la"):
+        shapes |= _linear(f"{kind}_edge_embedding.0", (4 if kind == "lig" else 0) + time + 32, ns)
+        shapes |= _linear(f"{kind}_edge_embedding.3", ns, ns)
+    for layer in range(layers):
+        inputs, outputs = published_channels(layer, ns, nv), published_channels(layer + 1, ns, nv)
+        count = sum(a * b for a, b in zip(second_order_channels(inputs), outputs, strict=True))
+        for name in (f"conv_layers.{9 * layer + k}" for k in range(9)):
+            shapes |= {**_linear(f"{name}.fc.0", 3 * ns, 3 * ns), **_linear(f"{name}.fc.3", 3 * ns, count)}
+            shapes |= _norm(f"{name}.batch_norm", sum(outputs), ns)
+    inputs = 2 * ns if layers > 2 else ns
+    for layer, size in ((0, inputs), (4, ns)):
+        name = "confidence_predictor"
+        shapes |= {**_linear(f"{name}.{layer}", size, ns), **_norm(f"{name}.{layer + 1}", ns, ns)}
+    classes = len(args["rmsd_classification_cutoff"]) + 1
+    return _draw(shapes | _linear("confidence_predictor.8", ns, classes), "", seed)
 
 
 def with_prefix(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:

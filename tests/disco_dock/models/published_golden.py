@@ -7,11 +7,14 @@ import json
 import numpy as np
 import torch
 
-from disco_dock.graph.batch import collate
+from disco_dock.graph.batch import bond_slots, collate
+from disco_dock.graph.receptor_atoms import ReceptorAtoms
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
+from disco_dock.models.all_atom_confidence import AllAtomConfidence
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
 from disco_dock.models.prior import LatentPrior
-from disco_dock.models.published_config import encoder_config, prior_config, score_config
+from disco_dock.models.published_confidence import convert_all_atom
+from disco_dock.models.published_config import all_atom_config, encoder_config, prior_config, score_config
 from disco_dock.models.published_weights import (
     convert_encoder,
     convert_prior,
@@ -24,8 +27,8 @@ NAMES = ("6moa", "6w70", "1a0q")
 SHIFT = "score_model."
 
 
-def golden_graph(name: str) -> ComplexGraph:
-    """The published preprocessing's graph of one complex."""
+def golden_graph(name: str, *, with_atoms: bool = False) -> ComplexGraph:
+    """The published preprocessing's graph of one complex, with receptor atoms and their stored edges when asked."""
     data = load_golden(f"graph_{name}.npz")
     edge_mask = data["lig_edge_mask"]
     return ComplexGraph(
@@ -40,12 +43,26 @@ def golden_graph(name: str) -> ComplexGraph:
         rec_chain=torch.zeros(len(data["rec_pos"]), dtype=torch.long),
         rec_lm=torch.from_numpy(data["rec_lm"]),
         origin=data["original_center"][0].astype(np.float64),
+        rec_atoms=golden_atoms(data) if with_atoms else None,
     )
 
 
-def golden_batch(*names: str) -> GraphBatch:
+def golden_atoms(data: dict[str, np.ndarray]) -> ReceptorAtoms:
+    """The receptor atoms of the published graph; each sends messages along its stored edges."""
+    target, source = torch.from_numpy(data["atom_edge_index"])
+    index, _, mask = bond_slots(torch.stack([source, target]), torch.zeros_like(source), len(data["atom_pos"]))
+    return ReceptorAtoms(
+        features=torch.from_numpy(data["atom_x"]),
+        pos=torch.from_numpy(data["atom_pos"]),
+        residue=torch.from_numpy(data["atom_rec_edge_index"][1]),
+        neighbour=index,
+        neighbour_mask=mask,
+    )
+
+
+def golden_batch(*names: str, with_atoms: bool = False) -> GraphBatch:
     """Padded batch of golden complexes."""
-    return collate([golden_graph(name) for name in names])
+    return collate([golden_graph(name, with_atoms=with_atoms) for name in names])
 
 
 def weights(file: str, prefix: str = "") -> dict[str, torch.Tensor]:
@@ -83,6 +100,14 @@ def prior() -> LatentPrior:
     trunk = weights("weights_disco_diffdockS_score_model.npz", SHIFT)
     heads = weights("weights_disco_diffdockS_ar_model_heads.npz")
     module.load_state_dict(convert_prior(trunk, heads, config))
+    return module.eval()
+
+
+def confidence() -> AllAtomConfidence:
+    """The published all-atom confidence network."""
+    config = all_atom_config(published_args("paper_confidence_model"))
+    module = AllAtomConfidence(config)
+    module.load_state_dict(convert_all_atom(weights("weights_paper_confidence_model.npz"), config))
     return module.eval()
 
 

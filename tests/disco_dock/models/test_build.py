@@ -14,6 +14,8 @@ from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.models import build
+from disco_dock.models.all_atom_confidence import AllAtomConfidenceConfig
+from disco_dock.models.all_atom_edges import AllAtomConfig
 from disco_dock.models.build import (
     CONFIG_FILE,
     PARTS,
@@ -60,6 +62,19 @@ def folder(source: Path, tmp_path: Path) -> Path:
     for path in source.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
     return copy
+
+
+def test_two_confidence_models_are_one_sentence(folder: Path) -> None:
+    edit_config(folder, all_atom_confidence={"trunk": {"layers": 3}})
+    with pytest.raises(CheckpointError, match="either confidence or all_atom_confidence"):
+        read_config(folder)
+
+
+def test_lm_dim_is_that_of_any_network() -> None:
+    config = config_of(small_models("tiny"))
+    judge = AllAtomConfidenceConfig(trunk=AllAtomConfig(lm_dim=7))
+    assert (config.lm_dim, config.atom_graph) == (0, None)
+    assert replace(config, confidence=None, all_atom_confidence=judge).lm_dim == 7
 
 
 def edit_config(folder: Path, **changes) -> None:

@@ -16,7 +16,7 @@ from disco_dock.diffusion.sampler_config import PUBLISHED_DIFFDOCK_S, PUBLISHED_
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.models.build import load_models
-from disco_dock.models.published import EMA_FILE, PRIOR_FILE, RAW_FILE, import_published
+from disco_dock.models.published import CONFIDENCE_FILE, EMA_FILE, PRIOR_FILE, RAW_FILE, import_published
 from disco_dock.models.published_config import YML, score_config
 from disco_dock.runtime.errors import CheckpointError, DiscoError
 from tests.disco_dock.models.published_golden import NAMES, SHIFT, golden_batch, padded_code, published_args, weights
@@ -25,8 +25,10 @@ from tests.support.golden import load_golden
 from tests.support.graphs import random_graph, random_pose
 from tests.support.published import (
     BASELINE_ARGS,
+    CONFIDENCE_ARGS,
     DISCO_ARGS,
     PRIOR_ARGS,
+    confidence_weights,
     encoder_weights,
     prior_weights,
     score_weights,
@@ -112,12 +114,63 @@ def test_baseline(baseline: Path, tmp_path: Path, caplog) -> None:
 
 def test_prior_chooses_among_score_models(disco: Path, baseline: Path, tmp_path: Path) -> None:
     shutil.move(baseline, disco / "baseline")
-    write_folder(disco / "confidence", {"all_atoms": True, "rmsd_classification_cutoff": [2.0]}, {})
+    write_folder(disco / "confidence", CONFIDENCE_ARGS, {CONFIDENCE_FILE: confidence_weights(CONFIDENCE_ARGS)})
     import_published(disco, tmp_path / "out")
     assert load_models(tmp_path / "out").config.name == "disco"
     shutil.rmtree(disco / "prior")
     with pytest.raises(CheckpointError, match="several score models \\(baseline, disco\\)"):
         import_published(disco, tmp_path / "other")
+
+
+@torch.no_grad()
+def test_release_with_confidence(disco: Path, tmp_path: Path) -> None:
+    weights_of = confidence_weights(CONFIDENCE_ARGS)
+    judge = write_folder(disco / "confidence", CONFIDENCE_ARGS, {"other_name.pt": weights_of})
+    import_published(disco, tmp_path / "out")
+    models = load_models(tmp_path / "out")
+    config = models.config.all_atom_confidence
+    assert config is not None and models.config.confidence is None and config.thresholds == (2.0,)
+    assert models.config.atom_graph == config.trunk.atom_graph
+    assert "other_name.pt" in models.config.training["imported"]
+    graph = random_graph(1, rec_atoms=4)
+    logits = models.confidence(collate([graph]), random_pose(graph, 1)[None])  # pyright: ignore[reportOptionalCall]
+    assert logits.shape == (1, 2) and logits.isfinite().all()
+    torch.save(weights_of, judge / CONFIDENCE_FILE)  # the published name wins over others
+    import_published(disco, tmp_path / "again")
+    assert CONFIDENCE_FILE in load_models(tmp_path / "again").config.training["imported"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / CONFIDENCE_FILE).unlink(), "no such file"),
+        (lambda folder: shutil.copytree(folder, folder.parent / "second"), "several confidence networks"),
+        (lambda folder: write_folder(folder, {**CONFIDENCE_ARGS, "all_atoms": False}, {}), "all_atoms = False"),
+        (lambda folder: write_folder(folder, {**CONFIDENCE_ARGS, "sh_lmax": 1}, {}), "sh_lmax = 1"),
+        (lambda folder: write_folder(folder, {**CONFIDENCE_ARGS, "ns": 5}, {}), "shape|expected"),
+        (lambda folder: write_folder(folder, {**CONFIDENCE_ARGS, "nv": 3}, {}), "expected .* rows"),
+        (lambda folder: write_folder(folder, {**CONFIDENCE_ARGS, "num_conv_layers": 5}, {}), "lack"),
+        (lambda folder: write_folder(folder, {**CONFIDENCE_ARGS, "rmsd_classification_cutoff": ["2"]}, {}), "numbers"),
+        (lambda folder: write_folder(folder, {**CONFIDENCE_ARGS, "rmsd_classification_cutoff": [5, 2]}, {}), "increas"),
+    ],
+)
+def test_one_sentence_for_every_broken_confidence_folder(disco: Path, tmp_path: Path, damage, message: str) -> None:
+    folder = disco / "confidence"
+    write_folder(folder, CONFIDENCE_ARGS, {CONFIDENCE_FILE: confidence_weights(CONFIDENCE_ARGS)})
+    damage(folder)
+    with pytest.raises(DiscoError, match=message) as caught:
+        import_published(disco, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_unnamed_files_of_a_confidence_network(disco: Path, tmp_path: Path) -> None:
+    parts = {name: confidence_weights(CONFIDENCE_ARGS) for name in ("a.pt", "b.pt")}
+    write_folder(disco / "confidence", CONFIDENCE_ARGS, parts)
+    with pytest.raises(CheckpointError, match="several .pt files \\(a.pt, b.pt\\)"):
+        import_published(disco, tmp_path / "out")
+    with pytest.raises(CheckpointError, match="confidence network alone"):
+        import_published(disco / "confidence", tmp_path / "out")
 
 
 def damage_nothing(folder: Path) -> None:
@@ -233,9 +286,11 @@ def test_golden_release(tmp_path: Path) -> None:
     write_folder(tmp_path / "in" / name, published_args(name), {EMA_FILE: score, RAW_FILE: disco})
     prior = {**with_prefix("pretrained_score_model.", score), **heads}
     write_folder(tmp_path / "in" / "ar", published_args("disco_diffdockS_ar_model"), {PRIOR_FILE: prior})
+    judge = {CONFIDENCE_FILE: weights("weights_paper_confidence_model.npz")}
+    write_folder(tmp_path / "in" / "confidence", published_args("paper_confidence_model"), judge)
     import_published(tmp_path / "in", tmp_path / "out")
     models = load_models(tmp_path / "out", with_encoder=True)
-    assert models.encoder is not None and models.prior is not None
+    assert models.encoder is not None and models.prior is not None and models.confidence is not None
     data, batch = load_golden(f"score_{NAMES[0]}.npz"), golden_batch(NAMES[0])
     code = padded_code([data["lat_LR.ligand"]], [data["lat_LR.receptor"]], batch)
     pos, t = torch.from_numpy(data["t0.5.pos"])[None], torch.tensor([0.5])
@@ -250,6 +305,9 @@ def test_golden_release(tmp_path: Path) -> None:
     code = padded_code([run["input_latent_ligand_step1"]], [run["input_latent_receptor_step1"]], batch)
     logits = models.prior(batch, torch.from_numpy(run["ar_pos"]).float()[None], code, 1)[0]
     assert relative_error(logits, run["logits_step1"]) < RELATIVE
+    poses, full = load_golden(f"confidence_{NAMES[0]}.npz"), golden_batch(NAMES[0], with_atoms=True)
+    logits = models.confidence(full.expand(4), torch.from_numpy(poses["poses"]))
+    assert relative_error(logits, poses["confidence_logits"]) < RELATIVE
 
 
 @torch.no_grad()

@@ -18,13 +18,14 @@ from disco_dock.sampling.docking import DockedPoses
 NUM_LATENTS = 2
 
 
-def fake_models(*, lm_dim: int = 0, latents: bool = True, sha256: str = "f" * 64) -> Any:
+def fake_models(*, lm_dim: int = 0, latents: bool = True, atom_graph=None, sha256: str = "f" * 64) -> Any:
     """What the pipeline reads from loaded networks."""
     config = SimpleNamespace(
         sampler=SamplerConfig(),
         latent_inverse_temperature=1.0,
         guidance=GuidanceConfig(),
-        score=SimpleNamespace(lm_dim=lm_dim),
+        lm_dim=lm_dim,
+        atom_graph=atom_graph,
     )
     prior = object() if latents else None
     return SimpleNamespace(prior=prior, confidence=object(), config=config, directory=Path("fake"), sha256=sha256)

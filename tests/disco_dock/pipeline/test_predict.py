@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.graph.receptor_atoms import AtomGraphConfig
 from disco_dock.pipeline.engine import docking_settings
 from disco_dock.pipeline.predict import predict_complex
 from disco_dock.pipeline.receptor_store import ReceptorStore
@@ -129,6 +130,25 @@ def test_without_latents_and_confidence(peptide):
     assert [pose.sample for pose in prediction.ranked] == list(range(6))
     assert prediction.table[0]["latents"] is None and prediction.table[0]["confidence"] is None
     assert any("no confidence model" in note for note in prediction.notes)
+
+
+def test_receptor_atoms_come_with_checkpoints_that_need_them(peptide, tmp_path):
+    seen = []
+
+    def keep(models, graph, settings, **options):
+        seen.append(graph.rec_atoms)
+        return fake_dock(models, graph, settings, **options)
+
+    predict(peptide, engine=fake_engine(keep))
+    engine = fake_engine(keep, atom_graph=AtomGraphConfig())
+    predict(peptide, engine=engine)
+    assert seen[0] is None and len(seen[1].pos) > 50
+    trace = tmp_path / "trace.pdb"
+    lines = peptide.read_text().splitlines()
+    trace.write_text("\n".join(line for line in lines if line[12:16] == " CA "))
+    with pytest.raises(InputError, match="C-alpha atoms only"):
+        predict(trace, engine=engine)
+    assert len(seen) == 2
 
 
 def test_settings_without_effect_are_refused():
