@@ -196,7 +196,7 @@ def _check_out(out: Path, wanted: set[str]) -> None:
 
 def _write_failures(path: Path, failures: Sequence[dict[str, str]]) -> None:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, ("id", "reason"), lineterminator="\n")
+    writer = csv.DictWriter(buffer, fieldnames=["id", "reason"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(sorted(failures, key=lambda row: row["id"]))
     with atomic_write(path, "w") as file:
