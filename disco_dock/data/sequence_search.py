@@ -74,7 +74,7 @@ def likeness(first: str, second: str) -> Likeness:
     alignment = _aligner().align(first, second)[0]
     counts = alignment.counts()
     columns = counts.identities + counts.mismatches + counts.gaps
-    inside = min(np.ptp(alignment.coordinates[0]), np.ptp(alignment.coordinates[1]))
+    inside = min(*np.ptp(np.asarray(alignment.coordinates), axis=1))
     return Likeness(float(counts.identities / columns), float(inside / min(len(first), len(second))))
 
 
