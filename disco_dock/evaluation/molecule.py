@@ -52,7 +52,8 @@ def ligand_of(graph: ComplexGraph, pos: np.ndarray, name: str) -> Ligand:
     try:
         with rdBase.BlockLogs():
             Chem.SanitizeMol(out)
-            Chem.AssignStereochemistryFrom3D(out, replaceExistingTags=False)
+            Chem.DetectBondStereochemistry(out)
+            Chem.AssignStereochemistry(out, cleanIt=True, force=True)
     except (RuntimeError, ValueError) as error:
         raise InputError(
             f"{name}: its features are not those of a molecule ({error}); build the shards again"
