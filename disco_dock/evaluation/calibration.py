@@ -9,21 +9,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from disco_dock.evaluation.rows import Row
 from disco_dock.evaluation.success import RESAMPLES
 
-LIMIT = 2.0  # Angstrom: the event whose probability the first confidence logit gives
+LIMIT = 2.0  # Angstrom: the event of the probabilities
 BINS = 10
 
 
 def calibration(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any] | None:
-    """Calibration over all poses and over the first-ranked ones, or None without confidences.
+    """Calibration over all poses and over the first-ranked ones, or None for a method without probabilities.
 
     Intervals are by bootstrap over complexes, since poses of one complex are not independent.
     """
-    scored = [row for row in rows if row.score]
+    scored = [row for row in rows if row.probability]
     if not scored:
         return None
     return {
@@ -34,7 +33,7 @@ def calibration(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any] | None:
 
 
 def _report(rows: Sequence[Row], count: int | None, seed: int) -> dict[str, Any]:
-    groups = [(expit(np.array(row.score[:count])), np.array(row.rmsd[:count]) < LIMIT) for row in rows]
+    groups = [(np.array(row.probability[:count]), np.array(row.rmsd[:count]) < LIMIT) for row in rows]
     probability, event = (np.concatenate(parts) for parts in zip(*groups, strict=True))
     rng = np.random.default_rng(seed)
     errors, scores = [], []

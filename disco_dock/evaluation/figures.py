@@ -30,17 +30,16 @@ def require_matplotlib() -> None:
         raise ConfigError("matplotlib is not installed; pip install 'disco-dock[evaluate]', or give --no-figures")
 
 
-def write_figures(folder: Path, methods: Mapping[str, Sequence[Row]], networks: str) -> list[Path]:
+def write_figures(folder: Path, methods: Mapping[str, Sequence[Row]]) -> list[Path]:
     """Write the figures of some methods on the same complexes; returns their paths.
 
     Args:
         folder: to write into.
-        methods: rows by name.
-        networks: name of the method whose scores are confidence logits; without them there is no reliability figure.
+        methods: rows by name; the reliability figure is of the first that gives probabilities.
     """
     written = [_rmsd_cdf(folder / RMSD_CDF, methods), _against_samples(folder / AGAINST_SAMPLES, methods)]
-    report = calibration(methods[networks])
-    return written if report is None else [*written, _reliability(folder / RELIABILITY, report)]
+    reports = [report for rows in methods.values() if (report := calibration(rows)) is not None]
+    return [*written, _reliability(folder / RELIABILITY, reports[0])] if reports else written
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.evaluation.cases import Case
@@ -24,12 +25,14 @@ class RankedPoses(NamedTuple):
     Attributes:
         pos: (poses, atoms, 3) in the frame of the case's ligand, Angstrom.
         score: (poses,) by which they are ranked, higher is better, or None.
+        probability: (poses,) that the RMSD is below 2 Angstrom, or None when the method says nothing about it.
         seconds: wall time of the docking.
         cpu_seconds: processor time over all threads.
     """
 
     pos: np.ndarray
     score: np.ndarray | None
+    probability: np.ndarray | None
     seconds: float
     cpu_seconds: float
 
@@ -85,5 +88,7 @@ class NetworkMethod:
         if not np.isfinite(pos).all():
             raise NumericsError("coordinates that are not finite; try another seed or checkpoint")
         order = rank_order(docked.confidence, stereo_kept_each(case.ligand.mol, pos))
-        score = None if docked.confidence is None else docked.confidence[order]
-        return RankedPoses(pos[order], score, seconds, cpu)
+        if docked.confidence is None:
+            return RankedPoses(pos[order], None, None, seconds, cpu)
+        score = docked.confidence[order]
+        return RankedPoses(pos[order], score, expit(score), seconds, cpu)  # the confidence is that logit

@@ -15,12 +15,12 @@ from disco_dock.evaluation.summary import compare, summarise
 from disco_dock.pipeline.report import csv_text, write_json, write_text
 
 SUMMARY_FILE, TABLE_FILE = "summary.json", "complexes.csv"
-SEQUENCES = ("rmsd", "centroid", "score", "valid", "failed_checks", "notes")
+SEQUENCES = ("rmsd", "centroid", "score", "probability", "valid", "failed_checks", "notes")
 COLUMNS = (
     "method",
     *(field.name for field in fields(Row) if field.name not in SEQUENCES),
     *(f"rmsd_{name}" for name in ("top1", f"top{TOP}", "best")),
-    *("centroid_top1", "score_top1", "valid_top1", "failed_checks", "notes", "rmsd"),
+    *("centroid_top1", "score_top1", "probability_top1", "valid_top1", "failed_checks", "notes", "rmsd"),
 )
 
 
@@ -37,15 +37,13 @@ def write_report(
     Args:
         out: folder.
         methods: rows by name, on the same complexes.
-        networks: name of the method whose scores are confidence logits; the others are compared with it.
+        networks: name of the method that the others are compared with.
         manifest: clusters and training set, or None.
         facts: checkpoint, settings, budget: goes to the top of the summary.
     """
     summary: dict[str, Any] = {
         **facts,
-        "methods": {
-            name: summarise(rows, manifest=manifest, networks=name == networks) for name, rows in methods.items()
-        },
+        "methods": {name: summarise(rows, manifest=manifest) for name, rows in methods.items()},
         "lead_in_percentage_points": {
             f"{networks} over {name}": compare(methods[networks], rows)
             for name, rows in methods.items()
@@ -64,6 +62,7 @@ def _line(method: str, row: Row) -> dict[str, Any]:
         values[f"rmsd_{name}"] = min(row.rmsd[:count], default=None)
     values["centroid_top1"] = row.centroid[0] if row.centroid else None
     values["score_top1"] = row.score[0] if row.score else None
+    values["probability_top1"] = row.probability[0] if row.probability else None
     values["valid_top1"] = row.valid[0] if row.valid else None
     values["failed_checks"], values["notes"] = " ".join(row.failed_checks), "; ".join(row.notes)
     values["rmsd"] = json.dumps(row.rmsd) if row.rmsd else ""

@@ -23,6 +23,7 @@ class Row:
         rmsd: Angstrom.
         centroid: Angstrom between centroids.
         score: by which poses are ranked, higher is better; empty without one.
+        probability: that the RMSD is below 2 Angstrom, as the method says; empty when it says nothing.
         valid: whether a pose passes PoseBusters; empty when not checked.
         failed_checks: tests that the first-ranked pose fails.
         exact: False where the RMSDs are upper bounds.
@@ -40,6 +41,7 @@ class Row:
     rmsd: tuple[float, ...] = ()
     centroid: tuple[float, ...] = ()
     score: tuple[float, ...] = ()
+    probability: tuple[float, ...] = ()
     valid: tuple[bool, ...] = ()
     failed_checks: tuple[str, ...] = ()
     exact: bool = True

@@ -99,7 +99,7 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     }
     summary = write_report(settings.out, rows, network.name, manifest=manifest, facts=facts)
     if settings.figures:
-        write_figures(settings.out, rows, network.name)
+        write_figures(settings.out, rows)
     return summary
 
 

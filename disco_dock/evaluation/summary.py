@@ -25,13 +25,12 @@ from disco_dock.evaluation.success import (
 SMALL = 10  # complexes; fewer in a group make its interval say little
 
 
-def summarise(rows: Sequence[Row], *, manifest: Manifest | None = None, networks: bool = True) -> dict[str, Any]:
+def summarise(rows: Sequence[Row], *, manifest: Manifest | None = None) -> dict[str, Any]:
     """Everything that is reported of one method; failures count as misses throughout.
 
     Args:
         rows: one per complex, at least one.
         manifest: clusters and training set, for the strata of seen and unseen proteins and ligands.
-        networks: whether scores are confidence logits, so that calibration has a meaning.
     """
     docked = [row for row in rows if row.rmsd]
     return {
@@ -46,7 +45,7 @@ def summarise(rows: Sequence[Row], *, manifest: Manifest | None = None, networks
         "success": success(rows),
         "distances": distances(rows),
         "failed_checks_top1": _counts(rows),
-        "calibration": calibration(rows) if networks else None,
+        "calibration": calibration(rows),
         "against_samples": {
             f"under_{limit:g}": {
                 name: [round(100 * float(value), 1) for value in values]

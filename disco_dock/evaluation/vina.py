@@ -132,7 +132,7 @@ class VinaMethod:
                 seconds=DOCK_SECONDS,
             )
         pos = np.stack([_in_order(case, mol) for mol in found.poses])
-        return RankedPoses(pos, -np.array(found.energies), time.perf_counter() - begin, found.cpu_seconds)
+        return RankedPoses(pos, -np.array(found.energies), None, time.perf_counter() - begin, found.cpu_seconds)
 
 
 def _in_order(case: Case, mol: Chem.Mol) -> np.ndarray:

@@ -81,7 +81,9 @@ class CappedWorker:
 
 def _serve(pipe: Connection) -> None:
     """Run what comes through the pipe until it closes; what libraries print is dropped, their errors are not."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silence, stream)
     while True:
         try:
             function, args = pipe.recv()

@@ -46,7 +46,7 @@ class Shifted:
         if case.name in self.settings.get("failing", ()):
             raise NumericsError("score is not finite")
         shift = np.array(OFFSETS)[:, None, None] * np.array([1.0, 0.0, 0.0])
-        return RankedPoses(case.crystal[None] + shift, np.array([2.0, 0.5, -1.0]), 0.1, 0.2)
+        return RankedPoses(case.crystal[None] + shift, np.array([2.0, 0.5, -1.0]), None, 0.1, 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +161,7 @@ def test_networks_are_ranked_as_predict_ranks(cases):
     found = method.dock(case)
     np.testing.assert_allclose(found.pos, case.crystal[None] + shift[[1, 2, 0]])
     assert found.score is not None and found.score.tolist() == [2.0, 0.5, -1.0]
+    np.testing.assert_allclose(found.probability, 1 / (1 + np.exp(-found.score)))
     assert "batch_size" not in json.dumps(method.settings)
 
 
@@ -174,7 +175,7 @@ def test_posebusters_tells_clashes_and_broken_rings(cases, tmp_path):
             beside = case.crystal + [6.0, 0.0, 0.0]
             broken = beside.copy()
             broken[3] += [1.5, 1.5, 0.0]
-            return RankedPoses(np.stack([inside, beside, broken]), None, 0.0, 0.0)
+            return RankedPoses(np.stack([inside, beside, broken]), None, None, 0.0, 0.0)
 
     (row,) = evaluate(Poses(), FileCases(cases._folder.root, ["made1"], seed=0), tmp_path)
     assert row.valid == (False, True, False)

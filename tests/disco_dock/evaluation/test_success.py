@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from disco_dock.evaluation.calibration import brier, calibration, expected_calibration_error, reliability
 from disco_dock.evaluation.rows import Row
@@ -18,10 +18,37 @@ from disco_dock.evaluation.summary import compare, summarise
 from disco_dock.runtime.errors import InputError
 
 ROWS = [
-    Row(id="a", atoms=10, torsions=2, rmsd=(1.0, 6.0), centroid=(0.5, 5.5), score=(1.0, 0.0), valid=(False, True)),
-    Row(id="b", atoms=20, torsions=5, rmsd=(7.0, 1.5), centroid=(6.0, 1.0), score=(1.0, 0.0), valid=(True, True)),
+    Row(
+        id="a",
+        atoms=10,
+        torsions=2,
+        rmsd=(1.0, 6.0),
+        centroid=(0.5, 5.5),
+        score=(1.0, 0.0),
+        probability=(0.7, 0.5),
+        valid=(False, True),
+    ),
+    Row(
+        id="b",
+        atoms=20,
+        torsions=5,
+        rmsd=(7.0, 1.5),
+        centroid=(6.0, 1.0),
+        score=(1.0, 0.0),
+        probability=(0.7, 0.5),
+        valid=(True, True),
+    ),
     Row(id="c", error="failed"),
-    Row(id="d", atoms=40, torsions=20, rmsd=(4.0, 4.5), centroid=(1.0, 1.0), score=(1.0, 0.0), valid=(True, False)),
+    Row(
+        id="d",
+        atoms=40,
+        torsions=20,
+        rmsd=(4.0, 4.5),
+        centroid=(1.0, 1.0),
+        score=(1.0, 0.0),
+        probability=(0.7, 0.5),
+        valid=(True, False),
+    ),
 ]
 
 
@@ -106,8 +133,8 @@ def test_a_calibrated_model_has_a_small_error_and_an_overconfident_one_has_not()
         rmsd = tuple(np.where(near, 1.0, 5.0))
         order = np.argsort(-p)
         rmsd = tuple(np.array(rmsd)[order])
-        honest.append(Row(id=str(number), rmsd=rmsd, score=tuple(logit(p[order]))))
-        boastful.append(Row(id=str(number), rmsd=rmsd, score=tuple(4 * logit(p[order]))))
+        honest.append(Row(id=str(number), rmsd=rmsd, probability=tuple(p[order])))
+        boastful.append(Row(id=str(number), rmsd=rmsd, probability=tuple(expit(4 * logit(p[order])))))
     good, bad = calibration(honest), calibration(boastful)
     assert good is not None and bad is not None
     assert good["all_poses"]["ece"] < 0.04 < 0.1 < bad["all_poses"]["ece"]
@@ -148,7 +175,6 @@ def test_summary_has_all_parts():
     assert (summary["complexes"], summary["failures"], summary["poses"]) == (4, 1, 2)
     assert summary["calibration"]["top1"]["poses"] == 3
     assert summary["strata"]["ligand heavy atoms"]["up to 15"]["top1_under_2"]["percent"] == 100.0
-    assert summarise(ROWS, networks=False)["calibration"] is None
     assert summary["against_samples"]["under_2"]["best"][-1] == summary["success"]["best"]["under_2"]["percent"]
     everything_failed = summarise([Row(id="a", error="x")])
     assert everything_failed["success"]["top1"]["under_5"]["percent"] == 0.0
