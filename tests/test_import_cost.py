@@ -9,7 +9,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"torch", "rdkit", "Bio", "e3nn", "torch_geometric", "scipy", "numpy", "rich", "spyrmsd"}
+HEAVY = {
+    "torch",
+    "rdkit",
+    "Bio",
+    "e3nn",
+    "torch_geometric",
+    "scipy",
+    "numpy",
+    "rich",
+    "spyrmsd",
+    "pandas",
+    "matplotlib",
+    "posebusters",
+    "vina",
+    "meeko",
+    "openbabel",
+}
 
 
 def loaded(code: str) -> set[str]:
@@ -27,6 +43,8 @@ def loaded(code: str) -> set[str]:
         "from disco_dock.cli.main import main; main(['--help'])",
         "from disco_dock.cli.main import main; main(['predict', '--help'])",
         "from disco_dock.cli.main import main; main(['train', '--help'])",
+        "from disco_dock.cli.main import main; main(['data', '--help'])",
+        "from disco_dock.cli.main import main; main(['evaluate', '--help'])",
         "from disco_dock.cli.main import main; main(['--version'])",
     ],
 )

@@ -46,7 +46,7 @@ def read_groups(path: Path) -> tuple[list[Group], list[str]]:
     Raises:
         InputError: the file cannot be opened or is not a structure.
     """
-    text = _text(path)
+    text = read_text(path)
     is_cif = _is_cif(path, text)
     parser = MMCIFParser(QUIET=True) if is_cif else PDBParser(QUIET=True)
     try:
@@ -74,8 +74,12 @@ def read_groups(path: Path) -> tuple[list[Group], list[str]]:
     return groups, notes
 
 
-def _text(path: Path) -> str:
-    """Content of a file, decompressed."""
+def read_text(path: Path) -> str:
+    """Content of a structure file, decompressed.
+
+    Raises:
+        InputError: it cannot be opened, is empty, or is not text.
+    """
     if suffix_of(path) in LIGAND_SUFFIXES:
         raise InputError(f"{path}: is a ligand file, not a protein; give a PDB or mmCIF file")
     try:

@@ -9,7 +9,7 @@ from string import ascii_letters, digits
 import numpy as np
 from rdkit import Chem
 
-from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.receptor import HeteroGroup, Receptor
 from disco_dock.runtime.files import atomic_write
 
 MAX_SERIAL, MAX_NUMBER = 99_999, 9_999
@@ -31,8 +31,19 @@ def write_complex_pdb(path: str | Path, receptor: Receptor, ligand: Chem.Mol, *,
         file.writelines(line + "\n" for line in _lines(receptor, ligand, resname))
 
 
-def _lines(receptor: Receptor, ligand: Chem.Mol, resname: str) -> Iterator[str]:
-    groups = [group for group in receptor.context if group.kind != "ligand"]
+def write_receptor_pdb(path: str | Path, receptor: Receptor) -> None:
+    """Write the receptor with its metals, ions, cofactors and other groups, without any ligand.
+
+    Args:
+        path: file to write, atomically.
+        receptor: with atoms in Angstrom.
+    """
+    with atomic_write(Path(path), "w") as file:
+        file.writelines(line + "\n" for line in (*_receptor_lines(receptor), "END"))
+
+
+def _receptor_lines(receptor: Receptor) -> Iterator[str]:
+    groups = _kept_groups(receptor)
     letters = _chain_letters([*receptor.chains, *(group.chain for group in groups)])
     yield "REMARK   1 DOCKED COMPLEX WRITTEN BY DISCO-DOCK"
     for chain, letter in letters.items():
@@ -61,6 +72,14 @@ def _lines(receptor: Receptor, ligand: Chem.Mol, resname: str) -> Iterator[str]:
             serial += 1
             place = (letters[group.chain], group.number, group.insertion)
             yield _atom_line("HETATM", serial, name, group.name, *place, pos, element)
+
+
+def _lines(receptor: Receptor, ligand: Chem.Mol, resname: str) -> Iterator[str]:
+    letters = _chain_letters([*receptor.chains, *(group.chain for group in _kept_groups(receptor))])
+    serial = 0
+    for line in _receptor_lines(receptor):
+        serial += line.startswith(("ATOM", "HETATM"))
+        yield line
     free = next(letter for letter in "LXYZ" + ascii_letters + digits + " " if letter not in letters.values())
     counts: dict[str, int] = {}
     first = serial + 1
@@ -76,6 +95,10 @@ def _lines(receptor: Receptor, ligand: Chem.Mol, resname: str) -> Iterator[str]:
             if max(numbers) <= MAX_SERIAL:
                 yield "CONECT" + "".join(f"{number:5d}" for number in numbers)
     yield "END"
+
+
+def _kept_groups(receptor: Receptor) -> list[HeteroGroup]:
+    return [group for group in receptor.context if group.kind != "ligand"]
 
 
 def _chain_letters(chains: list[str]) -> dict[str, str]:

@@ -1,26 +1,56 @@
-"""`disco-dock data build`: training shards from a folder of complexes."""
+"""`disco-dock data`: training shards from a folder of complexes, and splits of them."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from disco_dock.cli.parsing import UsageError
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser("build", help="write compact shards from a folder of complexes")
-    build.add_argument("source", type=Path, metavar="SOURCE", help="folder with one folder per complex")
+    build.add_argument(
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="folders <id>/protein.pdb + ligand.sdf, PDBBind's <id>/<id>_protein_processed.pdb + <id>_ligand.sdf or "
+        ".mol2, or files <id>.pdb or <id>.cif with the ligand inside (and ligands.csv, components/)",
+    )
     build.add_argument("out", type=Path, metavar="OUT", help="folder for the shards; a killed build goes on there")
     build.add_argument(
         "--split-file", type=Path, action="append", metavar="FILE", help="ids to take, one per line; may be repeated"
     )
     build.add_argument("--workers", type=int, metavar="N", default=2, help="processes (%(default)s)")
+    split = actions.add_parser("split", help="split complexes by sequence cluster and report leakage")
+    split.add_argument("shards", type=Path, nargs="+", metavar="SHARDS", help="folders of shards, taken together")
+    split.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="gets split files and the report")
+    split.add_argument("--val", type=float, default=0.1, metavar="F", help="fraction to tune on (%(default)s)")
+    split.add_argument("--test", type=float, default=0.1, metavar="F", help="fraction to report on (%(default)s)")
+    split.add_argument(
+        "--identity", type=float, default=0.3, metavar="F", help="sequence identity that joins chains (%(default)s)"
+    )
+    split.add_argument(
+        "--scaffolds", action="store_true", help="keep ligand scaffolds apart too; what is in the way is set aside"
+    )
+    split.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (%(default)s)")
+    split.add_argument(
+        "--given",
+        action="append",
+        metavar="NAME=FILE",
+        help="an existing split file (train=..., test=...); the report is then on these and nothing is drawn",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build the shards and print what came of it."""
-    from disco_dock.data.build import build
+    """Do the action and print what came of it."""
+    return _build(args) if args.action == "build" else _split(args)
+
+
+def _build(args: argparse.Namespace) -> int:
+    from disco_dock.data.build import FAILURES_FILE, build
     from disco_dock.data.sources import read_ids
 
     ids = None if not args.split_file else [name for file in args.split_file for name in read_ids(file)]
@@ -30,4 +60,27 @@ def run(args: argparse.Namespace) -> int:
 
     summary = build(args.source, args.out, ids=ids, workers=args.workers, on_part=report)
     print(f"{summary.complexes} complexes, {summary.failures} failures in {summary.parts} parts under {args.out}")
+    if summary.failures:
+        print(f"reasons: {args.out / FAILURES_FILE}")
+    return 0
+
+
+def _split(args: argparse.Namespace) -> int:
+    import json
+
+    from disco_dock.data.sources import read_ids
+    from disco_dock.data.split_shards import split_shards
+    from disco_dock.data.splits import SplitConfig
+
+    given = None
+    if args.given:
+        pairs = [text.partition("=") for text in args.given]
+        if any(not name or not file for name, _, file in pairs) or "train" not in {name for name, *_ in pairs}:
+            raise UsageError("--given takes NAME=FILE, and one of the names must be train")
+        given = {name: read_ids(Path(file)) for name, _, file in pairs}
+    config = SplitConfig(
+        val=args.val, test=args.test, identity=args.identity, by_scaffold=args.scaffolds, seed=args.seed
+    )
+    report = split_shards(args.shards, args.out, config, given=given)
+    print(json.dumps(report, indent=2))
     return 0

@@ -1,55 +1,94 @@
-"""`disco-dock evaluate`: dock complexes with known poses and report success rates."""
+"""`disco-dock evaluate`: dock complexes with known poses, measure every pose, and report beside AutoDock Vina."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from disco_dock.cli.parsing import UsageError
+
+BASELINES = ("vina", "vina-blind", "vina-pocket")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--shards", type=Path, required=True, metavar="DIR", help="shards of `disco-dock data build`")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="gets rows.jsonl and summary.json")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of complexes as for `data build`, or shards (RMSD only: they hold no receptor atoms)",
+    )
+    parser.add_argument("--split", type=Path, metavar="FILE", help="ids to take, one per line; all by default")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="an interrupted run goes on there")
     parser.add_argument(
         "--checkpoint", type=Path, metavar="DIR", help="another checkpoint than the one that comes along"
     )
     parser.add_argument("--num-poses", type=int, metavar="N", default=10, help="poses per complex (%(default)s)")
+    parser.add_argument("--batch-size", type=int, metavar="N", default=10, help="poses at a time (%(default)s)")
     parser.add_argument("--steps", type=int, metavar="N", help="reverse diffusion steps; the checkpoint's by default")
     parser.add_argument("--seed", type=int, metavar="N", default=0, help="random seed (%(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
+    parser.add_argument(
+        "--check-poses", type=int, metavar="N", default=-1, help="best poses that PoseBusters tests; -1 all, 0 none"
+    )
+    parser.add_argument("--no-figures", action="store_true", help="write no PNG files")
+    parser.add_argument(
+        "--manifest", type=Path, metavar="CSV", help="id, cluster, inchikey, split: for seen and unseen proteins"
+    )
+    parser.add_argument(
+        "--training-ids", type=Path, action="append", metavar="FILE", help="what was trained on, in place of the split"
+    )
+    parser.add_argument(
+        "--baseline", choices=BASELINES, action="append", default=[], help="also run AutoDock Vina; vina means both"
+    )
+    parser.add_argument(
+        "--vina-cpu-seconds",
+        type=float,
+        metavar="S",
+        help="processor time of Vina per complex and box; by default what the networks took on the same complex",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Dock all complexes, going on where an earlier run stopped, and print the summary."""
-    import json
-    from dataclasses import replace
+    """Evaluate, going on where an earlier run stopped, and print the methods side by side."""
+    from disco_dock.cli.console import text_table
+    from disco_dock.evaluation.report import side_by_side
+    from disco_dock.evaluation.run import EvaluationSettings, run_evaluation
 
-    from disco_dock.data.dataset import ComplexDataset
-    from disco_dock.evaluation.redock import redock_all
-    from disco_dock.evaluation.summary import summarise
-    from disco_dock.models.build import bundled_checkpoint, load_models
-    from disco_dock.runtime.device import resolve_device
-    from disco_dock.runtime.files import atomic_write
-    from disco_dock.sampling.docking import DockingSettings
-
-    models = load_models(args.checkpoint or bundled_checkpoint(), resolve_device(args.device))
-    config = models.config
-    settings = DockingSettings(
+    if args.num_poses < 1 or args.batch_size < 1 or args.check_poses < -1:
+        raise UsageError("--num-poses and --batch-size must be at least 1, and --check-poses -1 or more")
+    if args.steps is not None and args.steps < 1:
+        raise UsageError("--steps must be at least 1")
+    if args.training_ids and args.manifest is None:
+        raise UsageError("--training-ids has no effect without --manifest")
+    if args.vina_cpu_seconds is not None and not args.baseline:
+        raise UsageError("--vina-cpu-seconds has no effect without --baseline")
+    settings = EvaluationSettings(
+        data=args.data,
+        split=args.split,
+        out=args.out,
+        checkpoint=args.checkpoint,
         num_poses=args.num_poses,
+        batch_size=args.batch_size,
+        steps=args.steps,
         seed=args.seed,
-        batch_size=args.num_poses,
-        sampler=config.sampler if args.steps is None else replace(config.sampler, steps=args.steps),
-        latent_inverse_temperature=config.latent_inverse_temperature,
-        guidance=config.guidance,
+        device=args.device,
+        check_poses=args.check_poses,
+        figures=not args.no_figures,
+        manifest=args.manifest,
+        training_ids=tuple(args.training_ids or ()),
+        blind=bool({"vina", "vina-blind"} & set(args.baseline)),
+        pocket=bool({"vina", "vina-pocket"} & set(args.baseline)),
+        vina_cpu_seconds=args.vina_cpu_seconds,
     )
 
-    def report(done: int, total: int) -> None:
+    def report(method: str, done: int, total: int) -> None:
         if done % 10 == 0 or done == total:
-            print(f"{done} of {total} complexes", flush=True)
+            print(f"{method}: {done} of {total} complexes", flush=True)
 
-    rows = redock_all(models, ComplexDataset(args.shards), settings, args.out / "rows.jsonl", on_row=report)
-    summary = {"checkpoint": models.sha256, "steps": settings.sampler.steps, "seed": args.seed, **summarise(rows)}
-    with atomic_write(args.out / "summary.json", "w") as file:
-        json.dump(summary, file, indent=2)
-    print(json.dumps(summary, indent=2))
+    summary = run_evaluation(settings, on_row=report)
+    print(text_table(*side_by_side(summary)))
+    print(f"budget: {summary['budget']}")
+    print(f"results in {args.out}")
     return 0

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import logging
+import csv
+import io
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from disco_dock.data.example import pack
+import rdkit
+
+from disco_dock.data.example import TrainingExample, pack
 from disco_dock.data.prepare import prepare
-from disco_dock.data.shards import index_path, read_index, write_part
-from disco_dock.data.sources import find_source
+from disco_dock.data.shards import index_path, part_files, read_index, write_part
+from disco_dock.data.sources import Source, SourceFolder
 from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.files import atomic_write
 from disco_dock.runtime.random import generator
 
-logger = logging.getLogger(__name__)
 PART_SIZE = 128  # complexes
+FAILURES_FILE = "failures.csv"
+RECIPE = f"rdkit {rdkit.__version__}"
+"""What the content of a part depends on besides the files; parts of another recipe are built again."""
+DIED = (
+    "the process that prepared it died, by lack of memory or a fault in a library; leave it out, or use fewer workers"
+)
+
+Prepare = Callable[[Source], tuple[TrainingExample, dict[str, Any]]]
 
 
 class BuildSummary(NamedTuple):
@@ -27,10 +41,28 @@ class BuildSummary(NamedTuple):
     parts: int
 
 
-class _Task(NamedTuple):
+@dataclass(frozen=True)
+class _Task:
+    """One part to write.
+
+    Attributes:
+        source: folder of complexes.
+        part: file to write.
+        ids: complexes in order.
+        prepare: how to read one.
+        deadly: complexes that killed the process before, not to be tried again.
+    """
+
     source: Path
     part: Path
     ids: tuple[str, ...]
+    prepare: Prepare
+    deadly: frozenset[str] = frozenset()
+
+    @property
+    def marker(self) -> Path:
+        """File that names the complex at work, for the case that the process dies with it."""
+        return self.part.with_suffix(".current")
 
 
 def shuffled(ids: Sequence[str]) -> list[str]:
@@ -41,29 +73,6 @@ def shuffled(ids: Sequence[str]) -> list[str]:
     return [ordered[i] for i in torch.randperm(len(ordered), generator=generator("shards")).tolist()]
 
 
-def _build_part(task: _Task) -> tuple[int, int]:
-    """Prepare and write one part; returns the numbers of complexes and failures."""
-    packed, facts, failures = [], [], []
-    for name in task.ids:
-        try:
-            example, fact = prepare(find_source(task.source, name))
-            packed.append(pack(example))
-        except InputError as error:
-            failures.append({"id": name, "reason": str(error)})
-            continue
-        facts.append(fact)
-    write_part(task.part, packed, facts, failures)
-    return len(facts), len(failures)
-
-
-def _finished(task: _Task) -> bool:
-    """Whether the part is there with just these ids."""
-    if not (task.part.exists() and index_path(task.part).exists()):
-        return False
-    data = read_index(task.part)
-    return {row["id"] for row in (*data["complexes"], *data["failures"])} == set(task.ids)
-
-
 def build(
     source: Path,
     out: Path,
@@ -71,43 +80,124 @@ def build(
     ids: Sequence[str] | None = None,
     workers: int = 1,
     on_part: Callable[[int, int], None] | None = None,
+    prepare: Prepare = prepare,
 ) -> BuildSummary:
-    """Write the shards of a folder of complexes.
+    """Write the shards of a folder of complexes, and `failures.csv` with the reason of every complex left out.
 
     Args:
-        source: folder with one folder per complex.
+        source: folder in one of the layouts of `SourceFolder`.
         out: gets part files and their indices; finished parts are kept, so a killed build goes on.
-        ids: complexes to take; all folders when None.
-        workers: processes.
+        ids: complexes to take; all of the folder when None.
+        workers: processes; each holds one part in memory.
         on_part: called with (finished parts, all parts).
+        prepare: reads one complex; a function of a module, so that processes can share it.
 
     Raises:
-        InputError: no complexes are found.
+        InputError: no complexes are found, or `out` holds shards of other complexes.
     """
-    names = list(ids) if ids is not None else [path.name for path in source.iterdir() if path.is_dir()]
-    if not names:
-        raise InputError(f"{source}: no complexes found; give a folder with one folder per complex")
+    names = list(ids) if ids is not None else SourceFolder(source).names()
     out.mkdir(parents=True, exist_ok=True)
     order = shuffled(names)
+    _check_out(out, set(order))
     tasks = [
-        _Task(source, out / f"part-{start // PART_SIZE:05d}.safetensors", tuple(order[start : start + PART_SIZE]))
+        _Task(
+            source, out / f"part-{start // PART_SIZE:05d}.safetensors", tuple(order[start : start + PART_SIZE]), prepare
+        )
         for start in range(0, len(order), PART_SIZE)
     ]
     waiting = [task for task in tasks if not _finished(task)]
     done = len(tasks) - len(waiting)
-    if workers <= 1:
-        for task in waiting:
-            _build_part(task)
-            done += 1
-            if on_part is not None:
-                on_part(done, len(tasks))
-    else:
-        with multiprocessing.get_context("spawn").Pool(workers) as pool:
-            for _ in pool.imap_unordered(_build_part, waiting):
-                done += 1
-                if on_part is not None:
-                    on_part(done, len(tasks))
+    for _ in map(_build_part, waiting) if workers <= 1 else _in_processes(waiting, workers):
+        done += 1
+        if on_part is not None:
+            on_part(done, len(tasks))
+    for stale in set(part_files(out)) - {task.part for task in tasks}:  # fewer ids than last time
+        index_path(stale).unlink()
+        stale.unlink()
     indices = [read_index(task.part) for task in tasks]
+    _write_failures(out / FAILURES_FILE, [row for index in indices for row in index["failures"]])
     return BuildSummary(
         sum(len(index["complexes"]) for index in indices), sum(len(index["failures"]) for index in indices), len(tasks)
     )
+
+
+def _build_part(task: _Task) -> None:
+    """Prepare and write one part; a complex that cannot be used becomes a failure with its reason."""
+    folder = SourceFolder(task.source)
+    packed, facts, failures = [], [], []
+    for name in task.ids:
+        task.marker.write_text(name, encoding="utf-8")
+        try:
+            if name in task.deadly:
+                raise InputError(DIED)
+            example, fact = task.prepare(folder.find(name))
+            packed.append(pack(example))
+        except InputError as error:
+            failures.append({"id": name, "reason": str(error)})
+        except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:  # of a library, on input it dislikes
+            reason = " ".join(str(error).split()) or "no message"
+            failures.append({"id": name, "reason": f"unexpected {type(error).__name__}: {reason}"})
+        else:
+            facts.append(fact)
+    write_part(task.part, packed, facts, failures, recipe=RECIPE)
+    task.marker.unlink()
+
+
+def _in_processes(tasks: Sequence[_Task], workers: int) -> Iterator[None]:
+    """Build the parts in several processes; yields after each. A complex that kills its process becomes a failure."""
+    waiting = {task.part: task for task in tasks}
+    while waiting:
+        try:
+            with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+                futures = {pool.submit(_build_part, task): part for part, task in waiting.items()}
+                for future in as_completed(futures):
+                    future.result()
+                    del waiting[futures[future]]
+                    yield
+        except BrokenProcessPool:
+            begun = [part for part, task in waiting.items() if task.marker.exists()]
+            if not begun:  # died before any complex, as a process that cannot start does
+                raise InputError("a worker process could not be started; check the memory or use --workers 1") from None
+            for part in begun:
+                _build_alone(waiting.pop(part))
+                yield
+
+
+def _build_alone(task: _Task) -> None:
+    """Build one part in processes of its own until none dies, leaving out the complexes that killed them."""
+    while True:
+        task.marker.unlink(missing_ok=True)
+        try:
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+                return pool.submit(_build_part, task).result()
+        except BrokenProcessPool:
+            name = task.marker.read_text(encoding="utf-8")
+            task = replace(task, deadly=task.deadly | {name})
+
+
+def _finished(task: _Task) -> bool:
+    """Whether the part is there with just these ids, made the same way."""
+    if not (task.part.exists() and index_path(task.part).exists()):
+        return False
+    data = read_index(task.part)
+    return data.get("recipe") == RECIPE and _ids(data) == set(task.ids)
+
+
+def _ids(index: dict[str, Any]) -> set[str]:
+    return {row["id"] for row in (*index["complexes"], *index["failures"])}
+
+
+def _check_out(out: Path, wanted: set[str]) -> None:
+    """Refuse a folder whose shards would be overwritten by those of other complexes."""
+    for part in part_files(out):
+        if strange := _ids(read_index(part)) - wanted:
+            raise InputError(f"{out}: holds shards of other complexes, such as {min(strange)}; give another folder")
+
+
+def _write_failures(path: Path, failures: Sequence[dict[str, str]]) -> None:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=["id", "reason"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted(failures, key=lambda row: row["id"]))
+    with atomic_write(path, "w") as file:
+        file.write(buffer.getvalue())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from disco_dock.data.example import TrainingExample
-from disco_dock.data.shards import Part, index_path, read_index
+from disco_dock.data.shards import Part, part_files, read_index
 from disco_dock.runtime.errors import InputError
 
 
@@ -30,9 +30,7 @@ class ComplexDataset:
         wanted = None if ids is None else set(ids)
         self._rows: list[tuple[Part, int]] = []
         self.facts: list[dict[str, Any]] = []
-        for file in sorted(path.glob("part-*.safetensors")):
-            if not index_path(file).exists():
-                continue  # still being written
+        for file in part_files(path):
             complexes = read_index(file)["complexes"]
             part = Part(file, [row["id"] for row in complexes])
             for number, row in enumerate(complexes):
@@ -57,6 +55,11 @@ class ComplexDataset:
             np.array([row["atoms"] for row in self.facts], dtype=np.int64),
             np.array([row["residues"] for row in self.facts], dtype=np.int64),
         )
+
+    def arrays(self, number: int, *keys: str) -> dict[str, np.ndarray]:
+        """Some of the stored flat arrays of a complex, see `example.pack`."""
+        part, row = self._rows[number]
+        return part.arrays(row, keys)
 
     def __getitem__(self, number: int) -> TrainingExample:
         part, row = self._rows[number]

@@ -9,25 +9,36 @@ import numpy as np
 import torch
 from rdkit import Chem
 
+from disco_dock.chem.components import read_components
 from disco_dock.chem.conformers import embed
+from disco_dock.chem.hetatm_ligand import hetatm_code, read_hetatm_ligand
 from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.ligand_files import suffix_of
 from disco_dock.chem.matching import match_to
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
+from disco_dock.chem.structure_files import CIF_SUFFIXES
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.data.example import TrainingExample
-from disco_dock.data.sources import Source
+from disco_dock.data.sources import HetatmLigand, Source
 from disco_dock.graph.build import build_complex
 from disco_dock.runtime.errors import InputError
 
 CHAIN_CUTOFF = 10.0  # Angstrom; chains without a residue this close to the ligand are dropped, as in training DiffDock
-MIN_ATOMS, MAX_ATOMS = 3, 150
-MAX_RESIDUES = 1500
-EMBED_SECONDS = 5.0
+MIN_ATOMS, MAX_ATOMS = 3, 255  # an atom index is one byte in a shard
+MAX_RESIDUES = 10_000
+MAX_CHAINS = 256  # a chain number is one byte in a shard
+EMBED_SECONDS = 60.0  # generous: a limit that is met makes the result depend on the machine
 
 
-def _read_ligand(source: Source) -> Ligand:
-    """The first of the ligand files that can be read."""
+def read_source_ligand(source: Source) -> Ligand:
+    """The ligand of a complex in its bound pose: the first of its files that can be read, or a group of the structure.
+
+    Raises:
+        InputError: none can be read.
+    """
+    if source.hetatm is not None:
+        return _hetatm_ligand(source, source.hetatm)
     problem: InputError | None = None
     for path in source.ligands:
         try:
@@ -36,6 +47,19 @@ def _read_ligand(source: Source) -> Ligand:
             problem = error
     assert problem is not None
     raise problem
+
+
+def _hetatm_ligand(source: Source, hetatm: HetatmLigand) -> Ligand:
+    """The ligand inside the structure file, with the template that is at hand."""
+    components = {}
+    if not hetatm.smiles:
+        if suffix_of(source.protein) in CIF_SUFFIXES:
+            components |= read_components(source.protein)
+        if hetatm.components is not None:
+            code = hetatm_code(source.protein, hetatm.group)
+            path = hetatm.components / f"{code}.cif"
+            components |= read_components(path) if path.is_file() else {}
+    return read_hetatm_ligand(source.protein, group=hetatm.group, smiles=hetatm.smiles, components=components)
 
 
 def prepare(source: Source, *, seed: int = 0) -> tuple[TrainingExample, dict[str, Any]]:
@@ -48,7 +72,7 @@ def prepare(source: Source, *, seed: int = 0) -> tuple[TrainingExample, dict[str
     Raises:
         InputError: files that cannot be used, or sizes out of range.
     """
-    ligand = _read_ligand(source)
+    ligand = read_source_ligand(source)
     if ligand.pos is None:
         raise InputError(f"{source.name}: the ligand file has no 3-D pose; a training complex needs one")
     if not MIN_ATOMS <= len(ligand.pos) <= MAX_ATOMS:
@@ -64,6 +88,8 @@ def prepare(source: Source, *, seed: int = 0) -> tuple[TrainingExample, dict[str
         )
     conformer = embed(ligand.mol, seed=seed, time_limit=EMBED_SECONDS)
     matched, rmsd = match_to(ligand.mol, conformer.pos, ligand.pos, rotatable_bonds(ligand.mol))
+    if len(set(receptor.chains)) > MAX_CHAINS:
+        raise InputError(f"{source.name}: more than {MAX_CHAINS} chains near the ligand; leave it out")
     graph = build_complex(receptor, ligand, conformer.pos)
     example = TrainingExample(
         name=source.name,

@@ -1,49 +1,95 @@
-"""Success rates over complexes; a complex that failed counts as a miss."""
+"""All figures of an evaluation from its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from disco_dock.evaluation.redock import Row
+from disco_dock.evaluation.calibration import calibration
+from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.strata import Manifest, strata
+from disco_dock.evaluation.success import (
+    THRESHOLDS,
+    against_samples,
+    distances,
+    hits,
+    paired_difference,
+    rate,
+    selections,
+    success,
+    was_checked,
+)
 
-THRESHOLDS = (2.0, 5.0)  # Angstrom
-RESAMPLES = 2000
+SMALL = 10  # complexes; fewer in a group make its interval say little
 
 
-def summarise(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
-    """Counts, percentages under 2 and 5 Angstrom with bootstrap 95 % intervals, and median RMSDs.
-
-    Keys end in `top1` (first-ranked pose) and `best` (best of all poses). Medians count failures as infinite.
+def summarise(rows: Sequence[Row], *, manifest: Manifest | None = None) -> dict[str, Any]:
+    """Everything that is reported of one method; failures count as misses throughout.
 
     Args:
-        rows: one per complex.
-        seed: of the bootstrap.
+        rows: one per complex, at least one.
+        manifest: clusters and training set, for the strata of seen and unseen proteins and ligands.
     """
-    top = np.array([row.rmsd[0] if row.rmsd else np.inf for row in rows])
-    best = np.array([min(row.rmsd) if row.rmsd else np.inf for row in rows])
-    centroid = np.array([row.centroid[0] if row.centroid else np.inf for row in rows])
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(0, len(rows), (RESAMPLES, len(rows)))
-    out: dict[str, Any] = {
+    docked = [row for row in rows if row.rmsd]
+    return {
         "complexes": len(rows),
         "failures": sum(bool(row.error) for row in rows),
-        "upper_bounds": sum(not row.exact for row in rows),
         "poses": max((len(row.rmsd) for row in rows), default=0),
-        "median_seconds": float(np.median([row.seconds for row in rows])),
+        "rmsd_upper_bounds": sum(not row.exact for row in docked),
+        "rmsd_cross_checked": sum(row.agreed is not None for row in docked),
+        "rmsd_disagreements": sum(row.agreed is False for row in docked),
+        "mean_seconds": _mean([row.seconds for row in docked]),
+        "mean_cpu_seconds": _mean([row.cpu_seconds for row in docked]),
+        "success": success(rows),
+        "distances": distances(rows),
+        "failed_checks_top1": _counts(rows),
+        "calibration": calibration(rows),
+        "against_samples": {
+            f"under_{limit:g}": {
+                name: [round(100 * float(value), 1) for value in values]
+                for name, values in against_samples(rows, limit).items()
+            }
+            for limit in THRESHOLDS
+        },
+        "strata": {
+            kind: {label: _stratum(group) for label, group in groups.items()}
+            for kind, groups in strata(rows, manifest).items()
+        },
     }
-    for name, values in (("top1", top), ("best", best)):
-        out[f"median_rmsd_{name}"] = float(np.median(values))
+
+
+def compare(first: Sequence[Row], second: Sequence[Row]) -> dict[str, Any]:
+    """Percentage points by which the first method leads, with 95 % intervals over complexes, which are the same."""
+    out: dict[str, Any] = {}
+    both = list(zip(selections(first).items(), selections(second).values(), strict=True))
+    for (name, count), other in both:
         for limit in THRESHOLDS:
-            hit = values < limit
-            low, high = np.percentile(hit[draws].mean(1), [2.5, 97.5])
-            out[f"under_{limit:g}_{name}"] = _percent(hit.mean())
-            out[f"under_{limit:g}_{name}_interval"] = [_percent(low), _percent(high)]
-    out["centroid_under_5_top1"] = _percent((centroid < THRESHOLDS[-1]).mean())
+            out[f"{name}_under_{limit:g}"] = paired_difference(hits(first, count, limit), hits(second, other, limit))
+    if was_checked(first, 1) and was_checked(second, 1):
+        pair = (hits(rows, 1, THRESHOLDS[0], valid=True) for rows in (first, second))
+        out[f"top1_under_{THRESHOLDS[0]:g}_and_valid"] = paired_difference(*pair)
     return out
 
 
-def _percent(share: float) -> float:
-    return round(100 * float(share), 1)
+def _stratum(rows: Sequence[Row]) -> dict[str, Any]:
+    out: dict[str, Any] = {"complexes": len(rows), "few": len(rows) < SMALL}
+    for limit in THRESHOLDS:
+        out[f"top1_under_{limit:g}"] = rate(hits(rows, 1, limit))
+    if was_checked(rows, 1):
+        out[f"top1_under_{THRESHOLDS[0]:g}_and_valid"] = rate(hits(rows, 1, THRESHOLDS[0], valid=True))
+    out[f"best_under_{THRESHOLDS[0]:g}"] = rate(hits(rows, selections(rows)["best"], THRESHOLDS[0]))
+    return out
+
+
+def _counts(rows: Sequence[Row]) -> dict[str, int]:
+    """How many first-ranked poses fail each test of PoseBusters, most frequent first."""
+    counts: Mapping[str, int] = {}
+    for row in rows:
+        counts = {**counts, **{name: counts.get(name, 0) + 1 for name in row.failed_checks}}
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return round(float(np.mean(values)), 2) if values else None

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disco_dock.data import build as module
 from disco_dock.data.build import build
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.example import LIGAND_STEP, pack, unpack
@@ -58,7 +57,7 @@ def test_coordinates_out_of_range_are_named(value):
         pack(replace(example, graph=replace(example.graph, rec_pos=rec_pos)))
 
 
-def test_one_complex_out_of_range_does_not_end_the_build(tmp_path, monkeypatch):
+def test_one_complex_out_of_range_does_not_end_the_build(tmp_path):
     write_complexes(tmp_path / "complexes")
 
     def far(source):
@@ -66,8 +65,7 @@ def test_one_complex_out_of_range_does_not_end_the_build(tmp_path, monkeypatch):
         shift = 1e4 if source.name == "made1" else 0.0
         return replace(example, graph=replace(example.graph, rec_pos=example.graph.rec_pos + shift)), facts
 
-    monkeypatch.setattr(module, "prepare", far)
-    summary = build(tmp_path / "complexes", tmp_path / "shards")
+    summary = build(tmp_path / "complexes", tmp_path / "shards", prepare=far)
     assert (summary.complexes, summary.failures) == (2, 1)
     (failure,) = read_index(tmp_path / "shards" / "part-00000.safetensors")["failures"]
     assert failure["id"] == "made1" and "coordinates reach beyond" in failure["reason"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,8 +18,8 @@ from disco_dock.data.build import build, shuffled
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.example import LIGAND_STEP, RECEPTOR_STEP, pack, unpack
 from disco_dock.data.prepare import prepare
-from disco_dock.data.shards import index_path, read_index
-from disco_dock.data.sources import find_source, read_ids
+from disco_dock.data.shards import index_path, read_index, write_part
+from disco_dock.data.sources import SourceFolder, read_ids
 from disco_dock.runtime.errors import InputError
 from tests.support.complexes import write_complexes
 from tests.support.shards import made_up_dataset, made_up_shards
@@ -30,7 +32,7 @@ def complexes(tmp_path):
 
 
 def test_example_survives_packing(complexes):
-    example, facts = prepare(find_source(complexes, "made1"))
+    example, facts = prepare(SourceFolder(complexes).find("made1"))
     again = unpack(example.name, pack(example))
     for name in ("lig_features", "bond_index", "bond_type", "torsion_bonds", "torsion_moved", "rec_type", "rec_chain"):
         assert torch.equal(getattr(again.graph, name), getattr(example.graph, name)), name
@@ -41,7 +43,7 @@ def test_example_survives_packing(complexes):
 
 
 def test_example_is_in_the_frame_of_the_files(complexes):
-    example, facts = prepare(find_source(complexes, "made0"))
+    example, facts = prepare(SourceFolder(complexes).find("made0"))
     receptor = read_receptor(complexes / "made0" / "protein.pdb")
     ligand = read_ligand(complexes / "made0" / "ligand.sdf")
     assert ligand.pos is not None
@@ -133,7 +135,70 @@ def test_pdbbind_names(complexes):
     folder = complexes / "made0"
     (folder / "protein.pdb").rename(folder / "made0_protein_processed.pdb")
     (folder / "ligand.sdf").rename(folder / "made0_ligand.sdf")
-    assert find_source(complexes, "made0").ligands[0].name == "made0_ligand.sdf"
+    assert SourceFolder(complexes).find("made0").ligands[0].name == "made0_ligand.sdf"
     (folder / "made0_ligand.sdf").unlink()
     with pytest.raises(InputError, match="made0"):
-        find_source(complexes, "made0")
+        SourceFolder(complexes).find("made0")
+
+
+def deadly(source):
+    """Prepare a complex, or die with it as a fault in a library does."""
+    if source.name == "made1":
+        os._exit(11)
+    return prepare(source)
+
+
+def test_a_complex_that_kills_its_process_is_a_failure(complexes, tmp_path):
+    summary = build(complexes, tmp_path / "out", workers=2, prepare=deadly)
+    assert (summary.complexes, summary.failures) == (2, 1)
+    assert 'made1,"the process that prepared it died' in (tmp_path / "out" / "failures.csv").read_text()
+    assert not list((tmp_path / "out").glob("*.current"))
+
+
+def test_unexpected_errors_of_libraries_are_failures(complexes, tmp_path):
+    def odd(source):
+        if source.name == "made0":
+            raise np.linalg.LinAlgError("singular\nmatrix")
+        return prepare(source)
+
+    assert build(complexes, tmp_path / "out", prepare=odd).failures == 1
+    table = (tmp_path / "out" / "failures.csv").read_text()
+    assert table == "id,reason\nmade0,unexpected LinAlgError: singular matrix\n"
+
+
+def test_shards_of_other_complexes_are_not_overwritten(complexes, tmp_path):
+    build(complexes, tmp_path / "out", ids=["made0", "made1"])
+    with pytest.raises(InputError, match="other complexes, such as made0"):
+        build(complexes, tmp_path / "out", ids=["made1", "made2"])
+    assert build(complexes, tmp_path / "out").complexes == 3
+
+
+def test_parts_of_another_recipe_are_built_again(complexes, tmp_path):
+    build(complexes, tmp_path / "out")
+    index = tmp_path / "out" / "part-00000.json"
+    original = index.read_bytes()
+    index.write_text(json.dumps({**json.loads(original), "recipe": "older"}))
+    build(complexes, tmp_path / "out")
+    assert index.read_bytes() == original
+
+
+def test_only_what_is_asked_for_is_read():
+    dataset = made_up_dataset()
+    arrays = dataset.arrays(1, "residues", "chains")
+    assert set(arrays) == {"residues", "chains"}
+    np.testing.assert_array_equal(arrays["residues"], dataset[1].graph.rec_type.numpy())
+
+
+def test_ligand_without_torsions_at_the_end_of_a_part(tmp_path):
+    example = made_up_dataset()[0]
+    rigid = replace(
+        example.graph,
+        torsion_bonds=torch.zeros(0, 2, dtype=torch.long),
+        torsion_moved=torch.zeros(0, example.graph.num_atoms, dtype=torch.bool),
+    )
+    part = tmp_path / "part-00000.safetensors"
+    packed = [pack(example), pack(replace(example, graph=rigid))]
+    facts = [{"id": name, "atoms": 1, "residues": 1} for name in ("bends", "rigid")]
+    write_part(part, packed, facts, [], recipe="test")
+    assert ComplexDataset(tmp_path)[1].graph.num_torsions == 0
+    assert torch.equal(ComplexDataset(tmp_path)[0].graph.torsion_moved, example.graph.torsion_moved)

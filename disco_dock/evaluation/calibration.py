@@ -1,0 +1,94 @@
+"""Whether the confidence means what it says: the probability of an RMSD below 2 Angstrom.
+
+Source: expected calibration error, Naeini et al., AAAI 2015; Brier, Mon. Weather Rev. 1950, 78, 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.success import RESAMPLES
+
+LIMIT = 2.0  # Angstrom: the event of the probabilities
+BINS = 10
+
+
+def calibration(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any] | None:
+    """Calibration over all poses and over the first-ranked ones, or None for a method without probabilities.
+
+    Intervals are by bootstrap over complexes, since poses of one complex are not independent.
+    """
+    scored = [row for row in rows if row.probability]
+    if not scored:
+        return None
+    return {
+        "event": f"RMSD < {LIMIT:g} Angstrom",
+        "all_poses": _report(scored, None, seed),
+        "top1": _report(scored, 1, seed),
+    }
+
+
+def _report(rows: Sequence[Row], count: int | None, seed: int) -> dict[str, Any]:
+    groups = [(np.array(row.probability[:count]), np.array(row.rmsd[:count]) < LIMIT) for row in rows]
+    probability, event = (np.concatenate(parts) for parts in zip(*groups, strict=True))
+    rng = np.random.default_rng(seed)
+    errors, scores = [], []
+    for draw in rng.integers(0, len(groups), (RESAMPLES // 4, len(groups))):
+        p, e = (np.concatenate(parts) for parts in zip(*(groups[i] for i in draw), strict=True))
+        errors.append(expected_calibration_error(p, e))
+        scores.append(brier(p, e))
+    return {
+        "poses": len(probability),
+        "mean_probability": round(float(probability.mean()), 4),
+        "frequency": round(float(event.mean()), 4),
+        "ece": round(expected_calibration_error(probability, event), 4),
+        "ece_interval": _rounded(np.percentile(errors, [2.5, 97.5])),
+        "brier": round(brier(probability, event), 4),
+        "brier_interval": _rounded(np.percentile(scores, [2.5, 97.5])),
+        "brier_of_the_frequency": round(brier(np.full(len(event), event.mean()), event), 4),
+        "auc": _auc(probability, event),
+        "bins": reliability(probability, event),
+    }
+
+
+def reliability(probability: np.ndarray, event: np.ndarray) -> list[dict[str, float]]:
+    """Mean probability, frequency and number of poses in each of ten bins of equal width that is not empty."""
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    return [
+        {
+            "probability": round(float(probability[place == k].mean()), 4),
+            "frequency": round(float(event[place == k].mean()), 4),
+            "poses": int((place == k).sum()),
+        }
+        for k in np.unique(place).tolist()
+    ]
+
+
+def expected_calibration_error(probability: np.ndarray, event: np.ndarray) -> float:
+    """Mean gap between probability and frequency over ten bins of equal width, weighted by poses."""
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    gap = np.bincount(place, probability - event, minlength=BINS)
+    return float(np.abs(gap).sum() / len(event))
+
+
+def brier(probability: np.ndarray, event: np.ndarray) -> float:
+    """Mean squared difference of probability and outcome."""
+    return float(np.mean((probability - event) ** 2))
+
+
+def _auc(probability: np.ndarray, event: np.ndarray) -> float | None:
+    """Area under the ROC curve, ties counting half; None when all outcomes are the same."""
+    good, bad = probability[event], probability[~event]
+    if not len(good) or not len(bad):
+        return None
+    ordered = np.sort(bad)
+    below = np.searchsorted(ordered, good, "left") + np.searchsorted(ordered, good, "right")
+    return round(float(below.mean() / (2 * len(bad))), 4)
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(float(value), 4) for value in values]

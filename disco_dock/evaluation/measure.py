@@ -1,0 +1,122 @@
+"""Dock complexes with a method and measure every pose; one row per complex, kept as soon as it is there."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from rdkit import Chem
+
+from disco_dock.chem.write_complex import write_receptor_pdb
+from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
+from disco_dock.evaluation.cases import Case, Cases
+from disco_dock.evaluation.deviation import deviation
+from disco_dock.evaluation.method import Method, RankedPoses
+from disco_dock.evaluation.rows import Row, RowFile
+from disco_dock.evaluation.validity import check_validity
+from disco_dock.evaluation.worker import CappedWorker, WorkerError
+from disco_dock.runtime.errors import DiscoError
+
+ALL_POSES = -1
+
+
+def evaluate(
+    method: Method,
+    cases: Cases,
+    out: Path,
+    *,
+    check_poses: int = ALL_POSES,
+    on_row: Callable[[int, int], None] | None = None,
+) -> list[Row]:
+    """Rows of all complexes in the order of their ids; those of an earlier run with the same settings are kept.
+
+    Args:
+        method: what docks.
+        cases: complexes with crystal poses.
+        out: gets `<method>.jsonl` and the poses as `poses/<method>/<id>.sdf`.
+        check_poses: best-ranked poses that PoseBusters tests, all when -1, none when 0.
+        on_row: called with (finished, all).
+    """
+    file = RowFile(out / f"{method.name}.jsonl", {**method.settings, "check_poses": check_poses})
+    with CappedWorker() as worker:
+        for number, name in enumerate(cases.ids, start=1):
+            if name not in file.rows:
+                sdf = out / "poses" / method.name / f"{name}.sdf"
+                file.add(evaluate_one(method, cases, name, worker, check_poses=check_poses, sdf=sdf))
+            if on_row is not None:
+                on_row(number, len(cases.ids))
+    return [file.rows[name] for name in cases.ids]
+
+
+def evaluate_one(method: Method, cases: Cases, name: str, worker: CappedWorker, *, check_poses: int, sdf: Path) -> Row:
+    """Dock one complex and measure its poses; what goes wrong is in the row."""
+    try:
+        case = cases.load(name)
+    except DiscoError as error:
+        return Row(id=name, error=str(error))
+    facts = {
+        "id": name,
+        "atoms": case.ligand.num_atoms,
+        "torsions": case.graph.num_torsions,
+        "inchikey": Chem.MolToInchiKey(case.ligand.mol),
+    }
+    try:
+        docked = method.dock(case)
+    except DiscoError as error:
+        return Row(**facts, error=str(error))
+    found = deviation(worker, case.ligand.mol, docked.pos, case.crystal)
+    centroid = np.linalg.norm(docked.pos.mean(1) - case.crystal.mean(0), axis=1)
+    valid, failed, notes = _validity(worker, case, docked, check_poses)
+    row = Row(
+        **facts,
+        rmsd=_rounded(found.rmsd),
+        centroid=_rounded(centroid),
+        score=() if docked.score is None else _rounded(docked.score),
+        probability=() if docked.probability is None else _rounded(docked.probability),
+        valid=valid,
+        failed_checks=failed,
+        exact=found.exact,
+        agreed=found.agreed,
+        seconds=round(docked.seconds, 3),
+        cpu_seconds=round(docked.cpu_seconds, 3),
+        notes=notes,
+    )
+    _write_poses(sdf, case, docked, row)
+    return row
+
+
+def _validity(
+    worker: CappedWorker, case: Case, docked: RankedPoses, count: int
+) -> tuple[tuple[bool, ...], tuple[str, ...], tuple[str, ...]]:
+    """Verdict on each of the first poses, tests that the first one failed, and notes.
+
+    Poses that PoseBusters cannot judge in time count as not valid.
+    """
+    count = len(docked.pos) if count == ALL_POSES else min(count, len(docked.pos))
+    if not count or case.receptor is None:
+        return (), (), ()
+    poses = [pose_mol(case.ligand, pos) for pos in docked.pos[:count]]
+    with tempfile.TemporaryDirectory(prefix="disco-evaluate-") as folder:
+        protein = Path(folder) / "receptor.pdb"
+        write_receptor_pdb(protein, case.receptor)
+        try:
+            verdict = check_validity(worker, poses, pose_mol(case.ligand, case.crystal), protein)
+        except WorkerError as error:
+            return (False,) * count, (), (f"PoseBusters: {error}; all poses count as not valid",)
+    return verdict.valid, verdict.failed[0], ()
+
+
+def _write_poses(path: Path, case: Case, docked: RankedPoses, row: Row) -> None:
+    records = []
+    for number, pos in enumerate(docked.pos):
+        tags = {"rank": str(number + 1), "rmsd": f"{row.rmsd[number]:.3f}"}
+        tags |= {"score": f"{row.score[number]:.4f}"} if row.score else {}
+        tags |= {"valid": str(row.valid[number]).lower()} if number < len(row.valid) else {}
+        records.append(PoseRecord(pos=pos, tags=tags))
+    write_sdf(path, case.ligand, records)
+
+
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), 4) for value in values)

@@ -1,0 +1,94 @@
+"""What is evaluated: anything that gives ranked poses of a complex. Here the networks; Vina is in `vina`."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from scipy.special import expit
+
+from disco_dock.chem.stereo import stereo_kept_each
+from disco_dock.evaluation.cases import Case
+from disco_dock.pipeline.engine import Engine, dock_fitting
+from disco_dock.pipeline.prediction import rank_order
+from disco_dock.runtime.errors import DiscoError, NumericsError
+from disco_dock.sampling.docking import DockingSettings
+
+
+class RankedPoses(NamedTuple):
+    """Poses of a complex, best first.
+
+    Attributes:
+        pos: (poses, atoms, 3) in the frame of the case's ligand, Angstrom.
+        score: (poses,) by which they are ranked, higher is better, or None.
+        probability: (poses,) that the RMSD is below 2 Angstrom, or None when the method says nothing about it.
+        seconds: wall time of the docking.
+        cpu_seconds: processor time over all threads.
+    """
+
+    pos: np.ndarray
+    score: np.ndarray | None
+    probability: np.ndarray | None
+    seconds: float
+    cpu_seconds: float
+
+
+class Method(Protocol):
+    """Something that docks.
+
+    Attributes:
+        name: for files and columns.
+        settings: what its poses depend on besides the complex, as plain values.
+    """
+
+    name: str
+    settings: dict[str, Any]
+
+    def dock(self, case: Case) -> RankedPoses:
+        """Ranked poses of a complex.
+
+        Raises:
+            DiscoError: it cannot be docked.
+        """
+        ...
+
+
+class NetworkMethod:
+    """Docking with the networks of a checkpoint, ranked as `predict` ranks: stereo kept first, then confidence.
+
+    Args:
+        engine: the networks.
+        settings: how to sample.
+    """
+
+    name = "disco-dock"
+
+    def __init__(self, engine: Engine, settings: DockingSettings) -> None:
+        self._engine, self._settings = engine, settings
+        plain = asdict(settings)
+        plain.pop("batch_size")  # changes time and memory, not the poses
+        self.settings: dict[str, Any] = {
+            "checkpoint": engine.models.sha256,
+            "sampling": json.loads(json.dumps(plain, default=str)),
+        }
+
+    def dock(self, case: Case) -> RankedPoses:
+        """Poses in the order that `predict` gives them."""
+        begin, cpu = time.perf_counter(), time.process_time()
+        try:
+            docked, _ = dock_fitting(self._engine, case.graph, self._settings, name=case.name, on_progress=None)
+        except torch.OutOfMemoryError as error:
+            raise DiscoError("the accelerator's memory does not hold one pose of this complex") from error
+        seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+        pos = docked.pos if case.receptor is not None else docked.pos - case.graph.origin
+        if not np.isfinite(pos).all():
+            raise NumericsError("coordinates that are not finite; try another seed or checkpoint")
+        order = rank_order(docked.confidence, stereo_kept_each(case.ligand.mol, pos))
+        if docked.confidence is None:
+            return RankedPoses(pos[order], None, None, seconds, cpu)
+        score = docked.confidence[order]
+        return RankedPoses(pos[order], score, expit(score), seconds, cpu)  # the confidence is that logit

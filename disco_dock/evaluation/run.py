@@ -1,0 +1,153 @@
+"""A whole evaluation: networks, baselines, report, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from disco_dock.data.sources import read_ids
+from disco_dock.evaluation.cases import Cases, open_cases
+from disco_dock.evaluation.figures import require_matplotlib, write_figures
+from disco_dock.evaluation.measure import evaluate
+from disco_dock.evaluation.method import NetworkMethod
+from disco_dock.evaluation.report import write_report
+from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.strata import read_manifest
+from disco_dock.evaluation.validity import require_posebusters
+from disco_dock.evaluation.vina import VinaMethod, Where, require_vina
+from disco_dock.pipeline.engine import Engine, load_engine
+from disco_dock.runtime.errors import InputError
+from disco_dock.sampling.docking import DockingSettings
+
+OnRow = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """What to evaluate and how.
+
+    Attributes:
+        data: folder of complexes or shards.
+        split: file of ids, or None for all.
+        out: folder for everything that is written.
+        checkpoint: folder, or None for the bundled one.
+        num_poses: poses per complex.
+        batch_size: poses at a time.
+        steps: reverse diffusion steps, or None for the checkpoint's.
+        seed: random seed.
+        device: "auto", "cpu", "cuda", ...
+        check_poses: best-ranked poses that PoseBusters tests, -1 for all, 0 for none.
+        figures: whether to write PNG files.
+        manifest: CSV of clusters and splits, or None.
+        training_ids: files of the ids that were trained on; empty takes the manifest's split "train".
+        blind: run Vina in a box around the receptor.
+        pocket: run Vina in a box around the crystal ligand.
+        vina_cpu_seconds: processor time of Vina, or None for that of the networks on the same complex.
+    """
+
+    data: Path
+    out: Path
+    split: Path | None = None
+    checkpoint: Path | None = None
+    num_poses: int = 10
+    batch_size: int = 10
+    steps: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    check_poses: int = -1
+    figures: bool = True
+    manifest: Path | None = None
+    training_ids: tuple[Path, ...] = ()
+    blind: bool = False
+    pocket: bool = False
+    vina_cpu_seconds: float | None = None
+
+
+def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None) -> dict[str, Any]:
+    """The summary of an evaluation, after writing all its files; finished complexes of an earlier run are kept.
+
+    Raises:
+        DiscoError: something that is needed is absent; this is found out before any docking.
+    """
+    ids = None if settings.split is None else read_ids(settings.split)
+    trained = [name for file in settings.training_ids for name in read_ids(file)] or None
+    manifest = None if settings.manifest is None else read_manifest(settings.manifest, trained)
+    engine = load_engine(settings.checkpoint, settings.device)
+    cases = open_cases(settings.data, ids, seed=settings.seed, lm_dim=engine.models.config.score.lm_dim)
+    _check_needs(settings, cases)
+    check = partial(evaluate, out=settings.out, check_poses=settings.check_poses if cases.has_files else 0)
+    network = NetworkMethod(engine, _sampling(engine, settings))
+    rows: dict[str, list[Row]] = {network.name: check(network, cases, on_row=_named(on_row, network.name))}
+    wheres: list[Where] = [where for where in ("blind", "pocket") if getattr(settings, where)]
+    for where in wheres:
+        budget = _budget(settings, rows[network.name])
+        origin = network.settings if settings.vina_cpu_seconds is None else settings.vina_cpu_seconds
+        options = {"num_poses": settings.num_poses, "seed": settings.seed}
+        with VinaMethod(where, **options, budget=budget, budget_origin=origin) as vina:
+            rows[vina.name] = check(vina, cases, on_row=_named(on_row, vina.name))
+    facts = {
+        "checkpoint": {"name": engine.models.config.name, "sha256": engine.models.sha256},
+        "data": str(settings.data),
+        "split": None if settings.split is None else str(settings.split),
+        "device": str(engine.device),
+        "sampling": network.settings["sampling"],
+        "budget": _budget_text(settings, engine, bool(wheres)),
+        "posebusters_poses": settings.check_poses if cases.has_files else 0,
+    }
+    summary = write_report(settings.out, rows, network.name, manifest=manifest, facts=facts)
+    if settings.figures:
+        write_figures(settings.out, rows)
+    return summary
+
+
+def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
+    """Fail at once, not after hours, when an optional package or the files are absent."""
+    if settings.figures:
+        require_matplotlib()
+    if settings.check_poses and cases.has_files:
+        require_posebusters()
+    if settings.blind or settings.pocket:
+        require_vina()
+        if not cases.has_files:
+            raise InputError(f"{settings.data}: Vina needs the files of the complexes, and these are shards")
+
+
+def _sampling(engine: Engine, settings: EvaluationSettings) -> DockingSettings:
+    """The checkpoint's sampling settings with the user's steps in their place."""
+    config = engine.models.config
+    return DockingSettings(
+        num_poses=settings.num_poses,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        sampler=config.sampler if settings.steps is None else replace(config.sampler, steps=settings.steps),
+        latent_inverse_temperature=config.latent_inverse_temperature,
+        guidance=config.guidance,
+    )
+
+
+def _budget(settings: EvaluationSettings, rows: Sequence[Row]) -> dict[str, float]:
+    """Processor seconds of Vina by complex: as asked, or what the networks took (their mean where they failed)."""
+    if settings.vina_cpu_seconds is not None:
+        return {row.id: settings.vina_cpu_seconds for row in rows}
+    used = [row.cpu_seconds for row in rows if row.rmsd]
+    mean = sum(used) / max(len(used), 1)
+    return {row.id: row.cpu_seconds if row.rmsd else mean for row in rows}
+
+
+def _budget_text(settings: EvaluationSettings, engine: Engine, baselines: bool) -> str:
+    if not baselines:
+        return "no baseline was run"
+    if settings.vina_cpu_seconds is not None:
+        return f"Vina got {settings.vina_cpu_seconds:g} CPU seconds per complex and box, at least one Monte-Carlo run"
+    remark = "" if engine.device.type == "cpu" else f"; the networks also used the device {engine.device}"
+    return (
+        "Vina got, per complex and box, the CPU seconds that the networks took for it, at least one Monte-Carlo run"
+        f"{remark}"
+    )
+
+
+def _named(on_row: OnRow | None, name: str) -> Callable[[int, int], None] | None:
+    return None if on_row is None else partial(on_row, name)
