@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,19 @@ def test_a_compiler_without_openmp_or_native_code(fresh, monkeypatch):
     body = 'for a in "$@"; do case "$a" in -fopenmp|-march=native) exit 1;; esac; done; exec cc "$@"'
     monkeypatch.setenv("CC", script(fresh / "plain", body))
     assert library.load().disco_lanes() in (4, 8, 16)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64" or not library.available(), reason="needs a C compiler on x86-64")
+@pytest.mark.parametrize("flags", ["-mno-avx512f", "-mno-avx512f -mno-avx2 -mno-avx"])
+def test_every_register_width(tmp_path, flags):
+    """The convolution's own tests pass with 8 and with 4 floats per register."""
+    compiler = script(tmp_path / "narrow", f'exec cc "$@" {flags}')
+    environment = {**os.environ, "CC": compiler, "DISCO_DOCK_CACHE": str(tmp_path)}
+    tests = "tests/disco_dock/kernels/test_convolution.py"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and " passed" in done.stdout, done.stdout
 
 
 def test_a_damaged_library_is_one_sentence(fresh):
