@@ -11,18 +11,13 @@
  * Layouts. Feature parts are 0e | 1o x, y, z | 1e x, y, z | 0o; inside, every part is padded to 8 channels. Product channels:
  * to 0e: (0e, 1o.s), to each component of 1o: (0e s, 1o, 1e x s), of 1e: (1o x s, 1e, 0o s), to 0o: (1e.s, 0o).
  */
+#include "dropout.h"
 #include "gemm.h"
-
-#ifdef _OPENMP
-#include <omp.h>
-#else
-static int omp_get_thread_num(void) { return 0; }
-static int omp_get_num_threads(void) { return 1; }
-#endif
 
 #define EDGE_BLOCK 64
 #define TARGET_BLOCK 4
 #define GRADIENT_BLOCK 16
+#define KEPT_EDGES 512 /* of a gradient block whose activations and products are not made twice */
 #define SQRT3 1.7320508075688772f
 #define SQRT2 1.4142135623730951f
 
@@ -265,22 +260,26 @@ typedef struct {
     float *embedding, *hidden, *z;
 } Block;
 
-/* Zeroes the activations that dropout takes and scales the others; depends on (seed, edge, activation) only. */
-INLINE void drop(float *h, int lanes, uint32_t edge, uint32_t seed, float rate) {
-    const float scale = 1 / (1 - rate);
-    const uint32_t limit = (uint32_t)(rate * 4294967296.0);
-    for (int a = 0; a < lanes; a++) {
-        uint32_t u = edge * 0x9e3779b9u + (uint32_t)a * 0x85ebca6bu + seed;
-        u = (u ^ (u >> 16)) * 0x7feb352du;
-        u = (u ^ (u >> 15)) * 0x846ca68bu;
-        u ^= u >> 16;
-        h[a] = u < limit ? 0.0f : h[a] * scale;
-    }
+static Block block_from(const Sizes *s, const Layout *l, const Block *block, int edge) {
+    return (Block){block->embedding + (size_t)edge * s->embedding, block->hidden + (size_t)edge * l->lanes,
+                   block->z + (size_t)edge * l->z};
+}
+
+static Block new_block(int edges, int embedding, const Layout *l) {
+    return (Block){floats((size_t)edges * embedding), floats((size_t)edges * l->lanes), floats((size_t)edges * l->z)};
+}
+
+static int block_ready(const Block *block) { return block->embedding && block->hidden && block->z; }
+
+static void free_block(Block *block) {
+    free(block->embedding);
+    free(block->hidden);
+    free(block->z);
 }
 
 /* Hidden activations and products of `count` edges from `first` on. */
 static void edge_block(const Sizes *s, const Layout *l, const Edges *e, const Inputs *in, int target, int first, int count,
-                       Block *block) {
+                       const Block *block) {
     const int width = s->embedding, lanes = l->lanes;
     const float *t = in->at_target + (size_t)target * lanes;
     for (int n = 0; n < count; n++) {
@@ -304,8 +303,9 @@ static void edge_block(const Sizes *s, const Layout *l, const Edges *e, const In
     }
 }
 
-/* A_i; returns the number of edges. */
-static void aggregate(const Sizes *s, const Layout *l, const Edges *e, const Inputs *in, int target, Block *block, float *m) {
+/* A_i. Edges after edges go to consecutive places of the block if it shall `keep` them, else all to its beginning. */
+static void aggregate(const Sizes *s, const Layout *l, const Edges *e, const Inputs *in, int target, int keep,
+                      const Block *all, float *m) {
     float *constant = m + (size_t)s->hidden * l->z;
     memset(constant, 0, l->z * sizeof(float));
     const int begin = e->start[target], end = e->start[target + 1];
@@ -315,11 +315,12 @@ static void aggregate(const Sizes *s, const Layout *l, const Edges *e, const Inp
     }
     for (int first = begin; first < end; first += EDGE_BLOCK) {
         const int count = least(EDGE_BLOCK, end - first);
-        edge_block(s, l, e, in, target, first, count, block);
+        const Block block = block_from(s, l, all, keep ? first - begin : 0);
+        edge_block(s, l, e, in, target, first, count, &block);
         for (int n = 0; n < count; n++)
-            for (int k = 0; k < l->z; k += LANES) *(vec *)(constant + k) += *(vec *)(block->z + (size_t)n * l->z + k);
+            for (int k = 0; k < l->z; k += LANES) *(vec *)(constant + k) += *(vec *)(block.z + (size_t)n * l->z + k);
         const Product p = {1, count, 1, 0, l->lanes, 0, l->z, l->z};
-        gemm(first > begin, s->hidden, l->z, &p, block->hidden, block->z, m);
+        gemm(first > begin, s->hidden, l->z, &p, block.hidden, block.z, m);
     }
 }
 
@@ -383,10 +384,9 @@ int disco_forward(const Sizes *s, const Edges *e, const Inputs *inputs, int sour
     int failed = 0;
 #pragma omp parallel num_threads(threads)
     {
-        Block block = {floats((size_t)EDGE_BLOCK * s->embedding), floats((size_t)EDGE_BLOCK * l.lanes),
-                       floats((size_t)EDGE_BLOCK * l.z)};
+        Block block = new_block(EDGE_BLOCK, s->embedding, &l);
         float *m = floats(TARGET_BLOCK * l.m), *scalars = floats(TARGET_BLOCK * (size_t)(l.o[0] + l.o[3]));
-        const int ready = block.embedding && block.hidden && block.z && m && scalars;
+        const int ready = block_ready(&block) && m && scalars;
         if (!ready) {
 #pragma omp atomic write
             failed = 1;
@@ -395,7 +395,7 @@ int disco_forward(const Sizes *s, const Edges *e, const Inputs *inputs, int sour
         for (int first = 0; first < targets; first += TARGET_BLOCK) {
             if (!ready) continue;
             const int count = least(TARGET_BLOCK, targets - first);
-            for (int n = 0; n < count; n++) aggregate(s, &l, e, &in, rows[first + n], &block, m + n * l.m);
+            for (int n = 0; n < count; n++) aggregate(s, &l, e, &in, rows[first + n], 0, &block, m + n * l.m);
             for (int i = 0; i < 4; i += 3) {
                 if (!l.k[i]) continue;
                 const Product p = {l.rows, l.k[i], l.m, l.z, 1, (ptrdiff_t)l.k[i] * l.o[i], l.o[i], l.o[0] + l.o[3]};
@@ -413,9 +413,7 @@ int disco_forward(const Sizes *s, const Edges *e, const Inputs *inputs, int sour
                 memcpy(to, from + l.o[0], s->out[3] * sizeof(float));
             }
         }
-        free(block.embedding);
-        free(block.hidden);
-        free(block.z);
+        free_block(&block);
         free(m);
         free(scalars);
     }
@@ -487,9 +485,10 @@ static void pad_gradient(const Sizes *s, const Layout *l, const float *flat, flo
     }
 }
 
-/* Gradients of a target's edges from that of its aggregate. */
+/* Gradients of a target's edges from that of its aggregate; `kept` says that the block has their activations. */
 static void edge_gradients(const Sizes *s, const Layout *l, const Edges *e, const Inputs *in, int target, const float *dm,
-                           float *dmt, const float *weight_t, Block *block, Block *gradient, Gradients *out, Sums *sums) {
+                           float *dmt, const float *weight_t, int kept, const Block *all, Block *gradient, Gradients *out,
+                           Sums *sums) {
     const int lanes = l->lanes, width = s->embedding, wide = round_up(width, LANES);
     const int begin = e->start[target], end = e->start[target + 1];
     const float *constant = dm + (size_t)s->hidden * l->z;
@@ -499,16 +498,17 @@ static void edge_gradients(const Sizes *s, const Layout *l, const Edges *e, cons
     if (begin < end) transpose(dm, l->z, s->hidden, l->used, dmt, lanes);
     for (int first = begin; first < end; first += EDGE_BLOCK) {
         const int count = least(EDGE_BLOCK, end - first);
-        edge_block(s, l, e, in, target, first, count, block);
+        const Block block = block_from(s, l, all, kept ? first - begin : 0);
+        if (!kept) edge_block(s, l, e, in, target, first, count, &block);
         const Product to_hidden = {1, l->used, l->z, 0, 1, 0, lanes, lanes};
-        gemm(0, count, lanes, &to_hidden, block->z, dmt, gradient->hidden);
+        gemm(0, count, lanes, &to_hidden, block.z, dmt, gradient->hidden);
         for (int n = 0; n < count; n++)
             memcpy(gradient->z + (size_t)n * l->z, constant, l->z * sizeof(float));
         const Product to_z = {1, s->hidden, lanes, 0, 1, 0, l->z, l->z};
-        gemm(1, count, l->z, &to_z, block->hidden, dm, gradient->z);
+        gemm(1, count, l->z, &to_z, block.hidden, dm, gradient->z);
         for (int n = 0; n < count; n++) {
             float *dh = gradient->hidden + (size_t)n * lanes;
-            const float *h = block->hidden + (size_t)n * lanes;
+            const float *h = block.hidden + (size_t)n * lanes;
             float *ds = sums->at_source + (size_t)e->source[first + n] * lanes;
             for (int a = 0; a < lanes; a += LANES) {
                 vec value = *(vec *)(dh + a);
@@ -526,7 +526,7 @@ static void edge_gradients(const Sizes *s, const Layout *l, const Edges *e, cons
             memcpy(out->embedding + (size_t)e->row[first + n] * width, gradient->embedding + (size_t)n * wide,
                    width * sizeof(float));
         const Product to_weight = {1, count, 1, 0, width, 0, lanes, lanes};
-        gemm(1, width, lanes, &to_weight, block->embedding, gradient->hidden, sums->edge_weight);
+        gemm(1, width, lanes, &to_weight, block.embedding, gradient->hidden, sums->edge_weight);
     }
 }
 
@@ -562,37 +562,43 @@ int disco_backward(const Sizes *s, const Edges *e, const Inputs *inputs, int sou
 #pragma omp parallel num_threads(threads)
         {
             const int team = omp_get_num_threads();
-            Block block = {floats((size_t)EDGE_BLOCK * width), floats((size_t)EDGE_BLOCK * lanes), floats((size_t)EDGE_BLOCK * l.z)};
-            Block gradient = {floats((size_t)EDGE_BLOCK * wide), floats((size_t)EDGE_BLOCK * lanes), floats((size_t)EDGE_BLOCK * l.z)};
+            Block block = new_block(KEPT_EDGES + EDGE_BLOCK, width, &l), gradient = new_block(EDGE_BLOCK, wide, &l);
             float *m = floats(GRADIENT_BLOCK * l.m), *gp = floats((size_t)GRADIENT_BLOCK * l.g), *dmt = floats((size_t)l.z * lanes);
             for (int share = omp_get_thread_num(); share < threads; share += team) {
                 Sums mine = {floats(l.weights), floats((size_t)width * lanes), floats((size_t)sources * lanes),
                              floats((size_t)sources * l.x)};
                 sums[share] = mine;
-                if (!(block.embedding && block.hidden && block.z && gradient.embedding && gradient.hidden && gradient.z && m &&
-                      gp && dmt && mine.weights && mine.edge_weight && mine.at_source && mine.x)) {
+                if (!(block_ready(&block) && block_ready(&gradient) && m && gp && dmt && mine.weights && mine.edge_weight &&
+                      mine.at_source && mine.x)) {
 #pragma omp atomic write
                     failed = 1;
                     continue;
                 }
-                for (int first = bound[share]; first < bound[share + 1]; first += GRADIENT_BLOCK) {
-                    const int count = least(GRADIENT_BLOCK, bound[share + 1] - first);
+                for (int first = bound[share], count; first < bound[share + 1]; first += count) {
+                    int edges = 0, at[GRADIENT_BLOCK]; /* where the edges of each target are kept */
+                    for (count = 0; count < GRADIENT_BLOCK && first + count < bound[share + 1]; count++) {
+                        const int more = e->start[rows[first + count] + 1] - e->start[rows[first + count]];
+                        if (count && edges + more > KEPT_EDGES) break;
+                        at[count] = edges;
+                        edges += more;
+                    }
+                    const int keep = edges <= KEPT_EDGES;
                     for (int n = 0; n < count; n++) {
+                        const Block own = block_from(s, &l, &block, keep ? at[n] : 0);
                         pad_gradient(s, &l, g + (size_t)rows[first + n] * l.flat_out, gp + (size_t)n * l.g);
-                        aggregate(s, &l, e, &in, rows[first + n], &block, m + n * l.m);
+                        aggregate(s, &l, e, &in, rows[first + n], keep, &own, m + n * l.m);
                     }
                     weight_gradient(s, &l, count, m, gp, mine.weights);
                     aggregate_gradient(s, &l, count, packed, gp, m);
-                    for (int n = 0; n < count; n++)
-                        edge_gradients(s, &l, e, &in, rows[first + n], m + n * l.m, dmt, weight_t, &block, &gradient, out, &mine);
+                    for (int n = 0; n < count; n++) {
+                        const Block own = block_from(s, &l, &block, keep ? at[n] : 0);
+                        edge_gradients(s, &l, e, &in, rows[first + n], m + n * l.m, dmt, weight_t, keep, &own, &gradient, out,
+                                       &mine);
+                    }
                 }
             }
-            free(block.embedding);
-            free(block.hidden);
-            free(block.z);
-            free(gradient.embedding);
-            free(gradient.hidden);
-            free(gradient.z);
+            free_block(&block);
+            free_block(&gradient);
             free(m);
             free(gp);
             free(dmt);

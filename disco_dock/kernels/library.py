@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 SWITCH = "DISCO_DOCK_KERNELS"
 """Environment variable; `off` keeps to torch."""
 SOURCES = ("convolution.c", "edge_embedding.c")
-HEADERS = ("gemm.h",)
+HEADERS = ("dropout.h", "gemm.h")
 OPTIMISE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-std=gnu11")
 BUILD_SECONDS = 120  # after which a compiler is given up
 

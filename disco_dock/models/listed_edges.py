@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from disco_dock.kernels.convolution import EdgeRows
-from disco_dock.kernels.edge_embedding import embed_edges
+from disco_dock.kernels.convolution import NO_DROPOUT, Dropout, EdgeRows
+from disco_dock.kernels.edge_embedding import EdgeList, Gaussians, embed_edges
 from disco_dock.models.edges import EdgeTerms, ListedEdges, starts
 from disco_dock.models.embeddings import EdgeEmbedding, GaussianExpansion
 from disco_dock.models.tensor_product import harmonics
@@ -31,32 +31,21 @@ class EdgeGeometry:
     kind: Tensor | None = None
 
     def embedded(self, network: EdgeEmbedding, expansion: GaussianExpansion, terms: EdgeTerms) -> Tensor:
-        """(edges, outputs) embeddings; by torch when gradients are asked for."""
-        distance = self.offset.norm(dim=-1)
-        if torch.is_grad_enabled():
-            value = network.first.apply_part("distance", expansion(distance))
-            value = value + terms.at_target.flatten(0, 1).index_select(0, self.target)
-            if terms.at_source is not None:
-                value = value + terms.at_source.flatten(0, 1).index_select(0, self.source)
-            if terms.at_kind is not None and self.kind is not None:
-                value = value + terms.at_kind.index_select(0, self.kind)
-            per = terms.at_target.shape[1]
-            shift = terms.shift.index_select(0, self.target // per)
-            hidden = network.dropout(torch.relu(value))
-            return torch.addmm(shift, hidden, network.second.weight.t())
+        """(edges, outputs) embeddings."""
+        dropout = NO_DROPOUT
+        if network.training and network.dropout.p:
+            dropout = Dropout(network.dropout.p, int(torch.randint(2**31, (1,))))
+        kind = None if self.kind is None else self.kind.int()
         return embed_edges(
-            distance,
-            self.target.int(),
-            self.source.int(),
-            None if self.kind is None else self.kind.int(),
-            spacing=expansion.spacing,
-            coefficient=expansion.coefficient,
+            EdgeList(self.offset.norm(dim=-1), self.target.int(), self.source.int(), kind),
+            Gaussians(expansion.spacing, expansion.coefficient),
             first=network.first.part("distance"),
             second=network.second.weight,
             at_target=terms.at_target,
             at_source=terms.at_source,
             at_kind=terms.at_kind,
             shift=terms.shift,
+            dropout=dropout,
         )
 
     def listed(self, embedding: Tensor, batch: int, num_targets: int) -> ListedEdges:
