@@ -11,8 +11,8 @@ from disco_dock.models.all_atom_confidence import AllAtomConfidence
 from disco_dock.models.all_atom_edges import required_atoms
 
 CPU_POSES = 1
-"""Poses per call on a CPU. A pose has edges and shapes of its own, so alone it has the same bits whatever its company,
-and its partial sums already fill the cache: more poses at a time are no faster (benchmarks/confidence_speed.py)."""
+"""Poses per call on a CPU. Every pose has edges of its own, and alone it has the same bits whatever its company;
+benchmarks/confidence_speed.py compares more at a time."""
 GPU_POSES = 16
 
 
