@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,6 @@ from disco_image.data.source import ImageSource
 
 MEMORY_LIMIT = 1 << 30
 """Bytes of decoded images that are kept in memory."""
-AHEAD = 2
 
 
 class RowRandom:
@@ -27,7 +27,7 @@ class RowRandom:
         rows: of the global batch.
     """
 
-    def __init__(self, keys: tuple[str | int, ...], rows: range) -> None:
+    def __init__(self, keys: tuple[str | int, ...], rows: Sequence[int]) -> None:
         first = derive_seed(*keys)
         self._streams = [torch.Generator().manual_seed((first + 0x9E3779B9 * row) % 2**63) for row in rows]
 
@@ -90,7 +90,7 @@ class ImageBatches:
         flip: bool = False,
         augment_rate: float = 0.0,
         workers: int = 2,
-        rows: range | None = None,
+        rows: Sequence[int] | None = None,
     ) -> None:
         self.source, self.batch_size, self.seed = source, batch_size, seed
         self.num_classes = len(source.info.classes) if classes else 0
@@ -100,8 +100,6 @@ class ImageBatches:
         small = info.count * info.channels * info.resolution**2 <= MEMORY_LIMIT
         self._kept: dict[int, np.ndarray] | None = {} if small else None
         self._decoders = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-        self._maker = ThreadPoolExecutor(1, thread_name_prefix="batch")
-        self._futures: dict[int, Future[ImageBatch]] = {}
         self._orders: dict[int, Tensor] = {}
 
     def indices(self, step: int) -> list[int]:
@@ -147,15 +145,6 @@ class ImageBatches:
                 images, moves = augment(images, uniform[:, :DRAWS], self.augment_rate)
         return ImageBatch(images, self.labels(indices), moves, torch.tensor(indices))
 
-    def __call__(self, step: int) -> ImageBatch:
-        """The batch of a step; the following ones are made meanwhile."""
-        for wanted in range(step, step + AHEAD + 1):
-            if wanted not in self._futures:
-                self._futures[wanted] = self._maker.submit(self.make, wanted)
-        self._futures = {key: future for key, future in self._futures.items() if key >= step}
-        return self._futures.pop(step).result()
-
     def close(self) -> None:
-        """Stop the threads."""
-        self._maker.shutdown(wait=True, cancel_futures=True)
+        """Stop the decoding threads."""
         self._decoders.shutdown(wait=True, cancel_futures=True)

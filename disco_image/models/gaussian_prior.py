@@ -39,7 +39,7 @@ class GaussianPriorConfig:
 
 
 class GaussianPrior(nn.Module):
-    """Denoiser of latents of unit variance, with the transformer that the discrete prior has.
+    """Denoiser of normalised latents, (latent - mean) / std, with the transformer that the discrete prior has.
 
     Args:
         config: sizes.
@@ -51,10 +51,13 @@ class GaussianPrior(nn.Module):
         super().__init__()
         self.config = config
         part = config.dimension // config.tokens
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.zeros(config.dimension))
+        self.register_buffer("std", torch.ones(config.dimension))
         self.embedding = LevelEmbedding(config.width, config.width, config.num_classes)
-        self.inlet, self.position = nn.Linear(part, config.width), nn.Parameter(
-            0.02 * torch.randn(config.tokens, config.width)
-        )
+        self.inlet = nn.Linear(part, config.width)
+        self.position = nn.Parameter(0.02 * torch.randn(config.tokens, config.width))
         self.blocks = nn.ModuleList(
             TransformerBlock(config.width, config.heads, embedding=config.width) for _ in range(config.layers)
         )

@@ -20,10 +20,6 @@ Noise = Callable[[], Tensor]
 """Fresh noise at sigma = 1, of the shape of x."""
 CHURN_LIMIT = math.sqrt(2) - 1
 
-RESTART_IMAGENET64 = ((3, 1, 19.35, 40.79), (4, 1, 1.09, 1.92), (4, 5, 0.59, 1.09), (4, 5, 0.30, 0.59), (6, 6, 0.06, 0.30))
-"""(steps, repeats, low, high) per interval: the settings of Xu et al. 2023 (arXiv:2306.14878), app. C, for ImageNet-64
-at 623 evaluations, from memory of their table; check them against it before quoting a number."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SolverConfig:

@@ -10,6 +10,7 @@ from disco_image.models.latents import LatentConfig
 from disco_image.models.unet import UNetConfig
 from disco_image.models.uvit import UViTConfig
 from disco_image.processes.levels import LevelConfig
+from disco_image.processes.noise import ProcessConfig
 from disco_image.training.settings import (
     DataConfig,
     DenoiserStageConfig,
@@ -114,10 +115,12 @@ def _digits() -> TrainConfig:
     """Ours: 8 x 8 digits on two CPU cores in a few minutes."""
     return TrainConfig(
         data=DataConfig(source="digits", classes=False),
+        process=ProcessConfig(sigma_data=0.75),
+        levels=LevelConfig(p_mean=-0.8),
         latents=_small_latents(),
         unet=UNetConfig(width=32, multipliers=(1, 2), blocks=1, attention=(8, 4), head_width=32),
         denoiser=DenoiserStageConfig(
-            batch_size=128, ema_power=(0.1,), tick_images=64_000, loop=_loop(4000, 2e-3, 100, final_share=0.02, clip=1.0)
+            batch_size=64, ema_power=(0.1,), tick_images=32_000, loop=_loop(2500, 2e-3, 100, final_share=0.02, clip=1.0)
         ),
         prior=_small_prior(600, passes=4),
     )  # fmt: skip

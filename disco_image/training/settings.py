@@ -109,7 +109,6 @@ class PriorStageConfig:
         dropout: of the transformer of discrete latents.
         batch_size: codes per step.
         passes: times that the encoder sees each image, with fresh flips and draws.
-        temperature: of the encoder's draws; low, so that they are nearly its most probable codes.
         held_out: share of the images that measure the likelihood.
         ema_decay: of the exported weights.
         weight_decay: of AdamW.
@@ -122,7 +121,6 @@ class PriorStageConfig:
     dropout: float = 0.1
     batch_size: int = 256
     passes: int = 1
-    temperature: float = 0.01
     held_out: float = 0.1
     ema_decay: float = 0.999
     weight_decay: float = 0.01
@@ -130,8 +128,8 @@ class PriorStageConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        if self.batch_size < 1 or self.passes < 1 or self.temperature < 0:
-            raise ConfigError("prior needs batch_size >= 1, passes >= 1 and temperature >= 0")
+        if self.batch_size < 1 or self.passes < 1:
+            raise ConfigError("prior needs batch_size >= 1 and passes >= 1")
         if not 0 < self.held_out < 1:
             raise ConfigError(f"prior.held_out must be between 0 and 1, got {self.held_out}")
 
