@@ -140,15 +140,22 @@ def _cifar10_small() -> TrainConfig:
     )  # fmt: skip
 
 
-PRESETS: dict[str, Callable[[], TrainConfig]] = {
-    "imagenet64": lambda: _imagenet64(classes=True),
-    "imagenet64-uncond": lambda: _imagenet64(classes=False),
-    "imagenet64-hier": lambda: _imagenet64(classes=True, groups=(8, 16, 32)),
-    "imagenet128": _imagenet128,
-    "cifar10": _cifar10,
-    "cifar10-small": _cifar10_small,
-    "digits": _digits,
+EXPECTED_CLASSES = {64: 1000, 128: 1000, 32: 10, 16: 10}
+"""Classes by resolution of the sets that the presets are for, to count parameters where the images are not at hand."""
+
+PRESETS: dict[str, tuple[str, Callable[[], TrainConfig]]] = {
+    "digits": ("8 x 8 digits of scikit-learn, on two CPU cores", _digits),
+    "cifar10-small": ("CIFAR-10 at 16 x 16, on two CPU cores", _cifar10_small),
+    "cifar10": ("CIFAR-10, EDM's DDPM++ with latents", _cifar10),
+    "imagenet64": ("the paper's class-conditional ImageNet-64", lambda: _imagenet64(classes=True)),
+    "imagenet64-uncond": ("the paper's unconditional ImageNet-64", lambda: _imagenet64(classes=False)),
+    "imagenet64-hier": (
+        "the paper's group-hierarchical ImageNet-64, three groups of ten latents",
+        lambda: _imagenet64(classes=True, groups=(8, 16, 32)),
+    ),
+    "imagenet128": ("the paper's class-conditional ImageNet-128, a U-ViT", _imagenet128),
 }
+"""Name: (what it is, its settings)."""
 
 
 def preset(name: str) -> TrainConfig:
@@ -159,4 +166,4 @@ def preset(name: str) -> TrainConfig:
     """
     if name not in PRESETS:
         raise ConfigError(f"unknown preset {name!r}; choose one of {', '.join(sorted(PRESETS))}")
-    return PRESETS[name]()
+    return PRESETS[name][1]()

@@ -17,7 +17,7 @@ from disco_dock.runtime.power_ema import PowerAverages
 from disco_image.data.augment import WIDTH as AUGMENT_WIDTH
 from disco_image.data.batches import ImageBatches
 from disco_image.data.prefetch import Prefetch
-from disco_image.data.source import ImageSource
+from disco_image.data.source import ImageSource, SourceInfo
 from disco_image.models.checkpoint import FOLDER, read_part, save_part
 from disco_image.models.denoiser import DenoiserWithEncoder, ModelConfig
 from disco_image.sampling.generate import SampleConfig
@@ -30,9 +30,8 @@ logger = logging.getLogger(__name__)
 STAGE = "denoiser"
 
 
-def model_config(config: TrainConfig, source: ImageSource) -> ModelConfig:
+def model_config(config: TrainConfig, info: SourceInfo) -> ModelConfig:
     """The shape of the networks for a set of images."""
-    info = source.info
     return ModelConfig(
         resolution=info.resolution,
         channels=info.channels,
@@ -124,7 +123,7 @@ def train_denoiser(
     group = group or Group()
     stage_config = config.denoiser
     torch.manual_seed(config.seed)
-    shape = model_config(config, source)
+    shape = model_config(config, source.info)
     layout = torch.channels_last if config.speed.channels_last else torch.contiguous_format
     model = DenoiserWithEncoder(shape)
     initial = load_initial(model.denoiser, Path(stage_config.initial)) if stage_config.initial else set()
