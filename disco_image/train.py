@@ -19,12 +19,18 @@ STAGES = ("denoiser", "prior")
 def build_parser() -> Parser:
     """Options of the command."""
     parser = Parser("train", __doc__ or "")
-    parser.add_argument("--preset", default="digits", help="settings to start from (%(default)s); --help-presets lists them")
+    parser.add_argument(
+        "--preset", default="digits", help="settings to start from (%(default)s); --help-presets lists them"
+    )
     parser.add_argument("--stage", choices=STAGES, help="only this stage; both by default")
     parser.add_argument("--data", metavar="SOURCE", help="digits, a folder, an EDM-style zip or the CIFAR-10 tarball")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="run folder (runs/PRESET)")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML over the preset; the command line wins")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as latents.kind=none")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings in YAML over the preset; the command line wins"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as latents.kind=none"
+    )
     parser.add_argument("--initial", metavar="FILE", help="denoiser.safetensors of a plain model to fine-tune")
     parser.add_argument("--minutes", type=float, metavar="M", help="time of each stage, over every resume")
     parser.add_argument("--seed", type=int, metavar="N", help="of weights, data order and noise (0)")

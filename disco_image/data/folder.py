@@ -61,4 +61,3 @@ class ImageFolder:
     def label(self, index: int) -> int:
         """Class of an image, -1 without class folders."""
         return self._labels[index]
-

@@ -117,6 +117,8 @@ def _load_prior(folder: Path, config: ModelConfig) -> tuple[Prior, dict[str, Any
     except ConfigError as error:
         raise CheckpointError(f"{error}; the checkpoint is of another version") from error
     if not fits:
-        raise CheckpointError(f"{path}: a prior of other latents than {folder / 'denoiser.safetensors'}; train it again")
+        raise CheckpointError(
+            f"{path}: a prior of other latents than {folder / 'denoiser.safetensors'}; train it again"
+        )
     load_into(prior, tensors, where=str(path))
     return prior, metadata.get("facts", {})

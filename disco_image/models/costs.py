@@ -41,9 +41,7 @@ def count_costs(config: ModelConfig, prior: CodePriorConfig | None) -> dict[str,
         if model.encoder is not None:
             encoder, latent = model.encoder, torch.zeros(1, *config.latents.shape())
             tokens = model.denoiser.embed(latent)
-            cross = sum(
-                parameters(module) for name, module in model.denoiser.named_modules() if name.endswith("cross")
-            )
+            cross = sum(parameters(module) for name, module in model.denoiser.named_modules() if name.endswith("cross"))
             out["token_parameters"] = parameters(model.denoiser.tokens)
             out["cross_attention_parameters"] = cross
             out["encoder_parameters"] = parameters(encoder)

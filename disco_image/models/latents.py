@@ -107,7 +107,9 @@ class LatentEncoder(nn.Module):
     def __init__(self, config: LatentConfig, *, resolution: int, channels: int, num_classes: int = 0) -> None:
         super().__init__()
         if resolution % config.encoder_patch:
-            raise ConfigError(f"resolution {resolution} is not divisible by latents.encoder_patch {config.encoder_patch}")
+            raise ConfigError(
+                f"resolution {resolution} is not divisible by latents.encoder_patch {config.encoder_patch}"
+            )
         self.config = config
         width, patch, count = config.encoder_width, config.encoder_patch, config.num_latents
         self.patches = nn.Conv2d(channels, width, patch, stride=patch)

@@ -106,9 +106,7 @@ class UViT(nn.Module):
         size = resolution // 2**levels
         heads = max(1, now // config.head_width)
         self.position = nn.Parameter(0.02 * torch.randn(1, size * size, now))
-        self.transformer = nn.ModuleList(
-            TransformerBlock(now, heads, embedding=emb) for _ in range(config.depth)
-        )
+        self.transformer = nn.ModuleList(TransformerBlock(now, heads, embedding=emb) for _ in range(config.depth))
         self.cross = nn.ModuleDict(
             {
                 str(i): CrossAttention(now, heads, token_width)

@@ -46,9 +46,7 @@ class LevelConfig:
         return resolution / self.shift_resolution if self.shift_resolution else 1.0
 
 
-def draw_levels(
-    config: LevelConfig, sigma_data: float, resolution: int, uniform: Tensor
-) -> tuple[Tensor, Tensor]:
+def draw_levels(config: LevelConfig, sigma_data: float, resolution: int, uniform: Tensor) -> tuple[Tensor, Tensor]:
     """Noise levels and weights of the squared error of the denoised image, both (batch,).
 
     Args:

@@ -14,10 +14,9 @@ from disco_dock.latents.spaces import one_hot
 from disco_dock.latents.transformer import CodePrior
 from disco_dock.runtime.errors import CheckpointError, ConfigError, NumericsError
 from disco_image.models.checkpoint import ImageModels
-from disco_image.processes.noise import ProcessConfig, unit_noise
+from disco_image.processes.noise import ProcessConfig, rho_grid, unit_noise
 from disco_image.sampling.guided import GuidanceSettings, latent_denoise, switched
 from disco_image.sampling.solvers import SolverConfig, heun, solve
-from disco_image.processes.noise import rho_grid
 from disco_image.sampling.streams import SeedStreams
 
 PRIOR_PROCESS = ProcessConfig(sigma_data=1.0, sigma_min=0.005, sigma_max=40.0)
@@ -84,7 +83,9 @@ def draw_latents(
     if latents.kind == "none":
         return None
     if models.prior is None:
-        raise CheckpointError("this checkpoint has no prior; run the training with --stage prior, or use --latents oracle")
+        raise CheckpointError(
+            "this checkpoint has no prior; run the training with --stage prior, or use --latents oracle"
+        )
     streams, device = SeedStreams("latent", seeds), models.device
     classes = None if labels is None else labels.to(device)
     if isinstance(models.prior, CodePrior):
@@ -144,6 +145,7 @@ def generate(
     latents: Tensor | None = None,
     labels: Tensor | None = None,
     switch: tuple[Tensor, float] | None = None,
+    keep_latents: bool = True,
 ) -> Tensor:
     """(samples, channels, resolution, resolution) images in about [-1, 1], on the CPU.
 
@@ -154,6 +156,7 @@ def generate(
         latents: (samples, ...), or None for a plain model.
         labels: (samples,) classes, or None.
         switch: latents that replace the first ones below a level of sigma.
+        keep_latents: False puts the null embedding in their place.
 
     Raises:
         NumericsError: an image is not finite.
@@ -170,8 +173,9 @@ def generate(
 
         def at(latent: Tensor | None, rows: slice = rows, hot: Tensor | None = hot):
             chosen = None if latent is None else latent[rows].to(device)
+            keep = None if chosen is None or keep_latents else torch.zeros(len(chosen), device=device)
             return latent_denoise(
-                models.denoiser, chosen, labels=hot, guidance=config.guidance, precision=precision
+                models.denoiser, chosen, labels=hot, guidance=config.guidance, keep=keep, precision=precision
             )
 
         denoise = at(latents)
@@ -184,6 +188,8 @@ def generate(
             lambda streams=streams: unit_noise(process, models.config.image_shape, streams.normal).to(device),
         )
         if not bool(torch.isfinite(images).all()):
-            raise NumericsError(f"samples of seeds {seeds[rows][0]} to {seeds[rows][-1]} are not finite; use more steps")
+            raise NumericsError(
+                f"samples of seeds {seeds[rows][0]} to {seeds[rows][-1]} are not finite; use more steps"
+            )
         out.append(images.float().cpu())
     return torch.cat(out)

@@ -45,6 +45,10 @@ def write_grid(path: Path, images: Tensor, columns: int = 0) -> None:
 def write_png(path: Path, pixels: Tensor) -> None:
     """Write uint8 pixels (1 or 3, height, width) as a PNG."""
     array = pixels.cpu().numpy()
-    image = Image.fromarray(array[0]) if len(array) == 1 else Image.fromarray(np.ascontiguousarray(array.transpose(1, 2, 0)))
+    image = (
+        Image.fromarray(array[0])
+        if len(array) == 1
+        else Image.fromarray(np.ascontiguousarray(array.transpose(1, 2, 0)))
+    )
     with atomic_write(path) as handle:
         image.save(handle, format="PNG")

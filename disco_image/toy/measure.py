@@ -34,12 +34,12 @@ class ToyReport:
         w2_balanced: the same with modes of the truth equally often, noise of a scrambled Sobol sequence and latents in
             proportion to the prior, which takes most of the sampling noise out of it.
         w2_by_steps: `w2_balanced` by the number of Heun steps.
-        curvature: mean by level of `PROBE_LEVELS`.
+        curvature: median over trajectories by level of `PROBE_LEVELS`.
         jacobian: mean squared norm by level.
         coverage: share of modes that hold at least a fifth of their due of the samples within 3 standard deviations.
         strays: share of samples beyond 3 standard deviations of every mode.
         code_perplexity: effective number of codes of the prior.
-        mean_curvature: over the levels.
+        mean_curvature: over the levels, of the medians: a mean over trajectories is decided by the few that stand still.
         mean_jacobian: over the levels.
     """
 
@@ -176,6 +176,6 @@ def _along_path(model: ToyModel, member: int, seed: int, probes: int) -> tuple[l
     places = [levels.index(level) for level in PROBE_LEVELS]
     pairs = [(path.points[place], level) for place, level in zip(places, PROBE_LEVELS, strict=True)]
     return (
-        [float(curvature(denoise, x, level).mean()) for x, level in pairs],
+        [float(curvature(denoise, x, level).median()) for x, level in pairs],
         [float(jacobian_square_exact(denoise, x, level).mean()) for x, level in pairs],
     )

@@ -33,11 +33,11 @@ class ToyTrainConfig:
         average: rate of the exponential moving average of the weights.
     """
 
-    steps: int = 4000
-    prior_steps: int = 2000
+    steps: int = 8000
+    prior_steps: int = 4000
     batch_size: int = 256
     learning_rate: float = 3e-3
-    p_mean: float = -1.0
+    p_mean: float = -1.5
     p_std: float = 1.4
     average: float = 0.995
 

@@ -84,7 +84,9 @@ def load_initial(denoiser: nn.Module, path: Path) -> set[str]:
     unknown = [name for name in tensors if name not in own or own[name].shape != tensors[name].shape]
     if foreign or unknown:
         which = (foreign or unknown)[0]
-        raise CheckpointError(f"{path}: weight {which!r} does not fit this model; the sizes must be those of the plain run")
+        raise CheckpointError(
+            f"{path}: weight {which!r} does not fit this model; the sizes must be those of the plain run"
+        )
     denoiser.load_state_dict({**{name: own[name] for name in new}, **tensors})
     return set(tensors)
 
@@ -154,14 +156,21 @@ def train_denoiser(
             if tick and step and step % tick == 0:
                 show(step)
             losses = step_function(batch.to(device, layout), stage_config.temperature.at(step))
-            values = torch.stack([losses.total.detach().mean(), losses.error.detach().mean(), losses.kl.mean()]).tolist()
+            values = torch.stack(
+                [losses.total.detach().mean(), losses.error.detach().mean(), losses.kl.mean()]
+            ).tolist()
             metrics = dict(zip(("loss", "error", "kl"), values, strict=True))
             return losses.total.mean(), {**metrics, "images": float(len(batch.sigma) * group.size)}
 
         def export() -> None:
             if not group.first:
                 return
-            known = {**facts, "steps": run.step, "seconds": run.seconds, "sampled_images": run.step * batches.batch_size}
+            known = {
+                **facts,
+                "steps": run.step,
+                "seconds": run.seconds,
+                "sampled_images": run.step * batches.batch_size,
+            }
             with averages.swapped(model):
                 save_part(out / FOLDER, "denoiser", model.denoiser, shape, known)
                 if model.encoder is not None:
@@ -182,5 +191,3 @@ def _snapshot(out: Path, averages: PowerAverages, widths: Sequence[float]) -> No
     for width, shadow in zip(widths, averages.shadows, strict=True):
         name = f"{averages.updates:08d}-{width:g}.safetensors"
         save_weights(out / "averages" / name, shadow, {"updates": averages.updates, "width": width})
-
-
