@@ -120,7 +120,7 @@ class CodePrior(nn.Module):
         return torch.einsum("bmw,mwk->bmk", self.norm(hidden), self.heads)
 
     def step_function(self, labels: Tensor | None = None) -> NextLogits:
-        """The next latent's logits for `latents.autoregressive.sample_codes`; must be asked in order, one batch per call.
+        """The next latent's logits for `latents.autoregressive.sample_codes`; asked in order, one batch.
 
         Each step computes one new position; earlier keys and values are kept.
         """

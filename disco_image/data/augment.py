@@ -18,8 +18,8 @@ def augment(images: Tensor, uniform: Tensor, probability: float) -> tuple[Tensor
     """Images moved by random affine maps, and labels (batch, 9) that say how.
 
     Each of six changes is made with the given probability: flips along x and y, isotropic scaling by 2^(0.2 n),
-    rotation by any angle, stretching by 2^(0.2 n) along a random direction, and translation by n / 8 of the width, with n
-    standard normal.
+    rotation by any angle, stretching by 2^(0.2 n) along a random direction, and translation by n / 8 of the width, with
+    n standard normal.
 
     Args:
         images: (batch, channels, height, width).

@@ -44,7 +44,7 @@ class GaussianPrior(nn.Module):
     Args:
         config: sizes.
 
-    Source: DisCo-Diff (arXiv:2407.03300), app. D: a DiT (Peebles and Xie 2022, arXiv:2212.09748) over a continuous latent.
+    Source: DisCo-Diff (arXiv:2407.03300), app. D: a DiT (Peebles and Xie 2022, arXiv:2212.09748) over the latent.
     """
 
     def __init__(self, config: GaussianPriorConfig) -> None:

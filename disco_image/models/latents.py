@@ -21,7 +21,7 @@ class LatentConfig:
     """Which latents a model has, and the networks around them.
 
     Attributes:
-        kind: ``none`` for a plain diffusion model, ``discrete`` for DisCo-Diff, ``gaussian`` for the continuous baseline.
+        kind: ``none`` for a plain diffusion model, ``discrete`` for DisCo-Diff, ``gaussian`` for continuous latents.
         num_latents: m, of discrete latents; of the tokens that carry a continuous one.
         vocab_size: k, the codes of each discrete latent.
         dimension: of a continuous latent, divisible by `num_latents`.

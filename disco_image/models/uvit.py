@@ -56,7 +56,8 @@ class UViT(nn.Module):
     """The network F of a preconditioned denoiser; arguments and `forward` as `UNet`, without groups.
 
     Source: U-ViT of Hoogeboom et al. 2023 (arXiv:2301.11093), with the cross-attention places of DisCo-Diff
-    (arXiv:2407.03300), app. D: each convolution block that resamples its level or attends, and every third transformer block.
+    (arXiv:2407.03300), app. D: the last convolution block of a level, and every third transformer
+    block.
     """
 
     def __init__(

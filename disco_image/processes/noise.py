@@ -42,8 +42,9 @@ class ProcessConfig:
 def unit_noise(config: ProcessConfig, shape: tuple[int, ...], normal: Normal) -> Tensor:
     """(rows, *shape) noise at sigma = 1.
 
-    With D added dimensions the noise is g sqrt(D) / |h|, with g and h standard normal of N and D dimensions: its squared
-    radius over D is the ratio chi2_N / chi2_D, which is R^2 / r^2 = B / (1 - B), B ~ Beta(N/2, D/2), as PFGM++ draws it.
+    With D added dimensions the noise is g sqrt(D) / |h|, with g and h standard normal of N and D dimensions: its
+    squared radius over D is the ratio chi2_N / chi2_D, which is R^2 / r^2 = B / (1 - B), B ~ Beta(N/2, D/2), as PFGM++
+    draws it.
 
     Source: Xu et al. 2023 (arXiv:2302.04265), sec. 3.1 and app. B, with r = sigma sqrt(D).
     """

@@ -18,13 +18,13 @@ from disco_image.sampling.solvers import Denoise
 class GuidanceSettings:
     """Guidance on the latents, D_z + weight (D_z - D_null).
 
-    Weight 0 is plain conditioning and costs nothing extra; weight w is guidance scale 1 + w of Ho and Salimans. Table 3 of
-    DisCo-Diff uses this convention ("cfg=0" is conditional); its appendix B prints w D_z + (1 - w) D_null, where that is w = 1.
+    Weight 0 is plain conditioning and costs nothing extra; weight w is guidance scale 1 + w. Table 3 of DisCo-Diff uses
+    this convention ("cfg=0" is conditional); its appendix B prints w D_z + (1 - w) D_null, where that is w = 1.
 
     Attributes:
         weight: w.
-        sigma_min: guidance acts at levels from here
-        sigma_max: up to here.
+        sigma_min: guidance acts at levels from here,
+        sigma_max: to here.
     """
 
     weight: float = 0.0

@@ -1,4 +1,4 @@
-"""Two-dimensional experiments: train plain, discrete-latent and continuous-latent diffusion; write a table and plots."""
+"""Two-dimensional experiments: plain, discrete-latent and continuous-latent diffusion, with a table and plots."""
 
 from __future__ import annotations
 

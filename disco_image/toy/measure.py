@@ -39,7 +39,7 @@ class ToyReport:
         coverage: share of modes that hold at least a fifth of their due of the samples within 3 standard deviations.
         strays: share of samples beyond 3 standard deviations of every mode.
         code_perplexity: effective number of codes of the prior.
-        mean_curvature: over the levels, of the medians: a mean over trajectories is decided by the few that stand still.
+        mean_curvature: of the medians over the levels; a mean is decided by the few points that stand still.
         mean_jacobian: over the levels.
     """
 

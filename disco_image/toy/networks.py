@@ -26,8 +26,8 @@ class ToyModelConfig:
     """A model on two-dimensional data.
 
     Attributes:
-        kind: ``plain``, ``disco`` (one discrete latent), ``disco-closed-form`` (its decoder is told the shape of a mode: an
-            advantage that the others lack) or ``gaussian`` (a continuous latent).
+        kind: ``plain``, ``disco`` (one discrete latent), ``disco-closed-form`` (told the shape of a mode,
+            an advantage that the others lack) or ``gaussian`` (a continuous latent).
         vocab_size: k.
         dimension: of a continuous latent.
         kl_weight: of a continuous latent.

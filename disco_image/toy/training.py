@@ -123,7 +123,7 @@ def _optimise(
 ) -> None:
     """Adam with cosine decay; the parameters end as their moving average.
 
-    The losses of the seeds are summed and Adam normalises each parameter, so that a seed's result does not depend on the others.
+    The losses of the seeds are summed and Adam normalises each parameter, so a seed's result does not depend on others.
     """
     optimiser = torch.optim.Adam(parameters, lr=training.learning_rate, betas=(0.9, 0.99), foreach=True)
     average = [parameter.detach().clone() for parameter in parameters]

@@ -56,7 +56,7 @@ class Group:
 
     @contextmanager
     def state_folder(self, folder: Path) -> Iterator[Path]:
-        """Where this process keeps its training state: `folder` for the first, a copy that is thrown away for others."""
+        """Where this process keeps its training state: `folder` for the first, a passing copy for others."""
         if self.first:
             yield folder
             return

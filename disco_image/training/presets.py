@@ -40,7 +40,7 @@ def _loop(steps: int, rate: float, warmup: int, *, final_share: float = 1.0, cli
 def _imagenet64(*, classes: bool, groups: tuple[int, ...] = ()) -> TrainConfig:
     """DisCo-Diff app. D: EDM's U-Net, 10 latents of 100 codes (or three groups of 10), encoder patch 8.
 
-    Batch, rate and length are EDM's (arXiv:2206.00364, app. F), those of fine-tuning and of the prior are not published.
+    Batch, rate and length are EDM's (arXiv:2206.00364, app. F), those of the prior are not published.
     """
     return TrainConfig(
         data=DataConfig(source=SOURCE_MISSING, resolution=64, classes=classes, flip=True, workers=16),

@@ -42,8 +42,8 @@ def extract_latents(
 ) -> LatentSet:
     """Draws of every image's latents, `passes` times; every second pass sees mirrored images where training flips.
 
-    The paper extracts them at Gumbel-softmax temperature 0.01. A draw is the largest of logits + noise at every temperature,
-    so that one-hot codes have no temperature.
+    The paper extracts them at Gumbel-softmax temperature 0.01. A draw is the largest of logits + noise at every
+    temperature, so one-hot codes have none.
 
     Args:
         encoder: frozen.

@@ -20,7 +20,7 @@ class DataConfig:
     """The images.
 
     Attributes:
-        source: ``digits`` (built in), or a path: a folder of images, a class folder, an EDM-style zip or a CIFAR-10 tarball.
+        source: ``digits`` (built in), or a path: a folder, an EDM-style zip or a CIFAR-10 tarball.
         resolution: images are cropped to their centre and resized to it; 0 keeps their own size.
         classes: whether the denoiser and the prior are told the class.
         flip: whether images are mirrored at random.

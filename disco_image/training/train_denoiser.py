@@ -69,7 +69,7 @@ def data_facts(source: ImageSource) -> dict[str, Any]:
 def load_initial(denoiser: nn.Module, path: Path) -> set[str]:
     """Copy a plain denoiser's weights into one with latents; returns the names of the parameters that it gave.
 
-    The cross-attention and the tokens keep their own start; as the cross-attention ends in zeros, the result computes what the
+    Cross-attention and tokens keep their own start; as the cross-attention ends in zeros, the result computes what the
     plain model computes.
 
     Raises:

@@ -176,6 +176,6 @@ def _check_same_encoder(out: Path, encoder_hash: str) -> None:
     facts = read_part(out / FOLDER, "prior")[1].get("facts", {})
     if facts.get("encoder") != encoder_hash:
         raise CheckpointError(
-            f"{out / FOLDER}: stage 1 was trained on after the prior; delete prior.safetensors and {out / STAGE} to train "
-            "the prior again"
+            f"{out / FOLDER}: stage 1 was trained on after the prior; to train the prior again, "
+            f"delete prior.safetensors and {out / STAGE}"
         )
