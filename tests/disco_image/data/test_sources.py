@@ -156,7 +156,12 @@ def test_damaged_member_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("labels", "message"),
-    [("{", "labels"), ('{"labels": [["a.png"]]}', "labels"), ([["a.png", 0]], "b.png"), ([["a.png", 0], ["b.png", "x"]], "b.png")],
+    [
+        ("{", "labels"),
+        ('{"labels": [["a.png"]]}', "labels"),
+        ([["a.png", 0]], "b.png"),
+        ([["a.png", 0], ["b.png", "x"]], "b.png"),
+    ],
 )
 def test_labels_that_do_not_fit_are_told(tmp_path, labels, message):
     images = {"a.png": encoded(picture((8, 8))), "b.png": encoded(picture((8, 8)))}
@@ -192,11 +197,11 @@ def test_missing_empty_and_unknown_sources_are_told(tmp_path):
 
 @pytest.mark.data
 def test_real_cifar_zip_is_read():
-    path = Path(__file__).parents[4] / "shared" / "data" / "cifar10" / "cifar10-test.zip"
-    for base in Path(__file__).parents:
-        if (base / "shared/data/cifar10/cifar10-test.zip").exists():
-            path = base / "shared/data/cifar10/cifar10-test.zip"
-    if not path.exists():
+    places = [base / "shared/data/cifar10/cifar10-test.zip" for base in Path(__file__).parents]
+    path = next((place for place in places if place.exists()), None)
+    if path is None:
         pytest.skip("the CIFAR-10 zip is not at hand")
     source = open_source(str(path))
-    assert source.info.count == 10_000 and source.info.classes[0] == "airplane" and source.image(17).shape == (3, 32, 32)
+    assert (
+        source.info.count == 10_000 and source.info.classes[0] == "airplane" and source.image(17).shape == (3, 32, 32)
+    )

@@ -30,7 +30,9 @@ def test_fresh_cross_attention_equals_the_plain_model(network):
         expected = plain(x, sigma)
         assert torch.equal(disco(x, sigma, disco.embed(CODE)), expected)
         changed = randomised(disco)
-        assert not torch.allclose(changed(x, sigma, changed.embed(CODE)), changed(x, sigma, changed.embed(CODE.roll(1, 0))))
+        assert not torch.allclose(
+            changed(x, sigma, changed.embed(CODE)), changed(x, sigma, changed.embed(CODE.roll(1, 0)))
+        )
 
 
 @pytest.mark.parametrize("network", [{"unet": UNET}, {"unet": None, "uvit": UVIT}])
@@ -126,7 +128,10 @@ def test_meta_counts_are_those_of_the_real_module():
 
 def test_counted_operations_of_one_convolution():
     config = ModelConfig(
-        resolution=4, channels=1, latents=LatentConfig(kind="none"), unet=UNetConfig(width=4, multipliers=(1,), blocks=1)
+        resolution=4,
+        channels=1,
+        latents=LatentConfig(kind="none"),
+        unet=UNetConfig(width=4, multipliers=(1,), blocks=1),
     )
     small = count_costs(config, None)["denoiser_gflops"]
     large = count_costs(replace(config, resolution=8), None)["denoiser_gflops"]

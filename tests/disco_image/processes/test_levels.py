@@ -32,7 +32,8 @@ def test_monotonic_weight_never_falls_towards_high_noise_and_is_edms_elsewhere()
     assert bool((weight.diff() <= 1e-12).all())
     sigma = torch.exp(-log_snr / 2)
     density = torch.exp(-0.5 * ((sigma.log() + 1.2) / 1.2) ** 2) / (1.2 * math.sqrt(2 * math.pi))
-    # EDM weighs |D - y|^2 by density(log sigma) * edm_weight; |eps error|^2 = |D - y|^2 / sigma^2, d log sigma = d lambda / 2
+    # EDM weighs |D - y|^2 by density(log sigma) edm_weight; |eps error|^2 = |D - y|^2 / sigma^2 and
+    # d log sigma = d lambda / 2
     edm = density * edm_weight(sigma, 0.5) * sigma**2 / 2
     assert torch.allclose(weight[-100:], edm[-100:])
     assert bool((weight >= edm - 1e-12).all()) and float((weight[:50] / edm[:50]).min()) > 1.5
