@@ -35,6 +35,7 @@ def build_parser() -> Parser:
     parser.add_argument("--minutes", type=float, metavar="M", help="time of each stage, over every resume")
     parser.add_argument("--seed", type=int, metavar="N", help="of weights, data order and noise (0)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
+    parser.add_argument("--average", type=float, metavar="WIDTH", help="only make weights of that EMA width, after training")
     parser.add_argument("--dry-run", action="store_true", help="print settings, parameters and FLOPs, and stop")
     parser.add_argument("--help-presets", action="store_true", help="list the presets and stop")
     return parser
@@ -58,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(config)
     out = args.out or Path("runs") / args.preset
+    if args.average is not None:
+        return _average(out, args.average)
     source = open_source(config.data.source, config.data.resolution)
     with joined(args.device) as (group, device_name):
         setup_logging(1 if group.first else 0)
@@ -138,6 +141,17 @@ def _dry_run(config) -> int:
     print("costs:  # GFLOPs of one image, forward, a multiply-add counted as two")
     for name, value in count_costs(shape, prior).items():
         print(f"  {name}: {value:,}" if isinstance(value, int) else f"  {name}: {value:.3f}")
+    return 0
+
+
+def _average(out: Path, width: float) -> int:
+    from disco_dock.runtime.errors import ConfigError
+    from disco_image.training.average import average_after
+
+    try:
+        print(f"checkpoint: {average_after(out, width)}")
+    except ValueError as error:
+        raise ConfigError(f"--average: {error}") from error
     return 0
 
 

@@ -111,5 +111,20 @@ def test_options_are_these():
     }
     assert options == {
         "--help", "--preset", "--stage", "--data", "--out", "--config", "--set", "--initial", "--minutes", "--seed",
-        "--device", "--dry-run", "--help-presets",
+        "--device", "--average", "--dry-run", "--help-presets",
     }  # fmt: skip
+
+
+def test_another_average_is_made_after_training(tmp_path, capsys):
+    from disco_dock.runtime.checkpoint import load_weights
+
+    more = {"denoiser.ema_snapshots": "true", "denoiser.tick_images": 16, "denoiser.ema_power": "[0.05, 0.2]"}
+    assert train_tiny(tmp_path, **{"denoiser.loop.max_steps": 6, **more}) == 0
+    assert train.main(["-o", str(tmp_path), "--average", "0.2"]) == 0
+    own = load_weights(sorted((tmp_path / "averages").glob("*-0.2.safetensors"))[-1])[0]
+    made = load_weights(tmp_path / "checkpoint-0.2" / "denoiser.safetensors")[0]
+    for name, value in made.items():  # the width that was stored comes back as it is
+        assert value.allclose(own[f"denoiser.{name}"], atol=1e-4), name
+    assert sample.main([str(tmp_path / "checkpoint-0.2"), "-o", str(tmp_path / "s"), "--steps", "2"]) == 0
+    assert train.main(["-o", str(tmp_path), "--average", "0.5"]) == 1
+    assert "0.2887" in capsys.readouterr().err
