@@ -35,7 +35,9 @@ def build_parser() -> Parser:
     parser.add_argument("--minutes", type=float, metavar="M", help="time of each stage, over every resume")
     parser.add_argument("--seed", type=int, metavar="N", help="of weights, data order and noise (0)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
-    parser.add_argument("--average", type=float, metavar="WIDTH", help="only make weights of that EMA width, after training")
+    parser.add_argument(
+        "--average", type=float, metavar="WIDTH", help="only make weights of that EMA width, after training"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print settings, parameters and FLOPs, and stop")
     parser.add_argument("--help-presets", action="store_true", help="list the presets and stop")
     return parser

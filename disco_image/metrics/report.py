@@ -15,6 +15,7 @@ from disco_dock.latents.metrics import code_usage, perplexity
 from disco_dock.runtime.errors import ConfigError, InputError
 from disco_dock.runtime.files import atomic_write
 from disco_image.data.batches import ImageBatches
+from disco_image.data.source import SourceInfo
 from disco_image.metrics.by_level import loss_by_level, path_by_level
 from disco_image.metrics.distances import frechet_distance, kernel_distance, moments, precision_recall
 from disco_image.metrics.features import Features, cached_classifier, in_batches, inception_features
@@ -78,7 +79,7 @@ def evaluate_images(
         )
     real = batches.stack(list(range(info.count)))
     classes = torch.tensor([batches.source.label(index) for index in range(info.count)])
-    features, name, accuracy = _features(config, real, classes, info.classes, cache, models.device)
+    features, name, accuracy = _features(config, real, classes, info, cache, models.device)
     real_features = in_batches(features, real)
     seeds = list(range(config.count))
     labels = class_labels(models, seeds)
@@ -126,15 +127,19 @@ def _with_steps(sampling: SampleConfig, steps: int) -> SampleConfig:
 
 
 def _features(
-    config: EvaluateConfig, real: Tensor, classes: Tensor, names: Sequence[str], cache: Path, device: torch.device
+    config: EvaluateConfig, real: Tensor, classes: Tensor, info: SourceInfo, cache: Path, device: torch.device
 ) -> tuple[Features, str, float | None]:
     """The features, the name of the Frechet distance on them, and the accuracy of a classifier trained here."""
     if config.weights:
         return inception_features(Path(config.weights), device), "FID", None
-    if not names:
+    if not info.classes:
         raise ConfigError("images without classes have no classifier to take features from; give --weights for FID")
     network, accuracy = cached_classifier(
-        cache / "features.safetensors", real, classes, len(names), steps=config.feature_steps
+        cache / f"features-{info.name}-{real.shape[2]}.safetensors",
+        real,
+        classes,
+        len(info.classes),
+        steps=config.feature_steps,
     )
     return network.features, "frechet_classifier_distance", accuracy
 

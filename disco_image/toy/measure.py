@@ -22,7 +22,7 @@ PROCESS = ProcessConfig(sigma_min=0.005, sigma_max=20.0)
 STEPS = 50
 """Heun steps of the paper's toy experiment."""
 PROBE_LEVELS = (10.0, 7.0, 5.0, 3.5, 2.5, 1.75, 1.2, 0.8, 0.55, 0.35, 0.22, 0.14, 0.09, 0.05)
-FEW_STEPS = (3, 4, 6, 8, 12, 18, 25, 50)
+FEW_STEPS = (4, 6, 8, 12, 18, 50)
 
 
 @dataclass(frozen=True, kw_only=True)

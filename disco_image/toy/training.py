@@ -33,8 +33,8 @@ class ToyTrainConfig:
         average: rate of the exponential moving average of the weights.
     """
 
-    steps: int = 8000
-    prior_steps: int = 4000
+    steps: int = 5000
+    prior_steps: int = 2500
     batch_size: int = 256
     learning_rate: float = 3e-3
     p_mean: float = -1.5
