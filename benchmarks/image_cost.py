@@ -2,8 +2,8 @@
 
     python benchmarks/image_cost.py --preset digits
 
-Prints one JSON line per measurement and appends it to benchmarks/results/image_cost.jsonl. `gemm_seconds` is a calibration
-of the machine measured in the same run.
+Prints one JSON line per measurement and appends it to benchmarks/results/image_cost.jsonl. `gemm_seconds` is a
+calibration of the machine measured in the same run.
 """
 
 from __future__ import annotations

@@ -110,7 +110,9 @@ def _show(models, args: argparse.Namespace, config):
 
     def latents_of(seeds: list[int]):
         labels = class_labels(models, seeds, args.label)
-        return draw_latents(models, seeds, labels, temperature), labels
+        latents = draw_latents(models, seeds, labels, temperature)
+        assert latents is not None
+        return latents, labels
 
     if args.show in ("same-latent", "same-noise"):
         noise_seeds = [10_000 + column for column in range(ACROSS)] if args.show == "same-latent" else rows

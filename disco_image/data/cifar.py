@@ -17,9 +17,11 @@ from disco_image.data.source import SourceInfo
 
 SIZE = 32
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+RECONSTRUCT = np.zeros(0).__reduce__()[0]
+"""The function that pickled arrays name; its module has moved between versions of numpy."""
 ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,  # noqa: SLF001 - what pickled arrays name
-    ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,  # noqa: SLF001
+    ("numpy.core.multiarray", "_reconstruct"): RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): RECONSTRUCT,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): lambda text, coding: text.encode(coding),

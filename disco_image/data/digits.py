@@ -28,11 +28,11 @@ class Digits:
         resolution = resolution or SIZE
         if resolution % SIZE:
             raise InputError(f"digits have {SIZE} x {SIZE} pixels; choose a multiple of {SIZE}, not {resolution}")
-        data = load_digits()
-        pixels = np.round(data.images * (255 / GREYS)).astype(np.uint8)
+        pixels, labels = load_digits(return_X_y=True)
+        pixels = np.round(np.asarray(pixels).reshape(-1, SIZE, SIZE) * (255 / GREYS)).astype(np.uint8)
         factor = resolution // SIZE
         self._images = np.repeat(np.repeat(pixels, factor, 1), factor, 2)[:, None]
-        self._labels = data.target
+        self._labels = np.asarray(labels)
         self.info = SourceInfo(
             name="digits",
             count=len(pixels),

@@ -119,7 +119,9 @@ def inception_features(weights: Path, device: torch.device) -> Features:
     if not weights.is_file():
         raise InputError(f"{weights}: no such file; give the Inception weights of torch-fidelity")
     try:
-        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+        from torch_fidelity.feature_extractor_inceptionv3 import (  # pyright: ignore[reportMissingImports]
+            FeatureExtractorInceptionV3,
+        )
     except ImportError:
         raise ConfigError("FID needs torch-fidelity; pip install torch-fidelity, or leave --weights out") from None
     try:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from scipy.stats import norm, qmc
 from torch import Tensor
 
 from disco_dock.latents.metrics import perplexity
@@ -57,9 +56,8 @@ class ToyReport:
 
 def sobol_normal(count: int, dimensions: int, seed: int) -> Tensor:
     """(count, dimensions) standard normal numbers of a scrambled Sobol sequence."""
-    sobol = qmc.Sobol(dimensions, seed=seed % 2**32)
-    levels = sobol.random(count)
-    return torch.from_numpy(norm.ppf(levels.clip(1e-9, 1 - 1e-9))).float()
+    levels = torch.quasirandom.SobolEngine(dimensions, scramble=True, seed=seed).draw(count, dtype=torch.float64)
+    return torch.special.ndtri(levels.clamp(1e-9, 1 - 1e-9)).float()
 
 
 @torch.no_grad()

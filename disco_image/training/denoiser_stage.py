@@ -103,20 +103,20 @@ class DenoiserStage(nn.Module):
 
     Args:
         model: encoder and denoiser.
-        bfloat16: whether the networks run under autocast.
+        low_precision: whether the networks run under autocast to bfloat16.
 
     Source: DisCo-Diff (arXiv:2407.03300), eq. 3.
     """
 
-    def __init__(self, model: DenoiserWithEncoder, bfloat16: bool = False) -> None:
+    def __init__(self, model: DenoiserWithEncoder, low_precision: bool = False) -> None:
         super().__init__()
-        self.model, self.bfloat16 = model, bfloat16
+        self.model, self.low_precision = model, low_precision
 
     def forward(self, batch: StageBatch, temperature: float) -> StageLoss:
         """Losses of a batch at a temperature of the Gumbel-softmax."""
         encoder, denoiser = self.model.encoder, self.model.denoiser
         kl = batch.sigma.new_zeros(len(batch.sigma))
-        with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=self.low_precision):
             tokens = None
             if encoder is not None and batch.latent_random is not None:
                 logits = encoder(batch.images, batch.labels).float()

@@ -38,7 +38,7 @@ def test_jacobian_of_a_linear_flow_is_its_matrix():
 
     x = torch.randn(4, 2, dtype=torch.float64)
     exact = jacobian_square_exact(linear, x, sigma)
-    assert torch.allclose(exact, torch.full((4,), 6.0))
+    assert torch.allclose(exact, torch.full((4,), 6.0, dtype=torch.float64))
     probes = torch.randn(4000, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     estimate = jacobian_square_estimate(linear, x, sigma, probes)
     assert torch.allclose(estimate, exact, rtol=0.15)
