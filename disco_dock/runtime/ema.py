@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
+
+
+class Average(Protocol):
+    """What the training loop asks of an average of parameters."""
+
+    def update(self, module: nn.Module) -> None:
+        """Move the average towards the module's parameters."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """The average as tensors and plain values."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state_dict` returned."""
+        ...
 
 
 class ExponentialMovingAverage:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.runtime.checkpoint import load_state, save_state
-from disco_dock.runtime.ema import ExponentialMovingAverage
+from disco_dock.runtime.ema import Average
 from disco_dock.runtime.errors import CheckpointError, ConfigError, NumericsError
 from disco_dock.runtime.log import MetricsLog
 from disco_dock.runtime.random import rng_state, set_rng_state
@@ -84,7 +84,7 @@ class TrainingRun:
         self,
         model: nn.Module,
         optimiser: torch.optim.Optimizer,
-        ema: ExponentialMovingAverage | None,
+        ema: Average | None,
         out_dir: Path,
         config: LoopConfig,
     ) -> None:

@@ -1,0 +1,1 @@
+"""Images from files, batches of them, and augmentation."""

@@ -1,0 +1,1 @@
+"""Distances between samples and data, and properties of trajectories."""

@@ -1,0 +1,1 @@
+"""Networks: denoisers, latent encoders, token mixers and priors."""

@@ -1,0 +1,109 @@
+"""Which noise levels are trained, and how much each one counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from disco_dock.runtime.errors import ConfigError
+
+LAMBDA_RANGE = (-10.0, 14.0)
+"""Log signal-to-noise ratios -2 log(sigma) that the monotonic weighting covers before it is shifted."""
+TABLE = 4096
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LevelConfig:
+    """Distribution and weight of the training noise levels.
+
+    Attributes:
+        kind: ``log-normal`` is EDM's; ``monotonic`` is VDM++'s EDM-monotonic weighting.
+        p_mean: mean of log sigma before the shift.
+        p_std: its standard deviation.
+        shift_resolution: the levels are multiplied by resolution / shift_resolution; 0 for no shift.
+    """
+
+    kind: Literal["log-normal", "monotonic"] = "log-normal"
+    p_mean: float = -1.2
+    p_std: float = 1.2
+    shift_resolution: int = 0
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if self.p_std <= 0 or self.shift_resolution < 0:
+            raise ConfigError("levels needs p_std > 0 and shift_resolution >= 0")
+
+    def shift(self, resolution: int) -> float:
+        """The factor on sigma at a resolution.
+
+        Source: Hoogeboom et al. 2023 (arXiv:2301.11093), eq. 4: log SNR + 2 log(base / resolution).
+        """
+        return resolution / self.shift_resolution if self.shift_resolution else 1.0
+
+
+def draw_levels(config: LevelConfig, sigma_data: float, resolution: int, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """Noise levels and weights of the squared error of the denoised image, both (batch,).
+
+    Args:
+        config: distribution.
+        sigma_data: standard deviation of the data.
+        resolution: of the images, for the shift.
+        uniform: (batch,) in [0, 1).
+    """
+    scale = config.shift(resolution)
+    if config.kind == "log-normal":
+        # torch.special.ndtri is the inverse of the normal distribution function
+        normal = torch.special.ndtri(uniform.double().clamp(1e-7, 1 - 1e-7))
+        sigma = scale * torch.exp(config.p_mean + config.p_std * normal)
+        weight = edm_weight(sigma / scale, sigma_data) / scale**2
+        return sigma.float(), weight.float()
+    table, cdf, normaliser = _monotonic_table(config.p_mean, config.p_std, sigma_data)
+    place = torch.searchsorted(cdf, uniform.double().clamp(max=1 - 1e-9)).clamp(1, TABLE - 1)
+    low, high = cdf[place - 1], cdf[place]
+    fraction = (uniform.double() - low) / (high - low)
+    log_snr = table[place - 1] + fraction * (table[place] - table[place - 1])
+    sigma = scale * torch.exp(-log_snr / 2)
+    # levels are drawn in proportion to w, so that the squared error of the noise, |D - y|^2 / sigma^2, keeps weight one
+    return sigma.float(), (normaliser / sigma.square()).float()
+
+
+def edm_weight(sigma: Tensor, sigma_data: float) -> Tensor:
+    """Weight (sigma^2 + sigma_data^2) / (sigma sigma_data)^2.
+
+    Source: Karras et al. 2022 (arXiv:2206.00364), table 1.
+    """
+    return (sigma.square() + sigma_data**2) / (sigma * sigma_data).square()
+
+
+def monotonic_weight(log_snr: Tensor, p_mean: float, p_std: float, sigma_data: float) -> Tensor:
+    """Weight w(log SNR) of the squared error of the noise; EDM's, held at its maximum towards high noise.
+
+    Source: Kingma and Gao 2023 (arXiv:2303.00848), sec. 5 and app. D, "EDM-monotonic". EDM's weight in these terms is
+    N(lambda; -2 p_mean, (2 p_std)^2) (exp(-lambda) + sigma_data^2).
+    """
+    weight = _edm_in_log_snr(log_snr, p_mean, p_std, sigma_data)
+    fine = torch.linspace(*LAMBDA_RANGE, TABLE, dtype=torch.float64)
+    values = _edm_in_log_snr(fine, p_mean, p_std, sigma_data)
+    peak = int(values.argmax())
+    return torch.where(log_snr < fine[peak], values[peak], weight)
+
+
+def _edm_in_log_snr(log_snr: Tensor, p_mean: float, p_std: float, sigma_data: float) -> Tensor:
+    mean, std = -2 * p_mean, 2 * p_std
+    normal = torch.exp(-0.5 * ((log_snr - mean) / std) ** 2) / (std * math.sqrt(2 * math.pi))
+    return normal * (torch.exp(-log_snr) + sigma_data**2) / sigma_data**2
+
+
+@lru_cache(maxsize=8)
+def _monotonic_table(p_mean: float, p_std: float, sigma_data: float) -> tuple[Tensor, Tensor, float]:
+    """Levels of log SNR, their distribution function, and the integral of w."""
+    levels = torch.linspace(*LAMBDA_RANGE, TABLE, dtype=torch.float64)
+    weight = monotonic_weight(levels, p_mean, p_std, sigma_data)
+    areas = (weight[1:] + weight[:-1]) / 2 * (levels[1] - levels[0])
+    cdf = torch.cat([torch.zeros(1, dtype=torch.float64), areas.cumsum(0)])
+    return levels, cdf / cdf[-1], float(cdf[-1])

@@ -1,0 +1,1 @@
+"""From noise and latents to images: solvers, guidance, switching and grids."""

@@ -1,0 +1,1 @@
+"""Two-dimensional experiments: plain, discrete-latent and continuous-latent diffusion on equal budgets."""

@@ -1,0 +1,163 @@
+"""Settings of a run of both stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from disco_dock.latents.schedule import TemperatureSchedule
+from disco_dock.runtime.errors import ConfigError
+from disco_dock.runtime.loop import LoopConfig
+from disco_image.models.latents import LatentConfig
+from disco_image.models.unet import UNetConfig
+from disco_image.models.uvit import UViTConfig
+from disco_image.processes.levels import LevelConfig
+from disco_image.processes.noise import ProcessConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig:
+    """The images.
+
+    Attributes:
+        source: ``digits`` (built in), or a path: a folder, an EDM-style zip or a CIFAR-10 tarball.
+        resolution: images are cropped to their centre and resized to it; 0 keeps their own size.
+        classes: whether the denoiser and the prior are told the class.
+        flip: whether images are mirrored at random.
+        augment: probability of each augmentation of EDM's pipe; 0 for none.
+        workers: threads that decode images.
+    """
+
+    source: str = "digits"
+    resolution: int = 0
+    classes: bool = True
+    flip: bool = False
+    augment: float = 0.0
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if not 0 <= self.augment <= 1:
+            raise ConfigError(f"data.augment is a probability, got {self.augment}")
+        if self.resolution < 0 or self.workers < 1:
+            raise ConfigError("data needs resolution >= 0 and workers >= 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeedConfig:
+    """How the same mathematics is computed.
+
+    Attributes:
+        precision: ``float32``, or ``bfloat16`` autocast around the networks.
+        channels_last: memory layout of feature maps.
+        compile: whether torch.compile is used.
+    """
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = False
+    compile: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DenoiserStageConfig:
+    """Stage 1.
+
+    Attributes:
+        batch_size: images per step, over all processes.
+        null_rate: share of images whose latents are dropped.
+        temperature: of the Gumbel-softmax.
+        ema_power: relative widths (sigma_rel) of the power-function averages; the first one is exported.
+        ema_snapshots: whether each tick keeps the averages, so that other widths can be made after training.
+        tick_images: images between grids; 0 for none before the end.
+        weight_decay: of AdamW.
+        initial: denoiser.safetensors of a plain model to start from (fine-tuning); empty to start from random weights.
+        initial_rate: share of the learning rate that the weights from `initial` get; 0 freezes them.
+        loop: length and rates.
+    """
+
+    batch_size: int = 128
+    null_rate: float = 0.1
+    temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
+    ema_power: tuple[float, ...] = (0.1,)
+    ema_snapshots: bool = False
+    tick_images: int = 100_000
+    weight_decay: float = 0.0
+    initial: str = ""
+    initial_rate: float = 1.0
+    loop: LoopConfig = field(default_factory=LoopConfig)
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if self.batch_size < 1 or self.tick_images < 0:
+            raise ConfigError("denoiser needs batch_size >= 1 and tick_images >= 0")
+        if not 0 <= self.null_rate < 1:
+            raise ConfigError(f"denoiser.null_rate must be in [0, 1), got {self.null_rate}")
+        if not self.ema_power or any(not 0 < width < 0.28 for width in self.ema_power):
+            raise ConfigError("denoiser.ema_power needs relative widths between 0 and 0.28")
+        if not 0 <= self.initial_rate <= 1:
+            raise ConfigError(f"denoiser.initial_rate must be in [0, 1], got {self.initial_rate}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PriorStageConfig:
+    """Stage 2.
+
+    Attributes:
+        width: of the transformer.
+        layers: of the transformer.
+        heads: of the transformer.
+        dropout: of the transformer of discrete latents.
+        batch_size: codes per step.
+        passes: times that the encoder sees each image, with fresh flips and draws.
+        held_out: share of the images that measure the likelihood.
+        ema_decay: of the exported weights.
+        weight_decay: of AdamW.
+        loop: length and rates.
+    """
+
+    width: int = 512
+    layers: int = 12
+    heads: int = 8
+    dropout: float = 0.1
+    batch_size: int = 256
+    passes: int = 1
+    held_out: float = 0.1
+    ema_decay: float = 0.999
+    weight_decay: float = 0.01
+    loop: LoopConfig = field(default_factory=LoopConfig)
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if self.batch_size < 1 or self.passes < 1:
+            raise ConfigError("prior needs batch_size >= 1 and passes >= 1")
+        if not 0 < self.held_out < 1:
+            raise ConfigError(f"prior.held_out must be between 0 and 1, got {self.held_out}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """A run: data, model and both stages.
+
+    Attributes:
+        seed: of weights, data order and noise.
+        data: the images.
+        process: the noise.
+        levels: the training noise levels.
+        latents: what is inferred from the images.
+        unet: sizes of the U-Net, or None.
+        uvit: sizes of the U-ViT, or None; exactly one of the two is given.
+        denoiser: stage 1.
+        prior: stage 2.
+        speed: precision and layout.
+    """
+
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    process: ProcessConfig = field(default_factory=ProcessConfig)
+    levels: LevelConfig = field(default_factory=LevelConfig)
+    latents: LatentConfig = field(default_factory=LatentConfig)
+    unet: UNetConfig | None = None
+    uvit: UViTConfig | None = None
+    denoiser: DenoiserStageConfig = field(default_factory=DenoiserStageConfig)
+    prior: PriorStageConfig = field(default_factory=PriorStageConfig)
+    speed: SpeedConfig = field(default_factory=SpeedConfig)

@@ -1,0 +1,193 @@
+"""Run stage 1: train encoder and denoiser, export their averaged weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from disco_dock.runtime.checkpoint import save_weights
+from disco_dock.runtime.errors import CheckpointError
+from disco_dock.runtime.loop import TrainingRun
+from disco_dock.runtime.power_ema import PowerAverages
+from disco_image.data.augment import WIDTH as AUGMENT_WIDTH
+from disco_image.data.batches import ImageBatches
+from disco_image.data.prefetch import Prefetch
+from disco_image.data.source import ImageSource, SourceInfo
+from disco_image.models.checkpoint import FOLDER, read_part, save_part
+from disco_image.models.denoiser import DenoiserWithEncoder, ModelConfig
+from disco_image.sampling.generate import SampleConfig
+from disco_image.training.denoiser_stage import DenoiserStage, StageBatch, batch_maker
+from disco_image.training.parallel import Group
+from disco_image.training.settings import TrainConfig
+from disco_image.training.ticks import TickGrids
+
+logger = logging.getLogger(__name__)
+STAGE = "denoiser"
+
+
+def model_config(config: TrainConfig, info: SourceInfo) -> ModelConfig:
+    """The shape of the networks for a set of images."""
+    return ModelConfig(
+        resolution=info.resolution,
+        channels=info.channels,
+        num_classes=len(info.classes) if config.data.classes else 0,
+        augment_width=AUGMENT_WIDTH if config.data.augment else 0,
+        process=config.process,
+        latents=config.latents,
+        unet=config.unet,
+        uvit=config.uvit,
+    )
+
+
+def make_batches(
+    config: TrainConfig, source: ImageSource, batch_size: int, rows: Sequence[int] | None = None
+) -> ImageBatches:
+    """Batches of the run's images."""
+    return ImageBatches(
+        source,
+        batch_size=batch_size,
+        seed=config.seed,
+        classes=config.data.classes,
+        flip=config.data.flip,
+        augment_rate=config.data.augment,
+        workers=config.data.workers,
+        rows=rows,
+    )
+
+
+def data_facts(source: ImageSource) -> dict[str, Any]:
+    """What a checkpoint remembers of its images."""
+    info = source.info
+    return {"data": info.name, "images": info.count, "classes": list(info.classes)}
+
+
+def load_initial(denoiser: nn.Module, path: Path) -> set[str]:
+    """Copy a plain denoiser's weights into one with latents; returns the names of the parameters that it gave.
+
+    Cross-attention and tokens keep their own start; as the cross-attention ends in zeros, the result computes what the
+    plain model computes.
+
+    Raises:
+        CheckpointError: the file lacks a weight that is not of the latents, or has others.
+
+    Source: DisCo-Diff (arXiv:2407.03300), sec. 4.1: class-conditional models are fine-tuned from plain ones.
+    """
+    tensors, _ = read_part(path.parent, path.stem)
+    own = denoiser.state_dict()
+    new = {name for name in own if name not in tensors}
+    foreign = [name for name in new if ".cross." not in name and not name.startswith("tokens.")]
+    unknown = [name for name in tensors if name not in own or own[name].shape != tensors[name].shape]
+    if foreign or unknown:
+        which = (foreign or unknown)[0]
+        raise CheckpointError(
+            f"{path}: weight {which!r} does not fit this model; the sizes must be those of the plain run"
+        )
+    denoiser.load_state_dict({**{name: own[name] for name in new}, **tensors})
+    return set(tensors)
+
+
+def make_optimiser(model: DenoiserWithEncoder, config: TrainConfig, initial: set[str]) -> torch.optim.Optimizer:
+    """AdamW; parameters that came from `initial` may learn at a share of the rate."""
+    given = {f"denoiser.{name}" for name in initial}
+    named = dict(model.named_parameters())
+    old = [parameter for name, parameter in named.items() if name in given]
+    fresh = [parameter for name, parameter in named.items() if name not in given]
+    groups = [
+        {"params": params, "rate_factor": factor}
+        for params, factor in ((fresh, 1.0), (old, config.denoiser.initial_rate))
+        if params
+    ]
+    return torch.optim.AdamW(
+        groups, lr=config.denoiser.loop.learning_rate, weight_decay=config.denoiser.weight_decay, betas=(0.9, 0.99)
+    )
+
+
+def train_denoiser(
+    config: TrainConfig, source: ImageSource, out: Path, device: torch.device, group: Group | None = None
+) -> None:
+    """Train until the loop's end; rerunning resumes, and `out/checkpoint` is always complete.
+
+    Args:
+        config: settings.
+        source: images.
+        out: folder of the run.
+        device: to train on.
+        group: the processes that train together, or None for this one alone.
+
+    Raises:
+        CheckpointError: the state in the folder or the initial weights are of another model.
+    """
+    group = group or Group()
+    stage_config = config.denoiser
+    torch.manual_seed(config.seed)
+    shape = model_config(config, source.info)
+    layout = torch.channels_last if config.speed.channels_last else torch.contiguous_format
+    model = DenoiserWithEncoder(shape)
+    initial = load_initial(model.denoiser, Path(stage_config.initial)) if stage_config.initial else set()
+    model = model.to(device)
+    if config.speed.channels_last:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    stage = DenoiserStage(model, config.speed.precision == "bfloat16")
+    averages = PowerAverages(model, stage_config.ema_power)
+    batches = make_batches(config, source, stage_config.batch_size, group.rows(stage_config.batch_size))
+    prefetch = Prefetch(batch_maker(batches, shape, config.levels, stage_config.null_rate))
+    facts = data_facts(source)
+
+    with group.state_folder(out / STAGE) as state_folder:
+        run = TrainingRun(model, make_optimiser(model, config, initial), averages, state_folder, stage_config.loop)
+        step_function = group.wrap(torch.compile(stage) if config.speed.compile else stage)  # type: ignore[arg-type]
+        grids = TickGrids(out, batches, SampleConfig()) if group.first else None
+        tick = stage_config.tick_images // stage_config.batch_size
+
+        def show(step: int) -> None:
+            if grids is None:
+                return
+            with averages.swapped(model):
+                logger.info("%s", grids.write(model, step, device))
+            if stage_config.ema_snapshots:
+                _snapshot(out, averages, stage_config.ema_power)
+
+        def loss_fn(batch: StageBatch, step: int) -> tuple[Tensor, dict[str, float]]:
+            if tick and step and step % tick == 0:
+                show(step)
+            losses = step_function(batch.to(device, layout), stage_config.temperature.at(step))
+            values = torch.stack(
+                [losses.total.detach().mean(), losses.error.detach().mean(), losses.kl.mean()]
+            ).tolist()
+            metrics = dict(zip(("loss", "error", "kl"), values, strict=True))
+            return losses.total.mean(), {**metrics, "images": float(len(batch.sigma) * group.size)}
+
+        def export() -> None:
+            if not group.first:
+                return
+            known = {
+                **facts,
+                "steps": run.step,
+                "seconds": run.seconds,
+                "sampled_images": run.step * batches.batch_size,
+            }
+            with averages.swapped(model):
+                save_part(out / FOLDER, "denoiser", model.denoiser, shape, known)
+                if model.encoder is not None:
+                    save_part(out / FOLDER, "encoder", model.encoder, shape, known)
+
+        try:
+            done = run.progress() >= 1
+            run.run(prefetch, loss_fn, export)
+            if not done:
+                show(run.step)
+        finally:
+            prefetch.close()
+            batches.close()
+
+
+def _snapshot(out: Path, averages: PowerAverages, widths: Sequence[float]) -> None:
+    """Keep the averages of this moment, for `training.average`."""
+    for width, shadow in zip(widths, averages.shadows, strict=True):
+        name = f"{averages.updates:08d}-{width:g}.safetensors"
+        save_weights(out / "averages" / name, shadow, {"updates": averages.updates, "width": width})

@@ -1,0 +1,138 @@
+"""Denoisers: zero-initialised latents change nothing, groups stay apart, sizes of the paper's models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from disco_dock.runtime.errors import ConfigError
+from disco_image.models.costs import count_costs, parameters
+from disco_image.models.denoiser import Denoiser, ModelConfig
+from disco_image.models.latents import LatentConfig
+from disco_image.models.unet import UNet, UNetConfig
+from disco_image.training.presets import PRESETS, preset
+from disco_image.training.train_denoiser import model_config as config_for
+from tests.support.images import LATENTS, UNET, UVIT, model_config, randomised
+
+CODE = torch.eye(5)[torch.tensor([[0, 1, 2], [3, 4, 0]])]
+
+
+@pytest.mark.parametrize("network", [{"unet": UNET}, {"unet": None, "uvit": UVIT}])
+def test_fresh_cross_attention_equals_the_plain_model(network):
+    plain = randomised(Denoiser(model_config(latents=LatentConfig(kind="none"), **network)))
+    disco = Denoiser(model_config(**network))
+    own = disco.state_dict()
+    disco.load_state_dict({**own, **plain.state_dict()})
+    x, sigma = torch.randn(2, 1, 8, 8), torch.tensor([0.3, 5.0])
+    with torch.no_grad():
+        expected = plain(x, sigma)
+        assert torch.equal(disco(x, sigma, disco.embed(CODE)), expected)
+        changed = randomised(disco)
+        assert not torch.allclose(
+            changed(x, sigma, changed.embed(CODE)), changed(x, sigma, changed.embed(CODE.roll(1, 0)))
+        )
+
+
+@pytest.mark.parametrize("network", [{"unet": UNET}, {"unet": None, "uvit": UVIT}])
+def test_batch_of_two_equals_the_two_alone(network):
+    model = randomised(Denoiser(model_config(num_classes=2, augment_width=9, **network))).eval()
+    x, sigma, labels, moves = torch.randn(2, 1, 8, 8), torch.tensor([0.3, 5.0]), torch.eye(2), torch.randn(2, 9)
+    with torch.no_grad():
+        both = model(x, sigma, model.embed(CODE), labels, moves)
+        for row in range(2):
+            part = slice(row, row + 1)
+            alone = model(x[part], sigma[part], model.embed(CODE[part]), labels[part], moves[part])
+            assert torch.allclose(both[part], alone, atol=1e-5)
+
+
+def test_each_condition_matters():
+    model = randomised(Denoiser(model_config(num_classes=2, augment_width=9))).eval()
+    x, sigma = torch.randn(1, 1, 8, 8), torch.tensor([0.7])
+    with torch.no_grad():
+        base = model(x, sigma, model.embed(CODE[:1]), torch.eye(2)[:1], torch.zeros(1, 9))
+        for other in (
+            model(x, sigma, model.embed(CODE[1:]), torch.eye(2)[:1], torch.zeros(1, 9)),
+            model(x, sigma, model.embed(CODE[:1], torch.zeros(1)), torch.eye(2)[:1], torch.zeros(1, 9)),
+            model(x, sigma, model.embed(CODE[:1]), torch.eye(2)[1:], torch.zeros(1, 9)),
+            model(x, sigma, model.embed(CODE[:1]), torch.eye(2)[:1], torch.ones(1, 9)),
+        ):
+            assert not torch.allclose(base, other, atol=1e-4)
+
+
+def test_groups_are_mixed_apart_and_feed_the_up_blocks_of_their_resolution():
+    latents = replace(LATENTS, num_latents=4, group_resolutions=(4, 8))
+    model = randomised(Denoiser(model_config(latents=latents))).eval()
+    code = torch.eye(5)[torch.tensor([[0, 1, 2, 3]])]
+    other = torch.eye(5)[torch.tensor([[0, 1, 4, 4]])]  # the second group differs
+    first, second = model.embed(code), model.embed(other)
+    assert first is not None and second is not None
+    assert torch.equal(first[0], second[0]) and not torch.allclose(first[1], second[1])
+    network = model.network
+    assert isinstance(network, UNet)
+    sizes = {block.cross is not None for block in network.down}
+    assert sizes == {False}, "a group feeds a down-sampling block"
+    seen = {place for place in network.places if place is not None}
+    assert seen == {0, 1}
+
+
+def test_null_embedding_hides_the_code():
+    model = randomised(Denoiser(model_config()))
+    dropped = torch.zeros(2)
+    a, b = model.embed(CODE, dropped), model.embed(CODE.roll(1, 0), dropped)
+    assert a is not None and b is not None and torch.equal(a[0], b[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"unet": None}, "exactly one"),
+        ({"unet": None, "uvit": UVIT, "latents": replace(LATENTS, group_resolutions=(4, 8, 2))}, "group"),
+        ({"resolution": 9}, "halved"),
+        ({"latents": replace(LATENTS, group_resolutions=(2, 4, 8))}, "resolution 2"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_told(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        Denoiser(model_config(**changes))
+
+
+def test_presets_have_the_papers_sizes():
+    from disco_image.data.source import SourceInfo
+
+    def costs(name):
+        config = preset(name)
+        classes = tuple(map(str, range(1000))) if config.data.resolution >= 64 else ()
+        info = SourceInfo(name="", count=1, resolution=config.data.resolution or 8, channels=3, classes=classes)
+        return config, config_for(config, info)
+
+    _, shape = costs("imagenet64")
+    plain = count_costs(replace(shape, latents=LatentConfig(kind="none")), None)["denoiser_parameters"]
+    # EDM's published ImageNet-64 network has 296 million parameters
+    assert plain == pytest.approx(296e6, rel=0.01)
+    assert shape.latents.num_latents == 10 and shape.latents.vocab_size == 100
+    config, shape = costs("imagenet64-hier")
+    assert shape.latents.num_latents == 30 and shape.latents.groups == 3
+    config, shape = costs("imagenet128")
+    assert shape.uvit is not None and shape.uvit.depth == 36
+    model_costs = count_costs(shape, None)
+    assert model_costs["denoiser_gflops"] > 1000 and 80e6 < model_costs["encoder_parameters"] < 90e6
+    assert config.levels.kind == "monotonic" and set(PRESETS) >= {"imagenet64-uncond", "cifar10", "digits"}
+
+
+def test_meta_counts_are_those_of_the_real_module():
+    config = model_config()
+    assert count_costs(config, None)["denoiser_parameters"] == parameters(Denoiser(config))
+
+
+def test_counted_operations_of_one_convolution():
+    config = ModelConfig(
+        resolution=4,
+        channels=1,
+        latents=LatentConfig(kind="none"),
+        unet=UNetConfig(width=4, multipliers=(1,), blocks=1),
+    )
+    small = count_costs(config, None)["denoiser_gflops"]
+    large = count_costs(replace(config, resolution=8), None)["denoiser_gflops"]
+    assert 3.5 < large / small <= 4.0  # convolutions grow with the pixels, the embedding does not

@@ -1,0 +1,55 @@
+"""Distributions and weights of training levels."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from disco_dock.runtime.errors import ConfigError
+from disco_image.processes.levels import LevelConfig, draw_levels, edm_weight, monotonic_weight
+
+UNIFORM = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
+
+
+def test_log_normal_levels_have_the_mean_and_spread():
+    sigma, weight = draw_levels(LevelConfig(), 0.5, 32, UNIFORM)
+    assert sigma.log().mean() == pytest.approx(-1.2, abs=1e-3)
+    assert sigma.log().std() == pytest.approx(1.2, abs=1e-2)
+    assert torch.allclose(weight, edm_weight(sigma, 0.5))
+
+
+def test_shift_scales_the_levels_by_the_resolution():
+    plain, _ = draw_levels(LevelConfig(kind="monotonic"), 0.5, 128, UNIFORM)
+    shifted, _ = draw_levels(LevelConfig(kind="monotonic", shift_resolution=64), 0.5, 128, UNIFORM)
+    assert torch.allclose(shifted, 2 * plain)
+
+
+def test_monotonic_weight_never_falls_towards_high_noise_and_is_edms_elsewhere():
+    log_snr = torch.linspace(-9, 13, 500, dtype=torch.float64)
+    weight = monotonic_weight(log_snr, -1.2, 1.2, 0.5)
+    assert bool((weight.diff() <= 1e-12).all())
+    sigma = torch.exp(-log_snr / 2)
+    density = torch.exp(-0.5 * ((sigma.log() + 1.2) / 1.2) ** 2) / (1.2 * math.sqrt(2 * math.pi))
+    # EDM weighs |D - y|^2 by density(log sigma) edm_weight; |eps error|^2 = |D - y|^2 / sigma^2 and
+    # d log sigma = d lambda / 2
+    edm = density * edm_weight(sigma, 0.5) * sigma**2 / 2
+    assert torch.allclose(weight[-100:], edm[-100:])
+    assert bool((weight >= edm - 1e-12).all()) and float((weight[:50] / edm[:50]).min()) > 1.5
+
+
+def test_draws_times_weights_integrate_the_weighted_loss():
+    """E[weight f] over the drawn levels equals the integral of w(lambda) f / sigma^2."""
+    sigma, weight = draw_levels(LevelConfig(kind="monotonic"), 0.5, 32, UNIFORM)
+    f = sigma.double() ** 2 / (1 + sigma.double() ** 2)
+    drawn = float((weight.double() * f).mean())
+    log_snr = torch.linspace(-10, 14, 200_001, dtype=torch.float64)
+    s = torch.exp(-log_snr / 2)
+    values = monotonic_weight(log_snr, -1.2, 1.2, 0.5) / (1 + s**2)
+    assert drawn == pytest.approx(float(torch.trapezoid(values, log_snr)), rel=2e-3)
+
+
+def test_bad_settings_are_told():
+    with pytest.raises(ConfigError, match="p_std"):
+        LevelConfig(p_std=0.0)

@@ -1,0 +1,137 @@
+"""Sampling: guidance, latents, switching, and independence of the batch size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from disco_dock.latents.transformer import CodePrior, CodePriorConfig
+from disco_dock.runtime.errors import CheckpointError, ConfigError, NumericsError
+from disco_image.models.gaussian_prior import GaussianPrior, GaussianPriorConfig
+from disco_image.models.latents import LatentConfig
+from disco_image.processes.noise import ProcessConfig
+from disco_image.sampling.generate import SampleConfig, class_labels, draw_latents, generate, infer_latents
+from disco_image.sampling.grids import write_grid
+from disco_image.sampling.guided import GuidanceSettings, latent_denoise, switched
+from disco_image.sampling.solvers import SolverConfig
+from tests.support.images import LATENTS, model_config, models, randomised
+
+FAST = SampleConfig(solver=SolverConfig(steps=3))
+CODE = torch.eye(5)[torch.tensor([[0, 1, 2], [3, 4, 0]])]
+
+
+def code_prior(classes=0):
+    config = CodePriorConfig(codebook=LATENTS.codebook, num_classes=classes, width=16, layers=1, heads=2)
+    return randomised(CodePrior(config)).eval()
+
+
+def test_guidance_is_the_step_from_null_to_conditional():
+    net = models(model_config()).denoiser
+    x = torch.randn(2, 1, 8, 8)
+    with torch.no_grad():
+        plain, null = latent_denoise(net, CODE)(x, 1.5), latent_denoise(net, CODE, keep=torch.zeros(2))(x, 1.5)
+        guided = latent_denoise(net, CODE, guidance=GuidanceSettings(weight=2.0))(x, 1.5)
+        assert torch.allclose(guided, plain + 2 * (plain - null), atol=1e-5)
+        # the printed formula of the paper's appendix B, w D + (1 - w) D_null, is the same at its weight 1 + w
+        assert torch.allclose(guided, 3 * plain + (1 - 3) * null, atol=1e-5)
+        outside = GuidanceSettings(weight=2.0, sigma_min=2.0, sigma_max=3.0)
+        assert torch.equal(latent_denoise(net, CODE, guidance=outside)(x, 1.5), plain)
+
+
+def test_guidance_of_a_plain_model_is_an_error():
+    net = models(model_config(latents=LatentConfig(kind="none"))).denoiser
+    with pytest.raises(ConfigError, match="plain model"):
+        latent_denoise(net, None, guidance=GuidanceSettings(weight=1.0))
+
+
+@pytest.mark.parametrize("name", ["heun", "churn", "ancestral", "restart"])
+@pytest.mark.parametrize("process", [ProcessConfig(), ProcessConfig(dimension=16)])
+def test_batch_size_does_not_change_samples(name, process):
+    net = models(model_config(process=process), code_prior())
+    seeds = [5, 1, 9, 2, 7]
+    config = replace(FAST, solver=SolverConfig(name=name, steps=4))
+    latents = draw_latents(net, seeds, None)
+    whole = generate(net, seeds, replace(config, batch_size=5), latents=latents)
+    parts = generate(net, seeds, replace(config, batch_size=2), latents=latents)
+    alone = generate(net, [9], config, latents=draw_latents(net, [9], None))
+    assert torch.allclose(whole, parts, atol=1e-4) and torch.allclose(whole[2:3], alone, atol=1e-4)
+    assert not torch.allclose(whole[0], whole[1], atol=1e-2)
+
+
+def test_switching_at_the_ends_gives_either_latent():
+    net = models(model_config(), code_prior())
+    first, second = CODE, CODE.roll(1, 0)
+    seeds = [0, 1]
+    with_first = generate(net, seeds, FAST, latents=first)
+    with_second = generate(net, seeds, FAST, latents=second)
+    assert torch.equal(generate(net, seeds, FAST, latents=first, switch=(second, 0.0)), with_first)
+    assert torch.equal(generate(net, seeds, FAST, latents=first, switch=(second, float("inf"))), with_second)
+    middle = generate(net, seeds, FAST, latents=first, switch=(second, 1.0))
+    assert not torch.allclose(middle, with_first) and not torch.allclose(middle, with_second)
+    pick = switched(lambda x, sigma: x, lambda x, sigma: -x, 1.0)
+    assert float(pick(torch.ones(1), 1.5)) == 1 and float(pick(torch.ones(1), 1.0)) == -1
+
+
+def test_null_latents_ignore_the_code():
+    net = models(model_config(), code_prior())
+    a = generate(net, [0, 1], FAST, latents=CODE, keep_latents=False)
+    b = generate(net, [0, 1], FAST, latents=CODE.roll(1, 0), keep_latents=False)
+    assert torch.equal(a, b)
+
+
+def test_latents_are_functions_of_seed_and_class():
+    net = models(model_config(num_classes=2), code_prior(2))
+    labels = class_labels(net, [4, 7])
+    assert labels.tolist() == [0, 1]
+    both = draw_latents(net, [4, 7], labels)
+    assert torch.equal(both[1:], draw_latents(net, [7], labels[1:])) and torch.equal(both.sum(-1), torch.ones(2, 3))
+    greedy = draw_latents(net, list(range(10)), torch.zeros(10, dtype=torch.long), inverse_temperature=100.0)
+    assert len(greedy.argmax(-1).unique(dim=0)) == 1
+    with pytest.raises(ConfigError, match="class 5"):
+        class_labels(net, [0], 5)
+
+
+def test_continuous_latents_from_their_prior():
+    latents = replace(LATENTS, kind="gaussian")
+    prior = GaussianPrior(GaussianPriorConfig(tokens=3, dimension=6, width=16, layers=1, heads=2)).eval()
+    prior.mean.fill_(3.0)
+    prior.std.fill_(0.1)
+    net = models(model_config(latents=latents), prior)
+    drawn = draw_latents(net, list(range(200)), None)
+    # with an output that starts as zero, the prior is the exact denoiser of a Gaussian of its mean and deviation
+    assert drawn.shape == (200, 6)
+    assert float(drawn.mean()) == pytest.approx(3.0, abs=0.02) and float(drawn.std()) == pytest.approx(0.1, rel=0.1)
+    images = generate(net, [0, 1], FAST, latents=drawn[:2])
+    assert images.shape == (2, 1, 8, 8)
+
+
+def test_oracle_latents_follow_the_images():
+    net = models(model_config())
+    images = torch.randn(6, 1, 8, 8)
+    a = infer_latents(net, images, None, range(6))
+    assert torch.equal(a, infer_latents(net, images, None, range(6))) and torch.equal(a.sum(-1), torch.ones(6, 3))
+
+
+def test_missing_prior_is_told():
+    with pytest.raises(CheckpointError, match="--stage prior"):
+        draw_latents(models(model_config()), [0], None)
+
+
+def test_images_that_are_not_finite_are_told():
+    net = models(model_config(latents=LatentConfig(kind="none")))
+    with torch.no_grad():
+        net.denoiser.network.outlet.bias.fill_(float("nan"))
+    with pytest.raises(NumericsError, match="seeds 3 to 4"):
+        generate(net, [3, 4], FAST)
+
+
+def test_grid_has_every_image(tmp_path):
+    from PIL import Image
+
+    images = torch.linspace(-1, 1, 5).view(5, 1, 1, 1).expand(5, 1, 8, 8)
+    write_grid(tmp_path / "grid.png", images, 3)
+    greys = set(np.asarray(Image.open(tmp_path / "grid.png")).flatten().tolist())
+    assert {0, 64, 191, 255} <= greys

@@ -1,0 +1,96 @@
+"""Every solver with the exact denoiser of a Gaussian: moments, order of convergence, evaluations."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from disco_dock.runtime.errors import ConfigError
+from disco_image.processes.noise import ProcessConfig, rho_grid
+from disco_image.sampling.solvers import SolverConfig, euler, evaluations, heun, solve
+
+MEAN, STD = 0.7, 0.5
+PROCESS = ProcessConfig(sigma_min=0.02, sigma_max=20.0)
+
+
+def exact(x, sigma):
+    """E[y | x] for y ~ N(MEAN, STD^2)."""
+    return MEAN + (x - MEAN) * STD**2 / (STD**2 + sigma**2)
+
+
+def flow(x, sigma):
+    """Where the ODE takes a point at level sigma to at level 0."""
+    return MEAN + (x - MEAN) * STD / math.sqrt(STD**2 + sigma**2)
+
+
+@pytest.mark.parametrize(("method", "order"), [(euler, 1), (heun, 2)])
+def test_error_falls_with_the_order_of_the_method(method, order):
+    x = torch.linspace(-30, 30, 7, dtype=torch.float64)[:, None]
+    errors = []
+    for steps in (40, 80, 160):
+        # a smooth grid, and no last step to zero, which is of first order for both
+        grid = rho_grid(PROCESS, steps + 1).tolist()[:-1]
+        target = MEAN + (x - MEAN) * math.sqrt((STD**2 + grid[-1] ** 2) / (STD**2 + grid[0] ** 2))
+        errors.append(float((method(exact, x, grid) - target).abs().max()))
+    orders = [math.log2(a / b) for a, b in zip(errors[:-1], errors[1:], strict=True)]
+    assert orders == pytest.approx([order, order], abs=0.25)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("heun", {}),
+        ("euler", {"steps": 200}),
+        ("churn", {"churn": 20.0, "churn_noise": 1.0}),
+        ("restart", {"restarts": ((6, 2, 0.1, 0.6), (4, 1, 1.0, 3.0))}),
+        ("ancestral", {"steps": 200}),
+    ],
+)
+def test_samples_have_the_moments_of_the_data(name, options):
+    stream = torch.Generator().manual_seed(0)
+    count = 20_000
+    config = SolverConfig(**{"name": name, "steps": 40, **options})
+    out = solve(config, PROCESS, exact, lambda: torch.randn(count, 1, generator=stream, dtype=torch.float64))
+    bias = (MEAN * STD) / PROCESS.sigma_max  # the start is centred at 0, not at the mean
+    assert float(out.mean()) == pytest.approx(MEAN, abs=bias + 4 * STD / math.sqrt(count))
+    assert float(out.std()) == pytest.approx(STD, rel=0.03)
+
+
+def test_stochastic_solvers_forget_a_wrong_start_and_the_ode_does_not():
+    def spread(name, **options):
+        stream = torch.Generator().manual_seed(1)
+        start = [torch.full((4000, 1), 2.0, dtype=torch.float64)]
+
+        def source():
+            return start.pop() if start else torch.randn(4000, 1, generator=stream, dtype=torch.float64)
+
+        return float(solve(SolverConfig(name=name, steps=60, **options), PROCESS, exact, source).std())
+
+    assert spread("heun") < 1e-9
+    assert spread("ancestral") == pytest.approx(STD, rel=0.1)
+    assert spread("churn", churn=60.0, churn_noise=1.0) > 0.3
+
+
+@pytest.mark.parametrize("name", ["heun", "euler", "churn", "restart", "ancestral"])
+def test_evaluations_are_counted(name):
+    config, calls = SolverConfig(name=name, steps=9, restarts=((4, 3, 0.2, 2.0),)), []
+
+    def counting(x, sigma):
+        calls.append(sigma)
+        return exact(x, sigma)
+
+    solve(config, PROCESS, counting, lambda: torch.zeros(1, 1))
+    assert len(calls) == evaluations(config, PROCESS)
+
+
+def test_paper_evaluations_of_heun():
+    assert evaluations(SolverConfig(steps=40), PROCESS) == 79
+    assert evaluations(SolverConfig(steps=58), PROCESS) == 115
+
+
+@pytest.mark.parametrize("bad", [{"steps": 1}, {"churn": -1.0}, {"restarts": ((1, 1, 0.1, 1.0),)}])
+def test_bad_settings_are_told(bad):
+    with pytest.raises(ConfigError):
+        SolverConfig(**bad)

@@ -1,0 +1,111 @@
+"""Toy experiments: densities, equal budgets, independence of seeds, and what a run leaves."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from disco_dock.runtime.errors import ConfigError
+from disco_image.toy.__main__ import main
+from disco_image.toy.densities import DENSITIES, density
+from disco_image.toy.measure import draw_toy_latents, mode_coverage, sample_toy, sobol_normal
+from disco_image.toy.networks import ToyModel, ToyModelConfig, width_for_budget
+from disco_image.toy.training import ToyTrainConfig, train_toy
+
+KINDS = ("plain", "disco", "disco-closed-form", "gaussian")
+SHORT = ToyTrainConfig(steps=12, prior_steps=8, batch_size=32)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_densities_are_seeded_centred_and_of_their_size(name):
+    truth = density(name)
+    points = truth.sample(4000, torch.Generator().manual_seed(0))
+    assert torch.equal(points, truth.sample(4000, torch.Generator().manual_seed(0)))
+    assert float(points.mean(0).abs().max()) < 0.2 and 1 < float(points.std()) < 3 and points.shape == (4000, 2)
+
+
+def test_ring_is_the_papers():
+    truth = density("ring")
+    points = truth.balanced(8000, torch.Generator().manual_seed(0))
+    distance = torch.cdist(points, truth.centres).min(1).values
+    assert float(distance.square().mean() / 2) == pytest.approx(0.04, rel=0.05)
+    assert torch.allclose(truth.centres.norm(dim=1), torch.full((8,), 3.0))
+    with pytest.raises(ConfigError, match="ring"):
+        density("donut")
+
+
+def test_checkerboard_has_empty_squares():
+    points = density("checkerboard").sample(2000, torch.Generator().manual_seed(0)) / 1.5 + 2
+    cells = points.floor().long().clamp(0, 3)
+    assert set(((cells[:, 0] + cells[:, 1]) % 2).tolist()) == {0}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_budgets_are_equal(kind):
+    config = ToyModelConfig(kind=kind)
+    model = ToyModel(config, [0], 1.0)
+    assert 0.95 * config.budget < model.parameters_per_seed() <= config.budget + 2 * config.vocab_size
+    assert model.width == width_for_budget(config)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_seed_does_not_depend_on_its_neighbours(kind):
+    config, truth = ToyModelConfig(kind=kind, budget=900), density("ring")
+    both, alone = train_toy(config, SHORT, truth, [0, 7]), train_toy(config, SHORT, truth, [7])
+    a = sample_toy(both, 1, 16, seed=3, steps=4).points[-1]
+    # sigma_data is that of all points of a run, so that members of one run are comparable
+    b = sample_toy(alone, 0, 16, seed=3, steps=4).points[-1]
+    assert torch.allclose(a, b, atol=5e-2)
+
+
+def test_balanced_codes_are_in_proportion_to_the_prior():
+    model = ToyModel(ToyModelConfig(kind="disco", vocab_size=4), [0], 1.0)
+    model.frequencies.copy_(torch.tensor([[0.5, 0.25, 0.25, 0.0]]))
+    codes = draw_toy_latents(model, 0, 400, 0, True)
+    assert codes is not None and codes.sum((0, 1)).tolist() == pytest.approx([200, 100, 100, 0], abs=1)
+
+
+def test_sobol_numbers_are_normal():
+    numbers = sobol_normal(1024, 2, 0).numpy()
+    assert np.allclose(numbers.mean(0), 0, atol=0.01) and np.allclose(numbers.std(0), 1, atol=0.02)
+
+
+def test_coverage_counts_modes_and_strays():
+    truth = density("ring")
+    points = torch.cat([truth.centres[:4].repeat(10, 1), torch.zeros(10, 2)])
+    coverage, strays = mode_coverage(points, truth)
+    assert coverage == 0.5 and strays == pytest.approx(0.2)
+    assert math.isnan(mode_coverage(points, density("spiral"))[0])
+
+
+def test_closed_form_decoder_pulls_to_the_mode_of_its_code():
+    model = ToyModel(ToyModelConfig(kind="disco-closed-form"), [0], 1.0)
+    assert model.modes is not None
+    code = torch.eye(8)[torch.tensor([2])][None]
+    far = model.denoise(torch.full((1, 1, 2), 50.0), torch.full((1, 1, 1), 50.0), code)
+    assert torch.allclose(far[0, 0], model.modes[0, 2], atol=0.01)
+
+
+def test_run_leaves_table_numbers_and_plots(tmp_path, capsys):
+    options = ["training.steps=10", "training.prior_steps=5", "training.batch_size=32", "points=64", "budget=900"]
+    argv = ["-o", str(tmp_path), "--seeds", "2", *(part for option in options for part in ("--set", option))]
+    assert main([*argv, "--set", "models=[plain, disco]"]) == 0
+    table = capsys.readouterr().out
+    assert "| plain |" in table and "±" in table and "true points" in table
+    folder = tmp_path / "ring"
+    results = json.loads((folder / "results.json").read_text())
+    assert len(results["results"]["disco"]) == 2 and results["floor"][1] < results["floor"][0]
+    for name in ("trajectories", "curvature", "jacobian", "distance_by_evaluations"):
+        assert (folder / f"{name}.png").stat().st_size > 5000
+
+
+def test_bad_settings_are_one_line(capsys):
+    assert main(["--distribution", "donut"]) == 1
+    assert main(["--set", "points=100"]) == 1
+    assert main(["--set", "trainng.steps=1"]) == 1
+    err = capsys.readouterr().err.strip().splitlines()
+    assert len([line for line in err if line.startswith("python -m disco_image.toy:")]) == 3
