@@ -46,7 +46,7 @@ def test_training_runs_without_chemistry(tmp_path):
     code = BLOCK + (
         "from disco_image.train import main\n"
         f"status = main(['-o', {str(tmp_path)!r}, '--device', 'cpu', '--set', 'denoiser.loop.max_steps=2', "
-        "'--set', 'prior.loop.max_steps=2', '--set', 'denoiser.batch_size=8', '--set', 'prior.passes=1'])\n"
+        "'--set', 'prior.loop.max_steps=2', '--set', 'unet.width=8', '--set', 'denoiser.batch_size=8', '--set', 'prior.passes=1'])\n"
         "sys.exit(status)"
     )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
