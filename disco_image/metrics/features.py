@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 import torch.nn.functional as F
@@ -125,8 +126,9 @@ def inception_features(weights: Path, device: torch.device) -> Features:
     except ImportError:
         raise ConfigError("FID needs torch-fidelity; pip install torch-fidelity, or leave --weights out") from None
     try:
+        torch.load(weights, map_location="cpu", weights_only=True)  # torch-fidelity would run whatever is pickled
         network = FeatureExtractorInceptionV3("inception", [INCEPTION_FEATURES], str(weights))
-    except (RuntimeError, KeyError, OSError, EOFError) as error:
+    except (RuntimeError, KeyError, OSError, EOFError, UnpicklingError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"{weights}: not the Inception weights of torch-fidelity ({first})") from error
     network = network.to(device).eval()

@@ -35,7 +35,8 @@ def plot_trajectories(path: Path, models: Mapping[str, ToyModel], density: Densi
         axes.scatter(ends[:, 0], ends[:, 1], s=1.5, color=COLOURS[1], linewidths=0)
         for line in walk.points[:, :PATHS].transpose(0, 1):
             axes.plot(line[:, 0], line[:, 1], linewidth=0.6, alpha=0.6, color=COLOURS[4])
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), title=name, aspect="equal", xticks=[], yticks=[])
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+        axes.set_title(name, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     plt.close(figure)

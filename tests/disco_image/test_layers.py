@@ -43,12 +43,15 @@ def test_every_module_imports_without_chemistry():
 
 
 def test_training_runs_without_chemistry(tmp_path):
-    code = BLOCK + (
-        "from disco_image.train import main\n"
-        f"status = main(['-o', {str(tmp_path)!r}, '--device', 'cpu', '--set', 'denoiser.loop.max_steps=2', "
-        "'--set', 'prior.loop.max_steps=2', '--set', 'denoiser.batch_size=8', '--set', 'prior.passes=1'])\n"
-        "sys.exit(status)"
+    few = (
+        "denoiser.loop.max_steps=2",
+        "prior.loop.max_steps=2",
+        "denoiser.batch_size=8",
+        "prior.passes=1",
+        "unet.width=8",
     )
+    argv = ["-o", str(tmp_path), "--device", "cpu", *(part for setting in few for part in ("--set", setting))]
+    code = BLOCK + f"from disco_image.train import main\nsys.exit(main({argv!r}))"
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert out.returncode == 0, out.stderr
     assert (tmp_path / "samples.png").stat().st_size > 1000

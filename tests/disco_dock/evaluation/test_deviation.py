@@ -16,6 +16,11 @@ from disco_dock.evaluation.deviation import deviation, rdkit_values, single_bond
 from disco_dock.evaluation.worker import CappedWorker, WorkerError
 
 
+def spin():
+    while True:
+        pass
+
+
 def fail(text):
     raise ValueError(text)
 
@@ -91,6 +96,8 @@ def test_worker_reports_errors_and_goes_on(worker):
     with pytest.raises(WorkerError, match="died"):
         worker.call(os._exit, 1, seconds=30)
     assert worker.call(abs, -4, seconds=30) == 4
-    with pytest.raises(WorkerError, match=r"more than 0\.2 s"):
-        worker.call(time.sleep, 60, seconds=0.2)
+    with pytest.raises(WorkerError, match=r"more than 0\.1 s"):
+        worker.call(spin, seconds=0.1)
+    with pytest.raises(WorkerError, match=r"more than 0\.01 s"):  # a process that hangs uses no processor time
+        worker.call(abs, -1, seconds=60) and worker.call(time.sleep, 600, seconds=0.01)
     assert worker.call(abs, -5, seconds=30) == 5
