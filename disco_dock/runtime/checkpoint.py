@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,9 +80,15 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -
 
 
 def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
-    """Write a training state of tensors and plain values, atomically."""
+    """Write a training state of tensors and plain values, atomically.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; the file that was there is kept.
+    """
+    buffer = io.BytesIO()  # torch's own writer answers a full disk with a RuntimeError
+    torch.save(dict(state), buffer)
     with atomic_write(path) as handle:
-        torch.save(dict(state), handle)
+        handle.write(buffer.getbuffer())
 
 
 def load_state(path: str | Path) -> dict[str, Any]:

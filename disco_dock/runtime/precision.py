@@ -1,0 +1,38 @@
+"""Mixed precision: networks in 16 bits, geometry, losses and weights in 32."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import torch
+
+from disco_dock.runtime.errors import ConfigError
+
+PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def check_precision(name: str) -> None:
+    """Raise a ConfigError unless the name is one of `PRECISIONS`."""
+    if name not in PRECISIONS:
+        raise ConfigError(f"loop.precision must be one of {', '.join(PRECISIONS)}, got {name!r}")
+
+
+def mixed_precision(device: torch.device, name: str) -> AbstractContextManager:
+    """Inside the block matrix products run in the named precision."""
+    dtype = PRECISIONS[name]
+    return torch.autocast(device.type, dtype=None if name == "float32" else dtype, enabled=name != "float32")
+
+
+def full_precision(device: torch.device) -> AbstractContextManager:
+    """Inside the block nothing runs in 16 bits, whatever is around it: for positions, noise and losses."""
+    return torch.autocast(device.type, enabled=False)
+
+
+def loss_scaler(device: torch.device, name: str) -> torch.amp.GradScaler:
+    """Scales losses in fp16, whose small gradients would vanish; does nothing otherwise."""
+    return torch.amp.GradScaler(device.type, enabled=name == "fp16")
+
+
+def set_deterministic(wanted: bool) -> None:
+    """Ask GPU kernels for the same bits in every run; those that have no such form say so once and go on."""
+    torch.use_deterministic_algorithms(wanted, warn_only=True)
