@@ -9,17 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from rdkit import Chem
 
 from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
 from disco_dock.data.dataset import ComplexDataset
-from disco_dock.graph.schema import ComplexGraph
+from disco_dock.graph.skeleton import skeleton
 from disco_dock.models.build import Models
 from disco_dock.runtime.errors import DiscoError
 from disco_dock.runtime.files import atomic_write
 from disco_dock.sampling.docking import DockingSettings, dock
-
-BOND_TYPES = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +40,6 @@ class Row:
     seconds: float = 0.0
     error: str = ""
     exact: bool = True
-
-
-def skeleton(graph: ComplexGraph) -> Chem.Mol:
-    """The ligand's elements and bonds as an RDKit molecule in the graph's atom order; not sanitised."""
-    mol = Chem.RWMol()
-    for number in (graph.lig_features[:, 0] + 1).tolist():
-        mol.AddAtom(Chem.Atom(int(number)))
-    pairs = graph.bond_index[:, ::2].T.tolist()
-    for (first, second), kind in zip(pairs, graph.bond_type[::2].tolist(), strict=True):
-        mol.AddBond(first, second, BOND_TYPES[kind])
-    return mol.GetMol()
 
 
 def redock(models: Models, dataset: ComplexDataset, number: int, settings: DockingSettings) -> Row:

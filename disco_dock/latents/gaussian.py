@@ -34,4 +34,3 @@ def global_code(value: Tensor, nodes: int) -> Tensor:
     It enters a network where a one-hot code does: the marks of a node are then the latent vector.
     """
     return value.unsqueeze(-1).expand(*value.shape, nodes)
-

@@ -19,12 +19,16 @@ from disco_dock.runtime.files import atomic_write
 FORMAT = 1
 
 
+def weights_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> bytes:
+    """A safetensors file of tensors and JSON-able metadata."""
+    header = {"disco": json.dumps({"format": FORMAT, **metadata}, sort_keys=True)}
+    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, metadata=header)
+
+
 def save_weights(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors and JSON-able metadata to a safetensors file, atomically."""
-    header = {"disco": json.dumps({"format": FORMAT, **metadata}, sort_keys=True)}
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with atomic_write(path) as handle:
-        handle.write(save(plain, metadata=header))
+        handle.write(weights_bytes(tensors, metadata))
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

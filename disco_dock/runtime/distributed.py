@@ -57,7 +57,9 @@ def joined(device: str) -> Iterator[str]:
         return
     cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     if cuda and ":" in device:
-        raise ConfigError(f"device {device!r} names one GPU for {os.environ['WORLD_SIZE']} processes; use --device cuda")
+        raise ConfigError(
+            f"device {device!r} names one GPU for {os.environ['WORLD_SIZE']} processes; use --device cuda"
+        )
     own = f"cuda:{os.environ['LOCAL_RANK']}" if cuda else device
     if cuda:
         torch.cuda.set_device(own)
@@ -123,7 +125,7 @@ def wait_for_all() -> None:
 def average_gradients(parameters: Iterable[torch.nn.Parameter], loss: Tensor) -> Tensor:
     """Replace each gradient by its mean over the processes, in one exchange; returns the mean of the losses.
 
-    A parameter that the loss of this process does not reach counts as zero here; one that no process reaches keeps none.
+    A parameter that this process's loss does not reach counts as zero here; one that no process reaches keeps none.
     """
     size = processes().size
     if size == 1:

@@ -214,8 +214,8 @@ class TrainingRun:
         Args:
             next_batch: step -> batch; must depend on the step only, so that a resumed run sees the same data.
             loss_fn: (batch, step) -> (scalar loss, metrics to log).
-            on_checkpoint: exports the weights, in the first process: with a validation after each that is the best so far,
-                else after each state that is written.
+            on_checkpoint: exports the weights, in the first process: with a validation after each that is the best so
+                far, else after each state that is written.
             validation: how the run watches itself, or None.
             on_step: called after each step with the run and the step's metrics.
             stop_after: seconds after which this call ends early, as by a signal.
@@ -237,8 +237,8 @@ class TrainingRun:
             self.log.close()
         if self._unsaved is not None:
             raise InputError(
-                f"{self.out_dir}: the end of the training could not be written ({self._unsaved}); free some space and run "
-                "again, it goes on from the last state"
+                f"{self.out_dir}: the end of the training could not be written ({self._unsaved}); free some space and "
+                "run again, it goes on from the last state"
             )
         if self._stop is not None:
             raise KeyboardInterrupt("stopped early; the state is written, run the same command again to go on")

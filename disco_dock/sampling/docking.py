@@ -15,6 +15,7 @@ from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
 from disco_dock.latents.autoregressive import sample_codes
+from disco_dock.latents.gaussian import global_code
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.latents.spaces import one_hot
 from disco_dock.models.build import Models
@@ -43,7 +44,8 @@ class DockingSettings:
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
         pocket: restraint in the graph's frame, or None for blind docking.
-        codes: (num_poses, latents) int64 node indices that replace the prior's draws, or None.
+        codes: (num_poses, latents) int64 node indices, or numbers of continuous latents, that replace the prior's
+            draws, or None.
     """
 
     num_poses: int = 40
@@ -167,7 +169,9 @@ class _Complex:
         prior = self.models.prior
         uniform = random.uniform(latents).to(device)
         if prior is None or not latents:
-            index = torch.zeros(poses, 0, dtype=torch.long, device=device) if forced is None else forced.to(device)
+            index = torch.zeros(poses, 0, dtype=torch.long, device=device)
+            if forced is not None and not forced.is_floating_point():  # continuous latents point at no node
+                index = forced.to(device)
             return index, torch.zeros(poses, dtype=torch.float64, device=device)
         nodes = self.batch.num_atoms + self.batch.num_residues
         known: dict[tuple[int, ...], Tensor] = {}
@@ -197,6 +201,14 @@ class _Complex:
             mask=mask,
             forced=forced,
         )
+
+    def code(self, index: Tensor, random: PoseRandom, forced: Tensor | None) -> Tensor:
+        """(poses, latents, nodes) one-hot, or at every node the numbers of continuous latents, drawn if not forced."""
+        encoder, nodes = self.models.config.encoder, self.batch.num_atoms + self.batch.num_residues
+        if encoder is None or not encoder.gaussian:
+            return one_hot(index, nodes).to(self.models.device)
+        value = random.normal(encoder.num_latents) if forced is None else forced.float()
+        return global_code(value.to(self.models.device), nodes)
 
     def evaluated(
         self, trunk: Trunk, sigma_tr: float | Tensor, function: Callable[..., Tensor], pos: Tensor, code: Tensor
@@ -272,7 +284,7 @@ def dock(
         random = PoseRandom(settings.seed, name, list(indices))
         forced = None if settings.codes is None else torch.from_numpy(settings.codes[start : indices.stop]).to(device)
         index, log_prob = context.draw_latents(random, forced)
-        code = one_hot(index, graph.num_atoms + graph.num_residues).to(device)
+        code = context.code(index, random, forced)
         rows = context.batch.expand(len(indices))
         pos = initial_poses(rows.conformer, rows.topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket)
 
