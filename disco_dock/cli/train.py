@@ -65,6 +65,7 @@ def _train(request, args: argparse.Namespace) -> int:
     from disco_dock.runtime.device import resolve_device
     from disco_dock.runtime.distributed import joined, processes
     from disco_dock.runtime.log import setup_logging
+    from disco_dock.runtime.loop import PausedError
     from disco_dock.training.stage_run import RunOptions
     from disco_dock.training.train_stages import train
 
@@ -74,7 +75,11 @@ def _train(request, args: argparse.Namespace) -> int:
     with joined(args.device) as device, TrainConsole(silent=not processes().first) as console:
         options = RunOptions(on_step=console.step, on_wait=console.wait, stop_after=stop_after)
         args.out.mkdir(parents=True, exist_ok=True)
-        for stage in train(request, args.shards, args.validation, resolve_device(device), options):
+        try:
+            for stage in train(request, args.shards, args.validation, resolve_device(device), options):
+                if processes().first:
+                    print(f"{stage}: checkpoint {args.out / 'checkpoint'}")
+        except PausedError as pause:
             if processes().first:
-                print(f"{stage}: checkpoint {args.out / 'checkpoint'}")
+                print(pause)
     return 0

@@ -26,6 +26,7 @@ from disco_dock.runtime.rates import Mode, PlateauConfig, Watch, cosine, warm_up
 logger = logging.getLogger(__name__)
 MAX_BAD_STEPS = 20  # in a row
 STATE_FILE = "state.pt"
+PAUSE = 0  # stands where the number of a signal would
 SCHEDULES = ("cosine", "plateau", "constant")
 
 
@@ -102,6 +103,10 @@ class Validation:
     every: int
     metric: str
     mode: Mode
+
+
+class PausedError(Exception):
+    """A call's own time limit passed before the run's end; the state has been written."""
 
 
 class TrainingRun:
@@ -218,13 +223,14 @@ class TrainingRun:
                 far, else after each state that is written.
             validation: how the run watches itself, or None.
             on_step: called after each step with the run and the step's metrics.
-            stop_after: seconds after which this call ends early, as by a signal.
+            stop_after: seconds after which this call ends early.
 
         Raises:
             ConfigError: a plateau without validation.
             InputError: the last training state or export could not be written.
             NumericsError: 20 losses or gradients in a row were not finite.
-            KeyboardInterrupt: SIGINT or SIGTERM came, or `stop_after` passed; the state has been written.
+            KeyboardInterrupt: SIGINT or SIGTERM came; the state has been written.
+            PausedError: `stop_after` passed; the state has been written.
         """
         if self.config.schedule == "plateau" and validation is None:
             raise ConfigError("loop.schedule=plateau watches the validation, and there is none; give validation data")
@@ -240,6 +246,8 @@ class TrainingRun:
                 f"{self.out_dir}: the end of the training could not be written ({self._unsaved}); free some space and "
                 "run again, it goes on from the last state"
             )
+        if self._stop == PAUSE:
+            raise PausedError(f"{self.out_dir.name}: paused at step {self.step}; run the same command again to go on")
         if self._stop is not None:
             raise KeyboardInterrupt("stopped early; the state is written, run the same command again to go on")
 
@@ -273,10 +281,10 @@ class TrainingRun:
     def _goes_on(self, deadline: float) -> bool:
         """Whether there is a next step; all processes decide together, by the clock and the signals of any."""
         if time.monotonic() > deadline and self._stop is None and self.progress() < 1:
-            self._stop = 0
+            self._stop = PAUSE
         if processes().size > 1:
             stopped = total_of_each({"stop": 0.0 if self._stop is None else 1.0})["stop"]
-            self._stop = 0 if stopped and self._stop is None else self._stop
+            self._stop = PAUSE if stopped and self._stop is None else self._stop
             self.seconds = from_first(self.seconds) if self.config.max_seconds else self.seconds
         return self.progress() < 1 and self._stop is None
 

@@ -84,7 +84,8 @@ def train(
 
     Raises:
         DiscoError: with one sentence on what is wrong.
-        KeyboardInterrupt: stopped early, with the state written.
+        KeyboardInterrupt: stopped by a signal, with the state written.
+        PausedError: stopped by the limit of this call, with the state written.
     """
     deadline = time.monotonic() + options.stop_after
     for stage, config in request.settings():

@@ -25,6 +25,7 @@ def fake_models(*, lm_dim: int = 0, latents: bool = True, sha256: str = "f" * 64
         latent_inverse_temperature=1.0,
         guidance=GuidanceConfig(),
         score=SimpleNamespace(lm_dim=lm_dim),
+        calibration=None,
     )
     prior = object() if latents else None
     return SimpleNamespace(prior=prior, confidence=object(), config=config, directory=Path("fake"), sha256=sha256)
