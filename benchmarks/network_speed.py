@@ -95,7 +95,7 @@ def training(name: str, chosen: str, repeats: int) -> dict:
     stage = ScoreStage(score, encoder, igso3_table())
     one = example(name)
     examples = [replace(one, name=f"{name}-{k}") for k in range(2)]
-    batch = make_score_batch(examples, score, copies=4, null_rate=0.1, seed=0, step=0)
+    batch = make_score_batch(examples, score.config, copies=4, null_rate=0.1, seed=0, step=0)
 
     def step() -> None:
         stage.zero_grad()

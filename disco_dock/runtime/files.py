@@ -76,6 +76,11 @@ def sha256_file(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def sha256_bytes(data: bytes) -> str:
+    """Hexadecimal SHA-256 of some bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def cache_dir() -> Path:
     """The folder of tables that can be made again: $DISCO_DOCK_CACHE, else the user's cache folder."""
     if chosen := os.environ.get("DISCO_DOCK_CACHE"):
