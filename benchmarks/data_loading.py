@@ -3,8 +3,8 @@
     python benchmarks/data_loading.py --shards SHARDS [--preset small] [--steps 30] [--workers 0 1]
 
 Prints one JSON line per number of workers (0: a thread) and appends it to benchmarks/results/data_loading.jsonl.
-`make_seconds` is the time of making a batch on an otherwise idle core, `step_seconds` that of forward, backward and update,
-`waiting_share` the part of the wall-clock time in which the training waits for a batch. The first steps are left out.
+`make_seconds` is the time of making a batch alone, `step_seconds` that of forward, backward and update, `waiting_share`
+the part of the wall-clock time in which the training waits for a batch. The first steps are left out.
 """
 
 from __future__ import annotations

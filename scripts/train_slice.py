@@ -3,8 +3,8 @@
     python scripts/train_slice.py --pieces CARRIED --out OUT --minutes 8.5 -- all --shards SHARDS --validation VAL \
         --preset small --set loop.precision=bf16
 
-What follows `--` goes to `disco-dock train`, which gets `-o` and `--stop-after` from here. The run's folder comes from the
-pieces in CARRIED (none for the first slice) and goes to OUT as pieces of at most 15 MB; carry them to the next slice.
+What follows `--` goes to `disco-dock train`, which gets `-o` and `--stop-after` from here. The run's folder comes from
+the pieces in CARRIED (none for the first slice), and to OUT as pieces of at most 15 MB: carry them to the next.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from disco_dock.runtime.distributed import average_gradients, from_first, proces
 from disco_dock.runtime.ema import ExponentialMovingAverage
 from disco_dock.runtime.errors import CheckpointError, ConfigError, InputError, NumericsError
 from disco_dock.runtime.log import MetricsLog
-from disco_dock.runtime.precision import check_precision, loss_scaler, mixed_precision, set_deterministic
+from disco_dock.runtime.precision import check_precision, loss_scaler, make_deterministic, mixed_precision
 from disco_dock.runtime.random import derive_seed, rng_state, set_rng_state
 from disco_dock.runtime.rates import Mode, PlateauConfig, Watch, cosine, warm_up
 
@@ -140,7 +140,8 @@ class TrainingRun:
         self.step, self.seconds, self.bad_steps = 0, 0.0, 0
         self.watch = Watch()
         self.device = next(model.parameters()).device
-        set_deterministic(config.deterministic and self.device.type == "cuda")
+        if config.deterministic and self.device.type == "cuda":
+            make_deterministic()
         self._scaler = loss_scaler(self.device, config.precision)
         self._sums: dict[str, float] = {}
         self._counted = 0

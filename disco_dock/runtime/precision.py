@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 
 import torch
+import torch.utils.deterministic
 
 from disco_dock.runtime.errors import ConfigError
 
@@ -33,6 +35,8 @@ def loss_scaler(device: torch.device, name: str) -> torch.amp.GradScaler:
     return torch.amp.GradScaler(device.type, enabled=name == "fp16")
 
 
-def set_deterministic(wanted: bool) -> None:
+def make_deterministic() -> None:
     """Ask GPU kernels for the same bits in every run; those that have no such form say so once and go on."""
-    torch.use_deterministic_algorithms(wanted, warn_only=True)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first matrix product runs
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a help for finding bugs that costs time
