@@ -4,7 +4,8 @@
 
 Prints one JSON line per number of workers (0: a thread) and appends it to benchmarks/results/data_loading.jsonl.
 `make_seconds` is the time of making a batch alone, `step_seconds` that of forward, backward and update, `waiting_share`
-the part of the wall-clock time in which the training waits for a batch. The first steps are left out.
+the part of the wall-clock time in which the training waits for a batch. The `cpu` values are the processor time of the
+calling thread (run with OMP_NUM_THREADS=1), which other work on the machine changes less. The first steps are left out.
 """
 
 from __future__ import annotations
@@ -49,15 +50,15 @@ def measure(args: argparse.Namespace, workers: int) -> dict:
     make = ScoreBatches(dataset=dataset, plan=plan, model=sizes.score, config=config, rank=0, size=1)
     made = []
     for step in range(args.steps + WARM_UP):
-        begin = time.perf_counter()
+        begin, cpu = time.perf_counter(), time.thread_time()
         make(step)
-        made.append(time.perf_counter() - begin)
-    waited, stepped, rows = [], [], 0
+        made.append((time.perf_counter() - begin, time.thread_time() - cpu))
+    waited, stepped, worked, rows = [], [], [], 0
     with feed(make, workers) as next_batch:
         for step in range(args.steps + WARM_UP):
             begin = time.perf_counter()
             batch = next_batch(step)
-            loaded = time.perf_counter()
+            loaded, cpu = time.perf_counter(), time.thread_time()
             optimiser.zero_grad()
             with mixed_precision(device, args.precision):
                 loss = stage(batch.to(device), 1.0).means().loss
@@ -67,6 +68,7 @@ def measure(args: argparse.Namespace, workers: int) -> dict:
             if step >= WARM_UP:
                 waited.append(loaded - begin)
                 stepped.append(time.perf_counter() - loaded)
+                worked.append(time.thread_time() - cpu)
                 rows += len(batch.t)
     total = sum(waited) + sum(stepped)
     return {
@@ -77,7 +79,9 @@ def measure(args: argparse.Namespace, workers: int) -> dict:
         "graphs_per_second": rows / total,
         "waiting_share": sum(waited) / total,
         "step_seconds": statistics.mean(stepped),
-        "make_seconds": statistics.mean(made[WARM_UP:]),
+        "make_seconds": statistics.mean(wall for wall, _ in made[WARM_UP:]),
+        "step_cpu_seconds": statistics.mean(worked),
+        "make_cpu_seconds": statistics.mean(cpu for _, cpu in made[WARM_UP:]),
         "complexes": len(dataset),
     }
 

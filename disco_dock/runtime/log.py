@@ -43,9 +43,11 @@ class MetricsLog:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
-            kept = [line for line in self.path.read_text(encoding="utf-8").splitlines() if _step(line) <= resume_step]
-            with atomic_write(self.path, "w") as handle:
-                handle.writelines(f"{line}\n" for line in kept)
+            text = self.path.read_text(encoding="utf-8")
+            kept = "".join(f"{line}\n" for line in text.splitlines() if _step(line) <= resume_step)
+            if kept != text:
+                with atomic_write(self.path, "w") as handle:
+                    handle.write(kept)
 
     def write(self, step: int, values: dict[str, Any]) -> None:
         """Append step, wall-clock time (s since the epoch) and values; a full disk costs the line, not the run."""

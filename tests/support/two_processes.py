@@ -30,8 +30,8 @@ def labels(example):
 def record(stage: nn.Module, loss: torch.Tensor) -> dict[str, torch.Tensor]:
     loss.backward()
     mean = average_gradients(stage.parameters(), loss)
-    found = {name: p.grad for name, p in stage.named_parameters() if p.grad is not None}
-    statistics = {name: b.double() for name, b in stage.named_buffers() if "running" in name}
+    found = {name: p.grad for name, p in stage.named_parameters() if p.grad is not None and p.numel()}
+    statistics = {name: b.double() for name, b in stage.named_buffers() if "running" in name and b.numel()}
     return {**found, **statistics, "loss": mean.reshape(1)}
 
 

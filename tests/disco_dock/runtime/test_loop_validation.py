@@ -167,15 +167,16 @@ def test_process_killed_at_any_replacement_of_a_file_ends_the_same(tmp_path, mon
 
 
 def test_full_disk_leaves_the_last_good_state_and_weights(tmp_path, caplog):
-    train(tmp_path, max_steps=2, values={2: 9.0})
+    values = {2: 9.0, 4: 1.0, 6: 2.0}
+    train(tmp_path, max_steps=2, values={2: 9.0}, schedule="constant")
     before, best = (tmp_path / "state.pt").read_bytes(), weights(tmp_path)
     with small_disk(400), pytest.raises(InputError, match="could not be written"):
-        train(tmp_path, values={2: 9.0, 4: 1.0, 6: 2.0})
+        train(tmp_path, values=values, schedule="constant")
     assert "not exported" in caplog.text and "not written" in caplog.text
     assert (tmp_path / "state.pt").read_bytes() == before and weights(tmp_path) == best
     assert not list(tmp_path.glob(".*.tmp"))
-    train(tmp_path, values={2: 9.0, 4: 1.0, 6: 2.0})  # there is space again
-    train(tmp_path / "never", values={2: 9.0, 4: 1.0, 6: 2.0})
+    train(tmp_path, values=values, schedule="constant")  # there is space again
+    train(tmp_path / "never", values=values, schedule="constant")
     assert weights(tmp_path) == weights(tmp_path / "never")
 
 

@@ -16,8 +16,8 @@ def folder(root, text="one"):
 
 
 def test_round_trip_in_pieces_of_limited_size(tmp_path):
-    pieces = pack_folder(folder(tmp_path), tmp_path / "out", "run", piece_bytes=10_000)
-    assert len(pieces) > 9 and max(piece.stat().st_size for piece in pieces) <= 10_000
+    pieces = pack_folder(folder(tmp_path), tmp_path / "out", "run", piece_bytes=5_000)
+    assert len(pieces) > 9 and max(piece.stat().st_size for piece in pieces) <= 5_000
     assert unpack_folder(tmp_path / "out", "run", tmp_path / "back")
     assert (tmp_path / "back" / "score" / "state.pt").read_bytes() == b"one" * 20_000
     assert (tmp_path / "back" / "score.yaml").read_text() == "one"

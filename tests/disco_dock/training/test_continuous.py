@@ -50,7 +50,7 @@ def test_run_logs_the_divergence_and_docks_with_all_kinds_of_latents(run):
     assert all(row["kl"] > 0 for row in rows if "kl" in row)
     names = {name for row in rows for name in row}
     assert {f"val_dock_{case}_under_2" for case in ("oracle", "prior", "null")} <= names
-    with pytest.raises(ConfigError, match="has no prior"):
+    with pytest.raises(ConfigError, match="needs no prior"):
         train_prior(made_up_shards(), None, run, tiny_config(1, latents="continuous"), CPU)
 
 

@@ -95,5 +95,5 @@ def test_a_model_without_latents_needs_no_prior(run):
     plain = replace(config.score, trunk=replace(config.score.trunk, num_latents=0))
     save_part(run / "checkpoint", "score", ScoreModel(plain))
     write_config(run / "checkpoint", replace(config, score=plain, encoder=None))
-    with pytest.raises(ConfigError, match="has no prior"):
+    with pytest.raises(ConfigError, match="needs no prior"):
         train_prior(made_up_shards(), None, run, tiny_config(1), CPU)
