@@ -39,4 +39,5 @@ def make_deterministic() -> None:
     """Ask GPU kernels for the same bits in every run; those that have no such form say so once and go on."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first matrix product runs
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a help for finding bugs that costs time
+    # a help for finding bugs that costs time; pyright does not see it, for the module makes it a property
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]

@@ -81,8 +81,8 @@ def train_prior(
         )
     if sizes.score != models.config.score:
         raise ConfigError(
-            f"preset {config.preset!r} with these settings is not that of {out / 'checkpoint'}; "
-            "give those of the score stage"
+            f"preset {config.preset!r} is not that of {out / 'checkpoint'}; "
+            "give it and the other settings of the score stage"
         )
     require_same_inputs(out / "prior", part_hashes(models, ("score", "encoder")))
     dataset = ComplexDataset(shards, max_residues=config.max_residues)
