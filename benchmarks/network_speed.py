@@ -133,7 +133,7 @@ class Bench:
         stage.train()
         count = self.args.train_complexes
         examples = [replace(self.complex, name=f"{self.complex.name}-{k}") for k in range(count)]
-        batch = make_score_batch(examples, self.score, copies=4, null_rate=0.1, seed=0, step=0).to(self.device)
+        batch = make_score_batch(examples, self.score.config, copies=4, null_rate=0.1, seed=0, step=0).to(self.device)
 
         def step() -> None:
             stage.zero_grad()

@@ -124,7 +124,7 @@ def _pose_table(path: Path) -> str:
     """The first poses of a results.csv, without the columns that are empty."""
     with path.open(newline="", encoding="utf-8") as file:
         poses = list(csv.DictReader(file))[:SHOWN_POSES]
-    wanted = ("rank", "confidence", "latents", "pocket_distance", "clash_count", "stereo_kept")
+    wanted = ("rank", "confidence", "p_rmsd_under_2", "latents", "pocket_distance", "clash_count", "stereo_kept")
     columns = [name for name in wanted if any(pose[name] for pose in poses)]
     return text_table(columns, [[pose[name] for name in columns] for pose in poses])
 

@@ -1,55 +1,85 @@
-"""`disco-dock train`: one stage of training on shards; run again with the same folder, it goes on where it stopped."""
+"""`disco-dock train`: a stage of training on shards, or all; run again with the same folder, it goes on."""
 
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
 from pathlib import Path
 
-STAGES = {
-    "score": ("disco_dock.training.train_score", "train_score"),
-    "prior": ("disco_dock.training.train_prior", "train_prior"),
-    "confidence": ("disco_dock.training.train_confidence", "train_confidence"),
-}
-"""Stage: (module, function of (shards, validation, out, config, device))."""
+STAGES = ("score", "prior", "confidence", "all")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument(
-        "stage", choices=tuple(STAGES), help="score (with the latent encoder), then prior, then confidence"
+        "stage", choices=STAGES, help="score (with the latent encoder), then prior, then confidence; or all of them"
     )
     parser.add_argument(
         "--shards", type=Path, required=True, metavar="DIR", help="training shards of `disco-dock data build`"
     )
-    parser.add_argument("--validation", type=Path, metavar="DIR", help="validation shards")
+    parser.add_argument(
+        "--validation", type=Path, metavar="DIR", help="validation shards; they choose the best weights"
+    )
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="DIR", help="run folder; the checkpoint is DIR/checkpoint"
     )
+    parser.add_argument("--preset", metavar="NAME", help="sizes of the networks, the same as --set preset=NAME")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML; the command line wins")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as loop.max_steps=2000"
     )
     parser.add_argument("--minutes", type=float, metavar="M", help="training time in all, over every resume")
+    parser.add_argument(
+        "--stop-after", type=float, metavar="M", help="minutes after which this call stops; the next one goes on"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
+    parser.add_argument("--dry-run", action="store_true", help="print the settings and parameter counts, train nothing")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train the stage and say where the checkpoint is."""
-    from disco_dock.runtime.config import apply_overrides, from_dict, read_yaml, to_dict, write_yaml
+    """Train and say where the checkpoint is."""
+    from disco_dock.training.train_stages import TrainRequest
+
+    overrides = ([f"preset={args.preset}"] if args.preset else []) + list(args.set)
+    request = TrainRequest(
+        stage=args.stage, run=args.out, file=args.config, overrides=tuple(overrides), minutes=args.minutes
+    )
+    return _dry_run(request) if args.dry_run else _train(request, args)
+
+
+def _dry_run(request) -> int:
+    """Print what would be trained, as YAML."""
+    import yaml
+
+    from disco_dock.training.networks import networks, parameter_counts
+    from disco_dock.training.settings import plain
+
+    for stage, config in request.settings():
+        counts = parameter_counts(networks(config))
+        text = yaml.safe_dump({stage: plain(config), "parameters": counts}, sort_keys=False)
+        print(f"# {stage}: {request.run}\n{text}")
+    return 0
+
+
+def _train(request, args: argparse.Namespace) -> int:
+    from disco_dock.cli.train_console import TrainConsole
     from disco_dock.runtime.device import resolve_device
+    from disco_dock.runtime.distributed import joined, processes
     from disco_dock.runtime.log import setup_logging
-    from disco_dock.training.settings import TrainConfig
+    from disco_dock.runtime.loop import PausedError
+    from disco_dock.training.stage_run import RunOptions
+    from disco_dock.training.train_stages import train
 
     setup_logging(1)
-    overrides = list(args.set)
-    if args.minutes is not None:
-        overrides.append(f"loop.max_seconds={args.minutes * 60}")
-    values = read_yaml(args.config) if args.config is not None else {}
-    config = from_dict(TrainConfig, apply_overrides(values, overrides), where="settings")
-    args.out.mkdir(parents=True, exist_ok=True)
-    write_yaml(args.out / f"{args.stage}.yaml", to_dict(config))
-    module, name = STAGES[args.stage]
-    getattr(import_module(module), name)(args.shards, args.validation, args.out, config, resolve_device(args.device))
-    print(f"checkpoint: {args.out / 'checkpoint'}")
+    list(request.settings())  # so that a wrong setting of a late stage is told now
+    stop_after = float("inf") if args.stop_after is None else 60 * args.stop_after
+    with joined(args.device) as device, TrainConsole(silent=not processes().first) as console:
+        options = RunOptions(on_step=console.step, on_wait=console.wait, stop_after=stop_after)
+        args.out.mkdir(parents=True, exist_ok=True)
+        try:
+            for stage in train(request, args.shards, args.validation, resolve_device(device), options):
+                if processes().first:
+                    print(f"{stage}: checkpoint {args.out / 'checkpoint'}")
+        except PausedError as pause:
+            if processes().first:
+                print(pause)
     return 0

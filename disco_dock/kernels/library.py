@@ -116,8 +116,9 @@ def available() -> bool:
 
 
 def usable(pos: torch.Tensor) -> bool:
-    """Whether a pose can go through the kernels: float32 on a CPU, and no gradient by the positions."""
-    return pos.device.type == "cpu" and pos.dtype == torch.float32 and not pos.requires_grad and available()
+    """Whether a pose can go through the kernels: float32 on a CPU, no autocast, no gradient by the positions."""
+    plain = pos.device.type == "cpu" and pos.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return plain and not pos.requires_grad and available()
 
 
 _threads = 0  # of the kernels; 0 for as many as torch has

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -16,17 +17,20 @@ from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.graph.receptor_atoms import AtomGraphConfig
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.models.all_atom_confidence import AllAtomConfidence, AllAtomConfidenceConfig
+from disco_dock.models.calibration import Calibration
 from disco_dock.models.confidence import ConfidenceConfig, ConfidenceModel
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
+from disco_dock.models.gaussian_encoder import GaussianEncoder
 from disco_dock.models.prior import LatentPrior, PriorConfig
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
-from disco_dock.runtime.checkpoint import load_into, load_weights, save_weights
+from disco_dock.runtime.checkpoint import load_into, load_weights, save_weights, weights_bytes
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import CheckpointError, ConfigError
-from disco_dock.runtime.files import atomic_write, sha256_file
+from disco_dock.runtime.files import atomic_write, sha256_file, write_together
 
 FORMAT = 1
 CONFIG_FILE = "config.json"
+Encoder = LatentEncoder | GaussianEncoder
 PARTS = ("score", "encoder", "prior", "confidence")
 
 
@@ -44,6 +48,7 @@ class CheckpointConfig:
         sampler: settings of the reverse process that were tuned for these weights.
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
+        calibration: of the confidence model, or None.
         training: what the weights were trained on and for how long; free form.
     """
 
@@ -56,6 +61,7 @@ class CheckpointConfig:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     latent_inverse_temperature: float = 1.0
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    calibration: Calibration | None = None
     training: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -91,7 +97,7 @@ class Models:
     """
 
     score: ScoreModel
-    encoder: LatentEncoder | None
+    encoder: Encoder | None
     prior: LatentPrior | None
     confidence: ConfidenceModel | AllAtomConfidence | None
     config: CheckpointConfig
@@ -116,9 +122,14 @@ def make_module(part: str, config: CheckpointConfig) -> nn.Module | None:
     """The network of a part, freshly initialised, or None when the configuration has none."""
     if part == "confidence" and config.all_atom_confidence is not None:
         return AllAtomConfidence(config.all_atom_confidence)
-    makers = {"score": ScoreModel, "encoder": LatentEncoder, "prior": LatentPrior, "confidence": ConfidenceModel}
+    makers = {"score": ScoreModel, "encoder": make_encoder, "prior": LatentPrior, "confidence": ConfidenceModel}
     part_config = getattr(config, part)
     return None if part_config is None else makers[part](part_config)
+
+
+def make_encoder(config: EncoderConfig) -> Encoder:
+    """The encoder of node pointers or of continuous latents."""
+    return GaussianEncoder(config) if config.gaussian else LatentEncoder(config)
 
 
 def read_config(directory: Path) -> CheckpointConfig:
@@ -144,16 +155,33 @@ def read_config(directory: Path) -> CheckpointConfig:
         raise CheckpointError(str(error)) from error
 
 
+def config_bytes(config: CheckpointConfig) -> bytes:
+    """The content of `config.json`."""
+    return (json.dumps({"format": FORMAT, **to_dict(config)}, indent=2) + "\n").encode()
+
+
 def write_config(directory: Path, config: CheckpointConfig) -> None:
     """Write `config.json` atomically."""
-    with atomic_write(directory / CONFIG_FILE, "w") as handle:
-        json.dump({"format": FORMAT, **to_dict(config)}, handle, indent=2)
-        handle.write("\n")
+    with atomic_write(directory / CONFIG_FILE) as handle:
+        handle.write(config_bytes(config))
 
 
 def save_part(directory: Path, part: str, module: nn.Module) -> None:
     """Write one network's weights as safetensors, atomically."""
     save_weights(directory / f"{part}.safetensors", module.state_dict(), {"part": part})
+
+
+def save_checkpoint(directory: Path, config: CheckpointConfig, parts: Mapping[str, nn.Module]) -> None:
+    """Write the weights of some networks and the configuration, together or not at all.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; the checkpoint is then as it was.
+    """
+    files = {
+        directory / f"{part}.safetensors": weights_bytes(module.state_dict(), {"part": part})
+        for part, module in parts.items()
+    }
+    write_together({**files, directory / CONFIG_FILE: config_bytes(config)})
 
 
 def load_part(directory: Path, part: str, config: CheckpointConfig) -> nn.Module | None:

@@ -25,12 +25,21 @@ def _encoder_trunk() -> TrunkConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncoderConfig:
-    """Sizes of the encoder; the defaults are the published ones."""
+    """Sizes of the encoder; the defaults are the published ones.
+
+    Attributes:
+        trunk: message passing without time and latents.
+        num_latents: pointers at nodes, or numbers when `gaussian`.
+        head_width: hidden width.
+        head_norm: batch normalisation in the heads of the node pointers.
+        gaussian: continuous latents (`models.gaussian_encoder`) instead of node pointers.
+    """
 
     trunk: TrunkConfig = field(default_factory=_encoder_trunk)
     num_latents: int = 2
     head_width: int = 128
     head_norm: bool = True
+    gaussian: bool = False
 
 
 class LatentEncoder(nn.Module):

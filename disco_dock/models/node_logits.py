@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from disco_dock.graph.schema import GraphBatch
 from disco_dock.models.irreps import Features
+from disco_dock.models.normalisation import ScalarBatchNorm
 
 MASKED = -1.0e30  # logit of a padded node
 
@@ -16,7 +17,7 @@ def _perceptron(inputs: int, width: int, outputs: int, norm: bool) -> nn.Sequent
     for size in (inputs, width):
         layers.append(nn.Linear(size, width))
         if norm:
-            layers.append(nn.BatchNorm1d(width))
+            layers.append(ScalarBatchNorm(width))
         layers.append(nn.ReLU())
     return nn.Sequential(*layers, nn.Linear(width, outputs))
 
@@ -52,7 +53,7 @@ class NodeLogits(nn.Module):
             (self.residue, residue, batch.rec_mask),
         ):
             value = self._select(features)
-            real = network(value[mask])  # only real nodes enter batch statistics
+            real = network(value[mask]).float()  # only real nodes enter batch statistics
             logits = real.new_full((*mask.shape, self.outputs), MASKED)
             parts.append(logits.masked_scatter(mask.unsqueeze(-1), real))
         return torch.cat(parts, 1).transpose(1, 2)

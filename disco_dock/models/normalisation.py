@@ -6,12 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.models.irreps import Channels, Features
+from disco_dock.runtime.distributed import differentiable_total, processes, total
 
 
 def _mean_over_nodes(value: Tensor, mask: Tensor) -> Tensor:
-    """(channels,) mean of value (..., channels) over the nodes where mask (...) is true."""
+    """Mean (channels,) of value (..., channels) over the nodes of all processes where mask (...) is true."""
     weight = mask.to(value.dtype)[..., None]
-    return (value * weight).flatten(0, -2).sum(0) / weight.sum().clamp_min(1)
+    sums = torch.cat([(value * weight).flatten(0, -2).sum(0), weight.sum().reshape(1)])
+    sums = differentiable_total(sums)
+    return sums[:-1] / sums[-1].clamp_min(1)
 
 
 class EquivariantBatchNorm(nn.Module):
@@ -55,6 +58,26 @@ class EquivariantBatchNorm(nn.Module):
             x.even_vectors * scales[2],
             x.odd_scalars * scales[3],
         )
+
+
+class ScalarBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of (rows, channels) whose statistics are those of all processes that train together."""
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Normalised values."""
+        if not self.training or processes().size == 1:
+            return super().forward(value)
+        everything = torch.ones(len(value), dtype=torch.bool, device=value.device)
+        mean = _mean_over_nodes(value, everything)
+        var = _mean_over_nodes((value - mean).square(), everything)
+        count = total(torch.tensor(float(len(value)), device=value.device))
+        with torch.no_grad():
+            assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+            self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+            self.running_var.lerp_((var * count / (count - 1).clamp_min(1)).to(self.running_var), self.momentum)
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
+        return (value - mean) * (var + self.eps).rsqrt() * self.weight + self.bias
 
 
 class EquivariantLayerNorm(nn.Module):

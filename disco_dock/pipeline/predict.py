@@ -14,6 +14,8 @@ from disco_dock.chem.conformers import embed
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.graph.build import build_complex
+from disco_dock.models.build import CheckpointConfig
+from disco_dock.models.calibration import Calibration, ThresholdCalibration
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
 from disco_dock.pipeline.prediction import Prediction, RankedPose, rank_order
@@ -25,6 +27,7 @@ from disco_dock.runtime.random import derive_seed
 from disco_dock.sampling.docking import DockedPoses, DockingSettings
 from disco_dock.sampling.restraint import PocketRestraint
 
+NEAR = 2.0  # Angstrom
 POCKET_TOLERANCE = 0.01  # Angstrom that a pose may lie outside the pocket sphere before it is reported
 
 
@@ -85,7 +88,8 @@ def predict_complex(
     with clock.phase("docking"):
         docked, notes = _dock(engine, graph, chosen, f"{ligand.smiles} in {prepared.key}", progress)
     with clock.phase("checks"):
-        ranked = _ranked(prepared, ligand, docked)
+        calibration = near_calibration(engine.models.config)
+        ranked = _ranked(prepared, ligand, docked, calibration)
     return Prediction(
         name=name,
         protein=protein,
@@ -100,6 +104,7 @@ def predict_complex(
             *_conformer_notes(conformer.rung),
             *notes,
             *_pose_notes(prepared, ranked),
+            *_calibration_notes(engine.models.config.calibration, calibration),
         ),
         conformer_rung=conformer.rung,
         timings=clock.seconds,
@@ -129,7 +134,16 @@ def _dock(
     return docked, []
 
 
-def _ranked(prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses) -> tuple[RankedPose, ...]:
+def near_calibration(config: CheckpointConfig) -> ThresholdCalibration | None:
+    """The calibration of the logit that ranks the poses, where that is for 2 Angstrom."""
+    if config.calibration is None or config.calibration.thresholds[0].threshold != NEAR:
+        return None
+    return config.calibration.thresholds[0]
+
+
+def _ranked(
+    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, calibration: ThresholdCalibration | None
+) -> tuple[RankedPose, ...]:
     """All poses with what is known about them, best first."""
     kept = stereo_kept_each(ligand.mol, docked.pos)
     clashes = clash_counts(ligand.mol, docked.pos, prepared.around)
@@ -137,12 +151,14 @@ def _ranked(prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses) -> 
     distances = None if pocket is None else centroid_distances(docked.pos, pocket.center)
     confidence, latents = docked.confidence, docked.latent_nodes
     has_latents = latents.shape[1] > 0
+    near = None if calibration is None or confidence is None else [calibration.probability(x) for x in confidence]
     return tuple(
         RankedPose(
             rank=rank,
             sample=sample,
             pos=docked.pos[sample],
             confidence=None if confidence is None else float(confidence[sample]),
+            p_rmsd_under_2=None if near is None else near[sample],
             latents=node_labels(ligand.mol, prepared.receptor, latents[sample]),
             latent_log_prob=float(docked.latent_log_prob[sample]) if has_latents else None,
             pocket_distance=None if distances is None else float(distances[sample]),
@@ -157,6 +173,16 @@ def _conformer_notes(rung: str) -> Iterator[str]:
     """What is worth telling about the starting conformer."""
     if rung != "etkdg":
         yield f"the usual embedding of the ligand failed, so the starting conformer comes from the fallback {rung!r}"
+
+
+def _calibration_notes(calibration: Calibration | None, near: ThresholdCalibration | None) -> Iterator[str]:
+    """How far the probabilities can be trusted."""
+    if calibration is not None and near is not None:
+        yield (
+            f"p_rmsd_under_2 is calibrated on {calibration.poses} poses of {calibration.complexes} held-out complexes: "
+            f"expected calibration error {near.ece:.3f}, Brier score {near.brier:.3f} "
+            f"(a constant has {near.base_brier:.3f})"
+        )
 
 
 def _pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> Iterator[str]:

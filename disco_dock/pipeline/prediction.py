@@ -28,6 +28,7 @@ class RankedPose:
         sample: number of the pose in the order of sampling, from 0; with the seed it identifies the pose.
         pos: (L, 3) heavy atoms in Angstrom in the receptor's frame.
         confidence: logit of the confidence model, or None.
+        p_rmsd_under_2: calibrated probability that the RMSD is below 2 Angstrom, or None for an uncalibrated model.
         latents: names of the residues and ligand atoms that the latents point at.
         latent_log_prob: log probability of the latents under the prior.
         pocket_distance: Angstrom of the ligand's centroid from the pocket centre, or None when docked blindly.
@@ -39,6 +40,7 @@ class RankedPose:
     sample: int
     pos: np.ndarray
     confidence: float | None
+    p_rmsd_under_2: float | None
     latents: tuple[str, ...]
     latent_log_prob: float | None
     pocket_distance: float | None
@@ -122,6 +124,7 @@ class Prediction:
         values = {
             "rank": pose.rank,
             "confidence": _rounded(pose.confidence, 4),
+            "p_rmsd_under_2": _rounded(pose.p_rmsd_under_2, 4),
             "latents": " ".join(pose.latents) or None,
             "latent_log_prob": _rounded(pose.latent_log_prob, 4),
             "pocket_distance": _rounded(pose.pocket_distance, 2),

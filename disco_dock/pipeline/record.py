@@ -12,6 +12,7 @@ from disco_dock.pipeline.prediction import Prediction
 from disco_dock.pipeline.report import BEST_NUMBERS
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.pipeline.versions import versions
+from disco_dock.runtime.config import to_dict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,7 @@ def run_record(
             "guidance": asdict(chosen.guidance),
             "pocket": None if pocket is None else {"center": pocket.center.tolist(), "radius": pocket.radius},
         },
+        "calibration": to_dict(engine.models.config.calibration),
         "conformer": prediction.conformer_rung,
         "notes": list(prediction.notes),
         "timings_seconds": dict(prediction.timings),

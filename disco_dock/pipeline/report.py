@@ -16,6 +16,7 @@ Status = Literal["ok", "failed", "reused"]
 POSE_COLUMNS = (
     "rank",
     "confidence",
+    "p_rmsd_under_2",
     "latents",
     "latent_log_prob",
     "pocket_distance",

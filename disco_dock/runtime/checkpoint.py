@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,12 +19,16 @@ from disco_dock.runtime.files import atomic_write
 FORMAT = 1
 
 
+def weights_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> bytes:
+    """A safetensors file of tensors and JSON-able metadata."""
+    header = {"disco": json.dumps({"format": FORMAT, **metadata}, sort_keys=True)}
+    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, metadata=header)
+
+
 def save_weights(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors and JSON-able metadata to a safetensors file, atomically."""
-    header = {"disco": json.dumps({"format": FORMAT, **metadata}, sort_keys=True)}
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with atomic_write(path) as handle:
-        handle.write(save(plain, metadata=header))
+        handle.write(weights_bytes(tensors, metadata))
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -79,9 +84,15 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -
 
 
 def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
-    """Write a training state of tensors and plain values, atomically."""
+    """Write a training state of tensors and plain values, atomically.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; the file that was there is kept.
+    """
+    buffer = io.BytesIO()  # torch's own writer answers a full disk with a RuntimeError
+    torch.save(dict(state), buffer)
     with atomic_write(path) as handle:
-        torch.save(dict(state), handle)
+        handle.write(buffer.getbuffer())
 
 
 def load_state(path: str | Path) -> dict[str, Any]:

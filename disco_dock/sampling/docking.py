@@ -17,6 +17,7 @@ from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
 from disco_dock.kernels.library import available, torch_on_one_thread
 from disco_dock.latents.autoregressive import NextLogits, sample_codes
+from disco_dock.latents.gaussian import global_code
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.latents.spaces import one_hot
 from disco_dock.models.all_atom_confidence import AllAtomConfidence
@@ -49,7 +50,8 @@ class DockingSettings:
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
         pocket: restraint in the graph's frame, or None for blind docking.
-        codes: (num_poses, latents) int64 node indices that replace the prior's draws, or None.
+        codes: (num_poses, latents) int64 node indices, or numbers of continuous latents, that replace the prior's
+            draws, or None.
     """
 
     num_poses: int = 40
@@ -111,7 +113,9 @@ class _Complex:
         device, prior = self.models.device, self.models.prior
         uniform = random.uniform(latents)[:live].to(device)
         if prior is None or not latents:
-            index = torch.zeros(live, 0, dtype=torch.long, device=device) if forced is None else forced.to(device)
+            index = torch.zeros(live, 0, dtype=torch.long, device=device)
+            if forced is not None and not forced.is_floating_point():  # continuous latents point at no node
+                index = forced.to(device)
             log_prob = torch.zeros(live, dtype=torch.float64, device=device)
         else:
             index, log_prob = sample_codes(
@@ -142,6 +146,14 @@ class _Complex:
             return self._logits[prefix]
 
         return lambda index, _: torch.stack([logits(tuple(row)) for row in index.tolist()])
+
+    def code(self, index: Tensor, random: PoseRandom, forced: Tensor | None) -> Tensor:
+        """(group, latents, nodes) one-hot, or at every node the numbers of continuous latents, drawn if not forced."""
+        encoder, nodes = self.models.config.encoder, self.batch.num_atoms + self.batch.num_residues
+        if encoder is None or not encoder.gaussian:
+            return one_hot(index, nodes).to(self.models.device)
+        value = random.normal(encoder.num_latents) if forced is None else self._filled(forced.float())
+        return global_code(value.to(self.models.device), nodes)
 
     def scores(self, pos: Tensor, t: float, code: Tensor, *, live: int, null: bool) -> Scores:
         """Scores of a group's poses (group, atoms, 3), conditional or null; null also when there is no code."""
@@ -201,7 +213,7 @@ def _dock(
     on_progress: Callable[[int, int], None] | None,
 ) -> DockedPoses:
     context = _Complex(models, graph, settings, name)
-    device, noise = models.device, models.score.config.noise
+    noise = models.score.config.noise
     total = settings.num_poses * settings.sampler.steps
     results: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []
     for start in range(0, settings.num_poses, context.group):
@@ -209,7 +221,7 @@ def _dock(
         random = PoseRandom(settings.seed, name, list(range(start, start + context.group)))
         forced = None if settings.codes is None else torch.from_numpy(settings.codes[start : start + live])
         index, log_prob = context.draw_latents(random, forced, live)
-        code = one_hot(index, graph.num_atoms + graph.num_residues).to(device)
+        code = context.code(index, random, forced)
         rows = context.batch.expand(context.group)
         pos = initial_poses(rows.conformer, rows.topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket)
 

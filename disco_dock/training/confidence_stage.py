@@ -10,12 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.data.example import TrainingExample
-from disco_dock.diffusion.perturb import draw, perturb
+from disco_dock.diffusion.perturb import perturb
 from disco_dock.diffusion.schedule import NoiseConfig
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import GraphBatch
 from disco_dock.models.confidence import ConfidenceModel
-from disco_dock.runtime.random import generator
+from disco_dock.runtime.distributed import processes, total
+from disco_dock.runtime.precision import full_precision
+from disco_dock.training.draws import generators, noise_draws, uniform_rows
+from disco_dock.training.pose_errors import PoseErrors
 from disco_dock.training.score_stage import pad_positions, repeat_receptor
 
 MAX_TIME = 0.8
@@ -29,23 +32,34 @@ class ConfidenceBatch(NamedTuple):
         graphs: (complexes).
         copies: poses per complex.
         pos: (rows, atoms, 3) in Angstrom.
-        rmsd: (rows,) from the crystal pose in Angstrom, atom by atom.
+        rmsd: (rows,) from the crystal pose in Angstrom, corrected for symmetry.
+        weight: (rows,) in the mean of the losses.
     """
 
     graphs: GraphBatch
     copies: int
     pos: Tensor
     rmsd: Tensor
+    weight: Tensor
 
     def to(self, device: torch.device) -> ConfidenceBatch:
         """The same batch on another device."""
-        return ConfidenceBatch(self.graphs.to(device), self.copies, self.pos.to(device), self.rmsd.to(device))
+        return self._replace(
+            graphs=self.graphs.to(device),
+            pos=self.pos.to(device),
+            rmsd=self.rmsd.to(device),
+            weight=self.weight.to(device),
+        )
 
 
-def atom_rmsd(pos: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
-    """(rows,) root-mean-square distance over the masked atoms, without superposition or symmetry, Angstrom."""
-    squared = (pos - reference).square().sum(-1) * mask
-    return (squared.sum(-1) / mask.sum(-1)).sqrt()
+def _with_errors(
+    examples: Sequence[TrainingExample], graphs: GraphBatch, copies: int, pos: Tensor, errors: PoseErrors
+) -> ConfidenceBatch:
+    """The batch of some poses with their RMSDs."""
+    rmsd = []
+    for number, example in enumerate(examples):
+        rmsd.append(errors(example, pos[number * copies : (number + 1) * copies, : example.graph.num_atoms]))
+    return ConfidenceBatch(graphs, copies, pos, torch.cat(rmsd), torch.ones(len(pos)))
 
 
 def make_confidence_batch(
@@ -56,6 +70,7 @@ def make_confidence_batch(
     copies: int,
     seed: int,
     step: int,
+    errors: PoseErrors | None = None,
 ) -> ConfidenceBatch:
     """The batch of a step: half of each complex's poses (rounded up) are docked ones if there are any, others noised.
 
@@ -66,30 +81,32 @@ def make_confidence_batch(
         copies: poses per complex.
         seed: of the run.
         step: of the run.
+        errors: remembers symmetries between calls.
     """
-    random = generator("confidence", seed, step)
+    streams = generators(examples, "confidence", seed, step)
     graphs = collate([example.graph for example in examples])
     rows = graphs.repeat_interleave(copies)
-    matched = pad_positions([example.pos_matched for example in examples], graphs.num_atoms).repeat_interleave(
-        copies, 0
-    )
-    crystal = pad_positions([example.pos_crystal for example in examples], graphs.num_atoms).repeat_interleave(
-        copies, 0
-    )
-    t = MAX_TIME * torch.rand(rows.size, generator=random)
-    noise_draws = draw(rows.size, rows.topology.bonds.shape[1], random)
+    matched = pad_positions([example.pos_matched for example in examples], graphs.num_atoms)
+    t = MAX_TIME * uniform_rows(streams, copies)
+    draws = noise_draws(examples, streams, copies, rows.topology.bonds.shape[1])
     pos, _, _ = perturb(
-        matched, t, rows.topology, noise, noise_draws, atom_mask=rows.lig_mask, torsion_mask=rows.torsion_mask
+        matched.repeat_interleave(copies, 0),
+        t,
+        rows.topology,
+        noise,
+        draws,
+        atom_mask=rows.lig_mask,
+        torsion_mask=rows.torsion_mask,
     )
     pos = pos.float()
-    for number, docked in enumerate(sampled):
-        choice = torch.rand((copies + 1) // 2, generator=random)
+    for number, (docked, stream) in enumerate(zip(sampled, streams, strict=True)):
         if docked is None:
             continue
+        choice = torch.rand((copies + 1) // 2, generator=stream)
         chosen = docked[(choice * len(docked)).long()]
         first = number * copies
         pos[first : first + len(chosen), : chosen.shape[1]] = chosen
-    return ConfidenceBatch(graphs, copies, pos, atom_rmsd(pos, crystal, rows.lig_mask))
+    return _with_errors(examples, graphs, copies, pos, errors or PoseErrors())
 
 
 def docked_batch(examples: Sequence[TrainingExample], docked: Sequence[Tensor]) -> ConfidenceBatch:
@@ -100,11 +117,8 @@ def docked_batch(examples: Sequence[TrainingExample], docked: Sequence[Tensor]) 
         docked: (poses, atoms, 3) of each, the same number of poses for all.
     """
     graphs = collate([example.graph for example in examples])
-    copies = len(docked[0])
     pos = pad_positions([pose for poses in docked for pose in poses], graphs.num_atoms)
-    crystal = pad_positions([example.pos_crystal for example in examples], graphs.num_atoms)
-    mask = graphs.lig_mask.repeat_interleave(copies, 0)
-    return ConfidenceBatch(graphs, copies, pos, atom_rmsd(pos, crystal.repeat_interleave(copies, 0), mask))
+    return _with_errors(examples, graphs, len(docked[0]), pos, PoseErrors())
 
 
 class ConfidenceLosses(NamedTuple):
@@ -123,13 +137,17 @@ class ConfidenceStage(nn.Module):
         self.confidence = confidence
 
     def forward(self, batch: ConfidenceBatch) -> ConfidenceLosses:
-        """Loss of a batch."""
+        """Loss of a batch; where several processes train together, the mean of theirs is that over all rows."""
         rows = batch.graphs.repeat_interleave(batch.copies)
         receptor = repeat_receptor(self.confidence.trunk.receptor_state(batch.graphs), batch.copies)
         logits = self.confidence(rows, batch.pos, receptor)
-        limits = torch.tensor(self.confidence.config.thresholds, device=logits.device)
-        labels = (batch.rmsd[:, None] < limits).to(logits.dtype)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        with full_precision(logits.device):
+            logits = logits.float()
+            limits = torch.tensor(self.confidence.config.thresholds, device=logits.device)
+            labels = (batch.rmsd[:, None] < limits).to(logits.dtype)
+            each = nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(-1)
+            rows_of_all = total(batch.weight.sum()) / processes().size
+            loss = (each * batch.weight).sum() / rows_of_all
         return ConfidenceLosses(loss, logits, labels)
 
 

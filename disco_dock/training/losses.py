@@ -10,8 +10,23 @@ from torch import Tensor
 from disco_dock.diffusion.schedule import Scores, Sigmas
 from disco_dock.diffusion.so3 import IGSO3Table
 from disco_dock.diffusion.torus import score_norm as torus_score_norm
+from disco_dock.runtime.distributed import processes, total
 
 WEIGHT = 0.33  # of each of the three parts, as published
+
+
+class LossMeans(NamedTuple):
+    """Scalars over a batch: the training loss and its parts, `kl` already weighted."""
+
+    loss: Tensor
+    tr: Tensor
+    rot: Tensor
+    tor: Tensor
+    kl: Tensor
+
+    def values(self) -> dict[str, float]:
+        """Plain numbers by name."""
+        return dict(zip(self._fields, torch.stack([part.detach().double() for part in self]).tolist(), strict=True))
 
 
 class Losses(NamedTuple):
@@ -22,21 +37,37 @@ class Losses(NamedTuple):
         rot: squared error of the rotation score over its expected norm, mean over components.
         tor: squared error of the torsion scores over their expected squared norm, sum over bonds.
         bonds: number of rotatable bonds.
+        weight: of each graph in the means.
+        divergence: weighted divergence of continuous latents from their prior.
     """
 
     tr: Tensor
     rot: Tensor
     tor: Tensor
     bonds: Tensor
+    weight: Tensor
+    divergence: Tensor
 
     def total(self) -> Tensor:
-        """The scalar training loss: the mean over graphs (torsions: over bonds) of the three parts, times 0.33."""
-        tor = self.tor.sum() / self.bonds.sum().clamp_min(1.0)
-        return WEIGHT * (self.tr.mean() + self.rot.mean() + tor)
+        """The scalar training loss, see `means`."""
+        return self.means().loss
+
+    def means(self) -> LossMeans:
+        """Means over graphs (torsions: over bonds) and the training loss: 0.33 of their sum, and the divergence.
+
+        Where several processes train together, the means of their values are the means over all of their graphs, so
+        the averaged gradient is that of one process with the whole batch.
+        """
+        weight = self.weight
+        counts = total(torch.stack([weight.sum(), (weight * self.bonds).sum()])) / processes().size
+        rows, bonds = counts.clamp_min(1.0 / processes().size)
+        tr, rot, kl = ((weight * part).sum() / rows for part in (self.tr, self.rot, self.divergence))
+        tor = (weight * self.tor).sum() / bonds
+        return LossMeans(WEIGHT * (tr + rot + tor) + kl, tr, rot, tor, kl)
 
 
 def score_losses(predicted: Scores, target: Scores, sigma: Sigmas, torsion_mask: Tensor, table: IGSO3Table) -> Losses:
-    """Per-graph losses of predicted scores.
+    """Per-graph losses of predicted scores, all graphs with the same weight.
 
     Args:
         predicted: scores from the model.
@@ -54,4 +85,4 @@ def score_losses(predicted: Scores, target: Scores, sigma: Sigmas, torsion_mask:
     tor_norm = torus_score_norm(sigma_tor).to(tr.dtype)
     mask = torsion_mask.to(tr.dtype)
     tor = ((predicted.tor - target.tor).square() * mask).sum(-1) / tor_norm
-    return Losses(tr, rot, tor, mask.sum(-1))
+    return Losses(tr, rot, tor, mask.sum(-1), torch.ones_like(tr), torch.zeros_like(tr))

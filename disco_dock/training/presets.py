@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from disco_dock.models.confidence import ConfidenceConfig
 from disco_dock.models.encoder import EncoderConfig
@@ -62,8 +62,9 @@ def _compact(scalars: int, vectors: int, pseudoscalars: int, hidden: int, recept
     )
 
 
-def _published(latents: int) -> Preset:
-    score = ScoreModelConfig(trunk=TrunkConfig(num_latents=latents, lm_dim=0))
+def _published(latents: int, trunk: TrunkConfig = TrunkConfig()) -> Preset:  # noqa: B008 - frozen
+    """The published layout; its language-model features are left out, as shards have none."""
+    score = ScoreModelConfig(trunk=replace(trunk, num_latents=latents, lm_dim=0))
     return Preset(
         score=score,
         encoder=EncoderConfig(trunk=_without_lm()) if latents else None,
@@ -87,12 +88,13 @@ def _without_lm() -> TrunkConfig:
     )
 
 
-PRESETS = {
+PRESETS = {  # "diffdock" has the widths and depth of the full model, with harmonics of order 1 where it had 2
     "compact": lambda: _compact(32, 8, 8, 16, 2, 4),
     "small": lambda: _compact(24, 6, 6, 8, 2, 3),
     "tiny": lambda: _compact(12, 4, 4, 6, 1, 2),
     "disco-diffdock-s": lambda: _published(2),
     "diffdock-s": lambda: _published(0),
+    "diffdock": lambda: _published(0, TrunkConfig(scalars=48, vectors=10, pseudoscalars=48, layers=6, hidden=144)),
 }
 
 

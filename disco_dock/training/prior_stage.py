@@ -14,10 +14,16 @@ from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import GraphBatch
 from disco_dock.latents.gumbel import gumbel_noise
 from disco_dock.latents.spaces import one_hot
-from disco_dock.models.encoder import LatentEncoder
+from disco_dock.models.node_logits import MASKED
 from disco_dock.models.prior import LatentPrior
-from disco_dock.runtime.random import generator
+from disco_dock.runtime.distributed import processes, total
+from disco_dock.runtime.precision import full_precision
+from disco_dock.training.draws import generators, node_uniform
+from disco_dock.training.latent_labels import drawn_once
+from disco_dock.training.marginal import Marginal
 from disco_dock.training.score_stage import pad_positions
+
+ACCURACY = 4  # place in what `_compare` gives
 
 
 class PriorBatch(NamedTuple):
@@ -25,109 +31,140 @@ class PriorBatch(NamedTuple):
 
     Attributes:
         graphs: (complexes).
-        pos_crystal: (complexes, atoms, 3) what the encoder sees, Angstrom.
+        pos_crystal: (complexes, atoms, 3) for distances between nodes in the report only, Angstrom.
         pos_prior: (complexes, atoms, 3) centred conformers in random orientations, what the prior sees.
-        uniform: (complexes, latents, nodes) in [0, 1), draws the earlier latents.
+        target: (complexes, latents, nodes) probabilities that the prior learns.
+        earlier: (complexes, latents) nodes that the prior is told for the latents before.
+        weight: (complexes,) in the means.
     """
 
     graphs: GraphBatch
     pos_crystal: Tensor
     pos_prior: Tensor
-    uniform: Tensor
+    target: Tensor
+    earlier: Tensor
+    weight: Tensor
 
     def to(self, device: torch.device) -> PriorBatch:
         """The same batch on another device."""
-        return PriorBatch(
-            self.graphs.to(device), self.pos_crystal.to(device), self.pos_prior.to(device), self.uniform.to(device)
-        )
+        return PriorBatch(self.graphs.to(device), *(part.to(device, non_blocking=True) for part in self[1:]))
 
 
-def make_prior_batch(examples: Sequence[TrainingExample], *, latents: int, seed: int, step: int) -> PriorBatch:
-    """The batch of a step from its examples, a function of (seed, step)."""
-    draws = generator("prior", seed, step)
+def make_prior_batch(
+    examples: Sequence[TrainingExample], labels: Sequence[Tensor], *, hard: bool, seed: int, step: int
+) -> PriorBatch:
+    """The batch of a step from its examples, a function of (seed, step, complex).
+
+    Args:
+        examples: complexes.
+        labels: the encoder's logits (latents, atoms + residues) of each.
+        hard: learn one draw per complex, always the same, instead of the distribution.
+        seed: of the run.
+        step: of the run.
+    """
+    streams = generators(examples, "prior", seed, step)
     graphs = collate([example.graph for example in examples])
-    rotation = random_rotations(torch.randn(graphs.size, 4, generator=draws))
+    padded = (graphs.num_atoms, graphs.num_residues)
+    latents = len(labels[0])
+    logits = torch.full((graphs.size, latents, sum(padded)), MASKED)
+    fixed = torch.zeros(graphs.size, latents, dtype=torch.long)
+    for row, (example, given) in enumerate(zip(examples, labels, strict=True)):
+        atoms, residues = example.graph.num_atoms, example.graph.num_residues
+        logits[row, :, :atoms] = given[:, :atoms]
+        logits[row, :, padded[0] : padded[0] + residues] = given[:, atoms:]
+        node = drawn_once(given, example.name, seed)
+        fixed[row] = torch.where(node < atoms, node, node - atoms + padded[0])
+    rotation = random_rotations(torch.stack([torch.randn(4, generator=stream) for stream in streams]))
+    uniform = node_uniform(examples, streams, 1, latents, padded)
+    drawn = (logits + gumbel_noise(uniform)).masked_fill(~graphs.node_mask.unsqueeze(1), -torch.inf).argmax(-1)
     return PriorBatch(
         graphs=graphs,
         pos_crystal=pad_positions([example.pos_crystal for example in examples], graphs.num_atoms),
         pos_prior=graphs.conformer @ rotation.transpose(1, 2),
-        uniform=torch.rand(graphs.size, latents, graphs.num_atoms + graphs.num_residues, generator=draws),
+        target=one_hot(fixed, sum(padded)) if hard else logits.softmax(-1),
+        earlier=fixed if hard else drawn,
+        weight=torch.ones(graphs.size),
     )
 
 
 class PriorLosses(NamedTuple):
-    """Means over the complexes of a batch.
+    """Means over the complexes of a batch, of all processes, and over latents.
 
     Attributes:
-        loss: cross entropy to the encoder's distribution, mean over latents, with gradient.
-        label_entropy: its lower bound, the entropy of the encoder's distribution.
-        uniform: cross entropy of the uniform distribution over nodes, the value without learning.
-        accuracy: share of latents whose most probable node is the encoder's.
-        distance: Angstrom between those two nodes (an atom stands at its crystal position).
+        loss: cross entropy to the target, with gradient: the negative log likelihood of the latents in nats.
+        label_entropy: its lower bound, the entropy of the target.
+        uniform: cross entropy of the uniform distribution over nodes.
+        marginal: cross entropy of the marginal baseline.
+        accuracy: share of latents whose most probable node is the target's.
+        marginal_accuracy: the same of the marginal baseline.
+        distance: Angstrom between those two nodes of the prior (an atom stands at its crystal position).
         accuracy_by_latent: (latents,) the accuracy of each.
     """
 
     loss: Tensor
     label_entropy: Tensor
     uniform: Tensor
+    marginal: Tensor
     accuracy: Tensor
+    marginal_accuracy: Tensor
     distance: Tensor
     accuracy_by_latent: Tensor
 
     def values(self) -> dict[str, float]:
-        """Plain numbers by name, for the log."""
+        """Plain numbers by name, for the log; `perplexity` is the exponential of the loss."""
         single = {name: float(value.detach()) for name, value in zip(self._fields[:-1], self[:-1], strict=True)}
+        single["perplexity"] = float(self.loss.detach().exp())
         return single | {f"accuracy_{k}": value for k, value in enumerate(self.accuracy_by_latent.tolist())}
 
 
 class PriorStage(nn.Module):
-    """The prior in training and the frozen encoder that labels.
+    """The prior in training.
+
+    Args:
+        prior: of the score model's trunk.
+        marginal: baseline to compare with.
 
     Source: DisCo-Diff (arXiv:2407.03300), App. E; soft labels as in the published code.
     """
 
-    def __init__(self, prior: LatentPrior, encoder: LatentEncoder) -> None:
+    def __init__(self, prior: LatentPrior, marginal: Marginal) -> None:
         super().__init__()
-        self.prior, self.encoder = prior, encoder
-        self.encoder.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> PriorStage:
-        """Set the prior's mode; the encoder always stays in eval mode."""
-        super().train(mode)
-        self.encoder.eval()
-        return self
+        self.prior, self.marginal = prior, marginal
 
     def forward(self, batch: PriorBatch) -> PriorLosses:
-        """Losses with teacher forcing: earlier latents are drawn from the encoder."""
+        """Losses with teacher forcing."""
         graphs = batch.graphs
-        with torch.no_grad():
-            labels = self.encoder(graphs, batch.pos_crystal)
-            mask = graphs.node_mask.unsqueeze(1)
-            drawn = (labels + gumbel_noise(batch.uniform)).masked_fill(~mask, -torch.inf).argmax(-1)
-            probability = labels.softmax(-1)
-            code = one_hot(drawn, labels.shape[-1]).to(labels)
+        nodes = graphs.num_atoms + graphs.num_residues
+        code = one_hot(batch.earlier, nodes).to(batch.pos_prior)
         receptor = self.prior.trunk.receptor_state(graphs)
-        nodes = torch.cat([batch.pos_crystal, graphs.rec_pos], 1)
+        place = torch.cat([batch.pos_crystal, graphs.rec_pos], 1)
+        baseline = self.marginal.log_probability(graphs)
         parts = []
-        for position in range(labels.shape[1]):
+        for position in range(code.shape[1]):
             known = code.clone()
             known[:, position:] = 0.0
             logits = self.prior(graphs, batch.pos_prior, known, position, receptor)
-            log_p = logits.log_softmax(-1)
-            target = probability[:, position]
-            best, wanted = logits.argmax(-1), labels[:, position].argmax(-1)
-            rows = torch.arange(len(best), device=best.device)
-            parts.append(
-                torch.stack(
-                    [
-                        -(target * log_p).sum(-1).mean(),
-                        -torch.special.xlogy(target, target).sum(-1).mean(),
-                        graphs.node_mask.sum(1).double().log().mean().to(logits),
-                        (best == wanted).double().mean().to(logits),
-                        (nodes[rows, best] - nodes[rows, wanted]).norm(dim=-1).mean(),
-                    ]
-                )
-            )
-        by_latent = torch.stack(parts)
-        loss, entropy, uniform, accuracy, distance = by_latent.mean(0)
-        return PriorLosses(loss, entropy, uniform, accuracy, distance, by_latent.detach()[:, 3])
+            with full_precision(logits.device):
+                parts.append(_compare(logits.float(), baseline[:, position], batch.target[:, position], graphs, place))
+        rows = total(batch.weight.sum()) / processes().size
+        by_latent = (torch.stack(parts) * batch.weight).sum(-1) / rows
+        loss, entropy, uniform, marginal, accuracy, usual, distance = by_latent.mean(0)
+        return PriorLosses(loss, entropy, uniform, marginal, accuracy, usual, distance, by_latent.detach()[:, ACCURACY])
+
+
+def _compare(logits: Tensor, baseline: Tensor, target: Tensor, graphs: GraphBatch, place: Tensor) -> Tensor:
+    """(7, batch): the values of `PriorLosses` for one latent, each complex by itself."""
+    log_p, mask = logits.log_softmax(-1), graphs.node_mask
+    best, wanted, usual = logits.argmax(-1), target.argmax(-1), baseline.argmax(-1)
+    rows = torch.arange(len(best), device=best.device)
+    return torch.stack(
+        [
+            -(target * log_p).masked_fill(~mask, 0.0).sum(-1),
+            -torch.special.xlogy(target, target).sum(-1),
+            mask.sum(1).to(logits).log(),
+            -(target * baseline).masked_fill(~mask, 0.0).sum(-1),
+            (best == wanted).to(logits),
+            (usual == wanted).to(logits),
+            (place[rows, best] - place[rows, wanted]).norm(dim=-1),
+        ]
+    )

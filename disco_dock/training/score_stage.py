@@ -8,23 +8,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from disco_dock.data.dataset import TrainingExample
-from disco_dock.diffusion.perturb import Draws, draw, perturb
+from disco_dock.data.example import TrainingExample
+from disco_dock.diffusion.perturb import Draws, perturb
 from disco_dock.diffusion.schedule import NoiseConfig, Scores, draw_times, sigmas
 from disco_dock.diffusion.so3 import IGSO3Table
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import GraphBatch
-from disco_dock.latents.dropout import draw_keep, drop_codes
-from disco_dock.latents.gumbel import straight_through_one_hot
-from disco_dock.models.encoder import LatentEncoder
-from disco_dock.models.score import ScoreModel
+from disco_dock.models.build import Encoder
+from disco_dock.models.score import ScoreModel, ScoreModelConfig
 from disco_dock.models.trunk import ReceptorState
-from disco_dock.runtime.random import generator
+from disco_dock.runtime.precision import full_precision
+from disco_dock.training.draws import generators, node_uniform, noise_draws, normal_rows, uniform_rows
+from disco_dock.training.latent_codes import LatentDraws, infer_code
 from disco_dock.training.losses import Losses, score_losses
+from disco_dock.training.settings import TimeConfig
+
+SMALLEST_TIME = 1e-3
 
 
 class ScoreBatch(NamedTuple):
-    """One step's data: graphs, clean poses and every random draw, all a function of (seed, step).
+    """One step's data: graphs, clean poses and every random draw, all a function of (seed, step, complex).
 
     Attributes:
         graphs: (complexes).
@@ -33,8 +36,8 @@ class ScoreBatch(NamedTuple):
         pos_matched: (complexes, atoms, 3) what is noised.
         t: diffusion times.
         draws: of the noise.
-        gumbel_uniform: (rows, latents, nodes) in [0, 1).
-        keep: (rows,) 1.0 keeps the latents, 0.0 drops them.
+        latents: of the latents.
+        weight: (rows,) of the losses; 0 for a row that only keeps a process busy which has no complex of its own.
     """
 
     graphs: GraphBatch
@@ -43,8 +46,8 @@ class ScoreBatch(NamedTuple):
     pos_matched: Tensor
     t: Tensor
     draws: Draws
-    gumbel_uniform: Tensor
-    keep: Tensor
+    latents: LatentDraws
+    weight: Tensor
 
     def to(self, device: torch.device) -> ScoreBatch:
         """The same batch on another device."""
@@ -55,9 +58,14 @@ class ScoreBatch(NamedTuple):
             pos_matched=self.pos_matched.to(device, non_blocking=True),
             t=self.t.to(device, non_blocking=True),
             draws=self.draws.to(device),
-            gumbel_uniform=self.gumbel_uniform.to(device, non_blocking=True),
-            keep=self.keep.to(device, non_blocking=True),
+            latents=self.latents.to(device),
+            weight=self.weight.to(device, non_blocking=True),
         )
+
+    def with_latents(self, kept: bool) -> ScoreBatch:
+        """The same batch with the latents of all rows kept, or dropped."""
+        keep = torch.full_like(self.latents.keep, float(kept))
+        return self._replace(latents=self.latents._replace(keep=keep))
 
 
 def pad_positions(positions: Sequence[Tensor], atoms: int) -> Tensor:
@@ -69,35 +77,54 @@ def pad_positions(positions: Sequence[Tensor], atoms: int) -> Tensor:
 
 
 def make_score_batch(
-    examples: Sequence[TrainingExample], model: ScoreModel, *, copies: int, null_rate: float, seed: int, step: int
+    examples: Sequence[TrainingExample],
+    config: ScoreModelConfig,
+    *,
+    copies: int,
+    null_rate: float,
+    seed: int,
+    step: int,
+    time: TimeConfig | None = None,
+    stratified: bool = False,
 ) -> ScoreBatch:
     """The batch of a step from its examples.
 
     Args:
         examples: complexes with matched and crystal poses.
-        model: for its noise ranges and number of latents.
+        config: of the score model, for its number of latents and its receptor graph.
         copies: noise draws per complex.
         null_rate: probability of dropping a row's latents.
         seed: of the run.
         step: of the run.
+        time: distribution of the diffusion times; Beta(2, 1) when None.
+        stratified: times uniform instead, one in each of `copies` equal intervals.
     """
-    random = generator("score", seed, step)
-    trunk = model.config.trunk
+    trunk, time = config.trunk, TimeConfig() if time is None else time
+    streams = generators(examples, "score", seed, step)
     graphs = collate(
         [example.graph for example in examples], radius=trunk.receptor_radius, neighbours=trunk.receptor_neighbours
     )
-    rows = graphs.size * copies
-    t = draw_times(torch.rand(rows, generator=random), 2.0, 1.0).float().clamp_min(1e-3)
-    nodes = graphs.num_atoms + graphs.num_residues
+    uniform = uniform_rows(streams, copies)
+    if stratified:
+        t = (torch.arange(copies).repeat(graphs.size) + uniform) / copies
+    else:
+        t = draw_times(uniform, time.alpha, time.beta).float()
+    draws = noise_draws(examples, streams, copies, graphs.topology.bonds.shape[1])
+    padded = (graphs.num_atoms, graphs.num_residues)
+    latents = LatentDraws(
+        uniform=node_uniform(examples, streams, copies, trunk.num_latents, padded),
+        normal=normal_rows(streams, copies, trunk.num_latents),
+        keep=(uniform_rows(streams, copies) >= null_rate).float(),
+    )
     return ScoreBatch(
         graphs=graphs,
         copies=copies,
         pos_crystal=pad_positions([example.pos_crystal for example in examples], graphs.num_atoms),
         pos_matched=pad_positions([example.pos_matched for example in examples], graphs.num_atoms),
-        t=t,
-        draws=draw(rows, graphs.topology.bonds.shape[1], random),
-        gumbel_uniform=torch.rand(rows, trunk.num_latents, nodes, generator=random),
-        keep=draw_keep(rows, null_rate, random),
+        t=t.clamp_min(SMALLEST_TIME),
+        draws=draws,
+        latents=latents,
+        weight=torch.ones(graphs.size * copies),
     )
 
 
@@ -123,11 +150,20 @@ def repeat_receptor(state: ReceptorState, copies: int) -> ReceptorState:
 
 
 class ScoreStage(nn.Module):
-    """Encoder and score model as one trainable module."""
+    """Encoder and score model as one trainable module.
 
-    def __init__(self, score: ScoreModel, encoder: LatentEncoder | None, table: IGSO3Table) -> None:
+    Args:
+        score: score model.
+        encoder: of discrete or continuous latents, or None for a plain diffusion model.
+        table: IGSO(3) table.
+        kl_weight: factor on the divergence of continuous latents.
+    """
+
+    def __init__(
+        self, score: ScoreModel, encoder: Encoder | None, table: IGSO3Table, *, kl_weight: float = 0.0
+    ) -> None:
         super().__init__()
-        self.score, self.encoder, self.table = score, encoder, table
+        self.score, self.encoder, self.table, self.kl_weight = score, encoder, table, kl_weight
 
     def forward(self, batch: ScoreBatch, temperature: float) -> Losses:
         """Per-row losses with latents inferred by the encoder (none for a model without latents).
@@ -137,14 +173,13 @@ class ScoreStage(nn.Module):
             temperature: of the Gumbel-softmax.
         """
         rows = batch.graphs.repeat_interleave(batch.copies)
-        code = null = None
-        if self.encoder is not None:
-            logits = self.encoder(batch.graphs, batch.pos_crystal).repeat_interleave(batch.copies, 0)
-            mask = rows.node_mask.unsqueeze(1).expand_as(logits)
-            drawn = straight_through_one_hot(logits, temperature=temperature, uniform=batch.gumbel_uniform, mask=mask)
-            code, null = drop_codes(drawn, batch.keep), 1.0 - batch.keep
+        code = infer_code(self.encoder, batch.graphs, batch.pos_crystal, rows, batch.latents, temperature)
         receptor = repeat_receptor(self.score.trunk.receptor_state(batch.graphs), batch.copies)
-        pos_t, target = noised(batch, rows, self.score.config.noise, self.table)
-        predicted = self.score(rows, pos_t, batch.t, self.table, code=code, null=null, receptor=receptor)
-        sigma = sigmas(batch.t, self.score.config.noise)
-        return score_losses(predicted, target, sigma, rows.torsion_mask, self.table)
+        with full_precision(batch.t.device):
+            pos_t, target = noised(batch, rows, self.score.config.noise, self.table)
+        predicted = self.score(rows, pos_t, batch.t, self.table, code=code.code, null=code.null, receptor=receptor)
+        with full_precision(batch.t.device):
+            sigma = sigmas(batch.t, self.score.config.noise)
+            predicted = Scores(*(value.float() for value in predicted))
+            losses = score_losses(predicted, target, sigma, rows.torsion_mask, self.table)
+        return losses._replace(weight=batch.weight, divergence=code.divergence * self.kl_weight)

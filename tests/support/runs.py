@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from disco_dock.runtime.loop import LoopConfig, TrainingRun
-from disco_dock.training.settings import TrainConfig
+from disco_dock.training.settings import TrainConfig, ValidationConfig
 from disco_dock.training.train_prior import train_prior
 from disco_dock.training.train_score import train_score
 from tests.support.shards import made_up_shards
@@ -27,7 +27,9 @@ _FOLDER = TemporaryDirectory(prefix="disco-runs-")
 def tiny_config(steps: int, *, learning_rate: float = 1e-3, **changes) -> TrainConfig:
     """Settings of a run of so many steps that logs every one."""
     loop = LoopConfig(max_steps=steps, log_every=1, learning_rate=learning_rate, warmup_steps=1)
+    watch = ValidationConfig(complexes=3, intervals=2, dock_complexes=1, dock_poses=1, dock_steps=2, every_epochs=100.0)
     values = {"preset": "tiny", "batch_size": 2, "copies": 2, "poses": 2, "pose_complexes": 3, "sample_steps": 2}
+    values["validation"] = watch
     return TrainConfig(**{**values, **changes}, loop=loop)
 
 

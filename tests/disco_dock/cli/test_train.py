@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import random
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
+import torch
+import yaml
 
 from disco_dock.cli.main import main
 from tests.support.complexes import write_complexes
 
-TINY = ["--set", "preset=tiny", "--set", "copies=1", "--set", "batch_size=2", "--set", "loop.log_every=1"]
+SETTINGS = (
+    "copies=1",
+    "batch_size=2",
+    "loop.log_every=1",
+    "validation={intervals: 2, every_epochs: 1, dock_every: 1, dock_complexes: 1, dock_poses: 1, dock_steps: 2}",
+)
+TINY = ["--preset", "tiny", *(part for setting in SETTINGS for part in ("--set", setting))]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +63,15 @@ def test_build_reports_failures(complexes, tmp_path, capsys):
 def test_all_stages_and_docking(complexes, shards, tmp_path, capsys):
     out = tmp_path / "run"
     short = ["--set", "loop.max_steps=3", "--set", "pose_complexes=2", "--set", "poses=2", "--set", "sample_steps=2"]
-    for stage in ("score", "prior", "confidence"):
-        assert train(stage, shards, out, *short) == 0, capsys.readouterr().err
+    assert train("all", shards, out, *short) == 0, capsys.readouterr().err
+    written = {path: path.read_bytes() for path in (out / "checkpoint").iterdir()}
+    assert train("all", shards, out) == 0  # finished, with the settings that the run remembers
+    assert all(path.read_bytes() == data for path, data in written.items())
     config = json.loads((out / "checkpoint" / "config.json").read_text())
     assert set(config["training"]) >= {"score", "prior", "confidence"}
+    prior = config["training"]["prior"]
+    assert {"val_loss", "val_marginal", "val_perplexity", "val_accuracy", "used_kinds_0"} <= set(prior)
+    assert "val_dock_prior_under_2" in prior
     case = complexes / "made1"
     files = ["--protein", str(case / "protein.pdb"), "--ligand", str(case / "ligand.sdf")]
     poses = [
@@ -65,8 +87,71 @@ def test_all_stages_and_docking(complexes, shards, tmp_path, capsys):
     assert main(["predict", *files, *poses]) == 0, capsys.readouterr().err
     header, first, *_ = (tmp_path / "docked" / "results.csv").read_text().splitlines()
     row = dict(zip(header.split(","), first.split(","), strict=True))
-    assert float(row["confidence"]) == pytest.approx(float(row["confidence"]))
+    near = config["calibration"]["thresholds"][0]
+    expected = 1 / (1 + math.exp(-(near["slope"] * float(row["confidence"]) + near["intercept"])))
+    assert float(row["p_rmsd_under_2"]) == pytest.approx(expected, abs=1e-3)
+    record = json.loads((tmp_path / "docked" / "run.json").read_text())
+    assert record["calibration"]["complexes"] == 3
+    assert any("held-out complexes: expected calibration error" in note for note in record["notes"])
     assert len(row["latents"].split()) == 2
+
+
+def test_dry_run_prints_settings_and_sizes_and_writes_nothing(shards, tmp_path, capsys):
+    assert train("all", shards, tmp_path / "run", "--dry-run", "--set", "stages.prior.seed=7") == 0
+    score, prior, confidence = yaml.safe_load_all(capsys.readouterr().out.replace("\n# ", "\n---\n# "))
+    assert score["score"]["preset"] == "tiny" and score["score"]["copies"] == 1 and score["score"]["seed"] == 0
+    assert prior["prior"]["seed"] == 7 and confidence["confidence"]["loop"]["log_every"] == 1
+    assert set(score["parameters"]) == {"score", "encoder", "prior", "confidence"}
+    assert not (tmp_path / "run").exists()
+
+
+def test_paused_run_is_no_failure_and_goes_on(shards, tmp_path, capsys):
+    out = tmp_path / "run"
+    steps = ["--set", "loop.max_steps=2"]
+    assert train("score", shards, out, *steps, "--stop-after", "0") == 0
+    assert "run the same command again to go on" in capsys.readouterr().out
+    assert train("score", shards, out, *steps) == 0
+    assert (out / "checkpoint" / "score.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_command_killed_at_any_moment_ends_with_the_same_bits(shards, tmp_path):
+    """SIGKILL at moments that have nothing to do with the steps, also while files are written."""
+    settings = ["--set", "loop.max_steps=40", "--set", "loop.checkpoint_seconds=0", "--set", "validation.dock_every=0"]
+    command = [sys.executable, "-m", "disco_dock", "train", "score", "--shards", str(shards), "--validation"]
+    command += [str(shards), "--device", "cpu", *TINY, *settings, "-o"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    once, killed = tmp_path / "once", tmp_path / "killed"
+    subprocess.run([*command, str(once)], env=environment, check=True, capture_output=True)
+    delays = random.Random(0)
+    deaths = 0
+    log = killed / "score" / "metrics.jsonl"
+    for _ in range(3):
+        before = log.read_text().count("\n") if log.exists() else 0
+        process = subprocess.Popen([*command, str(killed)], env=environment, stderr=subprocess.DEVNULL)
+        while process.poll() is None and (not log.exists() or log.read_text().count("\n") < before + 3):
+            time.sleep(0.002)
+        time.sleep(delays.uniform(0, 0.3))
+        process.kill()
+        deaths += process.wait() == -signal.SIGKILL
+    assert deaths > 0
+    subprocess.run([*command, str(killed)], env=environment, check=True, capture_output=True)
+    for name in ("score.safetensors", "encoder.safetensors"):
+        assert (once / "checkpoint" / name).read_bytes() == (killed / "checkpoint" / name).read_bytes(), name
+    states = [torch.load(folder / "score" / "state.pt") for folder in (once, killed)]
+    for key in ("model", "optimiser", "ema", "watch", "step"):
+        assert equal(states[0][key], states[1][key]), key
+
+
+def equal(first, second) -> bool:
+    """Whether nested mappings and lists hold the same values and tensors."""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(equal(first[key], second[key]) for key in first)
+    if isinstance(first, list):
+        return len(first) == len(second) and all(map(equal, first, second))
+    return first == second
 
 
 def test_resumed_run_goes_on(shards, tmp_path):

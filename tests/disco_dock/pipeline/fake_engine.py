@@ -26,6 +26,7 @@ def fake_models(*, lm_dim: int = 0, latents: bool = True, atom_graph=None, sha25
         guidance=GuidanceConfig(),
         lm_dim=lm_dim,
         atom_graph=atom_graph,
+        calibration=None,
     )
     prior = object() if latents else None
     return SimpleNamespace(prior=prior, confidence=object(), config=config, directory=Path("fake"), sha256=sha256)

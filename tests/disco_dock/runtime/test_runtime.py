@@ -311,8 +311,9 @@ def test_losses_that_are_not_finite_are_skipped_then_fatal(tmp_path):
     assert torch.equal(run.model.weight, before)
 
 
-def test_state_that_cannot_be_written_is_a_warning(tmp_path, caplog):
+def test_state_that_cannot_be_written_is_a_warning_and_an_error_at_the_end(tmp_path, caplog):
     run = small_run(tmp_path / "run", steps=1)
     (tmp_path / "run" / "state.pt").mkdir()
-    run.run(batch, lambda data, step: (run.model(data).mean(), {}))
-    assert "not written" in caplog.text
+    with pytest.raises(InputError, match="could not be written"):
+        run.run(batch, lambda data, step: (run.model(data).mean(), {}))
+    assert "not written" in caplog.text and run.step == 1

@@ -10,8 +10,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from disco_dock.chem.symmetry import automorphisms
 from disco_dock.diffusion.schedule import Scores, sigmas
 from disco_dock.diffusion.so3 import igso3_table
+from disco_dock.graph.batch import collate
+from disco_dock.graph.skeleton import skeleton
 from disco_dock.models.confidence import ConfidenceModel
 from disco_dock.models.encoder import LatentEncoder
 from disco_dock.models.prior import LatentPrior
@@ -22,10 +25,11 @@ from disco_dock.runtime.loop import LoopConfig, TrainingRun
 from disco_dock.training.confidence_stage import (
     ConfidenceStage,
     area_under_roc,
-    atom_rmsd,
     make_confidence_batch,
 )
 from disco_dock.training.losses import WEIGHT, score_losses
+from disco_dock.training.marginal import Marginal
+from disco_dock.training.pose_errors import PoseErrors
 from disco_dock.training.presets import PRESETS, preset
 from disco_dock.training.prior_stage import PriorLosses, PriorStage, make_prior_batch
 from disco_dock.training.score_stage import ScoreStage, make_score_batch, noised
@@ -42,7 +46,7 @@ def examples():
 
 
 def score_batch(score, *, step=0, seed=0, copies=2, null_rate=0.0):
-    return make_score_batch(examples(), score, copies=copies, null_rate=null_rate, seed=seed, step=step)
+    return make_score_batch(examples(), score.config, copies=copies, null_rate=null_rate, seed=seed, step=step)
 
 
 def test_losses_of_the_target_are_zero_and_of_zero_are_near_one():
@@ -67,13 +71,13 @@ def test_score_batch_depends_on_seed_and_step_only():
     first = score_batch(score, step=3)
     torch.manual_seed(2)
     again, later, other = score_batch(score, step=3), score_batch(score, step=4), score_batch(score, step=3, seed=1)
-    assert all(map(torch.equal, first.draws, again.draws)) and torch.equal(first.gumbel_uniform, again.gumbel_uniform)
+    assert all(map(torch.equal, first.draws, again.draws)) and all(map(torch.equal, first.latents, again.latents))
     assert not torch.equal(first.draws.tr, later.draws.tr) and not torch.equal(first.t, other.t)
 
 
 def test_null_rate_drops_latents():
     score = ScoreModel(TINY.score)
-    keep = score_batch(score, copies=400, null_rate=0.25).keep
+    keep = score_batch(score, copies=400, null_rate=0.25).latents.keep
     assert set(keep.tolist()) == {0.0, 1.0}
     assert float(keep.mean()) == pytest.approx(0.75, abs=0.06)
 
@@ -99,24 +103,38 @@ def test_dropped_latents_do_not_reach_the_score():
     torch.manual_seed(0)
     stage = ScoreStage(ScoreModel(TINY.score), LatentEncoder(TINY.encoder), igso3_table()).eval()
     batch = score_batch(stage.score)
-    null = batch._replace(keep=torch.zeros_like(batch.keep))
-    other = null._replace(gumbel_uniform=1 - batch.gumbel_uniform)
+    null = batch.with_latents(False)
+    other = null._replace(latents=null.latents._replace(uniform=1 - batch.latents.uniform))
     with torch.no_grad():
         assert torch.equal(stage(null, 1.0).tr, stage(other, 1.0).tr)
 
 
-def test_prior_learns_the_encoders_choice():
+def encoder_labels(factor: float = 200.0) -> list[torch.Tensor]:
+    """Logits of a decided encoder: its distribution is far from uniform."""
     torch.manual_seed(0)
-    encoder = LatentEncoder(TINY.encoder)
-    with torch.no_grad():  # a decided encoder: its distribution is far from uniform
+    encoder = LatentEncoder(TINY.encoder).eval()
+    labels = []
+    with torch.no_grad():
         for network in (encoder.head.ligand, encoder.head.residue):
-            network[-1].weight.mul_(200)
-    stage = PriorStage(LatentPrior(TINY.prior), encoder.eval())
+            network[-1].weight.mul_(factor)
+        for example in examples():
+            labels.append(encoder(collate([example.graph]), example.pos_crystal.unsqueeze(0))[0])
+    return labels
+
+
+def prior_stage(labels) -> PriorStage:
+    marginal = Marginal.of([example.graph for example in examples()], [value.softmax(-1) for value in labels])
+    return PriorStage(LatentPrior(TINY.prior), marginal)
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_prior_learns_the_encoders_choice(hard):
+    labels = encoder_labels()
+    stage = prior_stage(labels)
     optimiser = torch.optim.Adam(stage.prior.parameters(), 1e-2)
     first = last = None
     for step in range(60):
-        batch = make_prior_batch(examples(), latents=2, seed=0, step=step)
-        losses = stage(batch)
+        losses = stage(make_prior_batch(examples(), labels, hard=hard, seed=0, step=step))
         optimiser.zero_grad()
         losses.loss.backward()
         optimiser.step()
@@ -126,25 +144,33 @@ def test_prior_learns_the_encoders_choice():
     assert float(first.loss) > 0.8 * float(first.uniform)  # nothing is known at first
     assert float(last.loss) - float(last.label_entropy) < 0.5 * float(first.loss - first.label_entropy)
     assert float(last.loss) >= float(last.label_entropy) - 1e-4  # cross entropy is bounded by the entropy
+    assert float(last.loss) < float(last.marginal) < float(last.uniform)
+    assert last.values()["perplexity"] == pytest.approx(math.exp(float(last.loss)), rel=1e-4)
 
 
-def test_prior_never_sees_the_pose():
-    torch.manual_seed(0)
-    stage = PriorStage(LatentPrior(TINY.prior), LatentEncoder(TINY.encoder)).eval()
-    batch = make_prior_batch(examples(), latents=2, seed=0, step=0)
+def test_prior_sees_conformers_and_earlier_latents_only():
+    labels = encoder_labels()
+    stage = prior_stage(labels).eval()
+    batch = make_prior_batch(examples(), labels, hard=False, seed=0, step=0)
     seen = []
-    stage.prior.register_forward_pre_hook(lambda module, args: seen.append(args[1]))
+    stage.prior.register_forward_pre_hook(lambda module, args: seen.append((args[1], args[2], args[3])))
     stage(batch)
-    stage(batch._replace(pos_crystal=batch.pos_crystal + 3.0))
-    assert all(torch.equal(pos, batch.pos_prior) for pos in seen) and len(seen) == 4
+    assert [position for _, _, position in seen] == [0, 1]
+    assert all(torch.equal(pos, batch.pos_prior) for pos, _, _ in seen)
     assert float(batch.pos_prior.mean(1).abs().max()) < 1.0  # centred, up to padding
+    (_, nothing, _), (_, first, _) = seen
+    assert float(nothing.abs().sum()) == 0.0 and float(first[:, 1:].abs().sum()) == 0.0
+    assert torch.equal(first[:, 0].argmax(-1), batch.earlier[:, 0])
 
 
-def test_frozen_encoder_stays_frozen():
-    stage = PriorStage(LatentPrior(TINY.prior), LatentEncoder(TINY.encoder)).train()
-    assert not stage.encoder.training and stage.prior.training
-    stage(make_prior_batch(examples(), latents=2, seed=0, step=0)).loss.backward()
-    assert all(parameter.grad is None for parameter in stage.encoder.parameters())
+def test_hard_targets_are_one_draw_per_complex_and_soft_ones_the_distribution():
+    labels = encoder_labels(factor=5.0)
+    hard = [make_prior_batch(examples(), labels, hard=True, seed=0, step=step) for step in range(3)]
+    assert all(torch.equal(batch.target, hard[0].target) for batch in hard)
+    assert torch.equal(hard[0].target.argmax(-1), hard[0].earlier) and set(hard[0].target.unique().tolist()) == {0, 1}
+    soft = make_prior_batch(examples(), labels, hard=False, seed=0, step=0)
+    assert torch.allclose(soft.target.sum(-1), torch.ones(3, 2)) and float(soft.target.max()) < 1.0
+    assert float((soft.target * ~soft.graphs.node_mask.unsqueeze(1)).sum()) == 0.0
 
 
 def test_confidence_labels_are_rmsds_from_the_crystal():
@@ -186,11 +212,17 @@ def test_area_under_roc():
     assert math.isnan(area_under_roc(score, torch.ones(4, dtype=torch.bool)))
 
 
-def test_atom_rmsd_ignores_padding():
-    pos = torch.zeros(1, 3, 3)
-    pos[0, 0, 0], pos[0, 2] = 2.0, 99.0
-    mask = torch.tensor([[True, True, False]])
-    assert float(atom_rmsd(pos, torch.zeros(1, 3, 3), mask)) == pytest.approx(math.sqrt(2.0))
+def test_confidence_labels_know_symmetry():
+    example = next(one for one in examples() if one.name == "made0")  # a para-substituted ring can be turned over
+    errors = PoseErrors()
+    symmetry = automorphisms(skeleton(example.graph))
+    assert len(symmetry.maps) > 1
+    order = torch.zeros(example.graph.num_atoms, dtype=torch.long)
+    for unit, other in enumerate(symmetry.maps[1]):
+        order[list(symmetry.units[unit])] = torch.tensor(symmetry.units[other])
+    turned = example.pos_crystal[order].unsqueeze(0)
+    assert float((turned[0] - example.pos_crystal).norm(dim=-1).max()) > 1.0
+    assert float(errors(example, turned)[0]) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_resumed_training_equals_uninterrupted(tmp_path, monkeypatch):

@@ -65,6 +65,7 @@ def test_resumed_equals_uninterrupted(run, tmp_path):
     twice = tmp_path / "twice"
     shutil.copytree(run, twice)
     config = tiny_config(4)
+    config = replace(config, validation=replace(config.validation, every_epochs=0.01, dock_every=0))
     train_prior(made_up_shards(), made_up_shards(), run, config, CPU)
     with terminated_at(1):
         train_prior(made_up_shards(), made_up_shards(), twice, config, CPU)
