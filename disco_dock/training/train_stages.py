@@ -14,6 +14,7 @@ import torch
 from disco_dock.models.build import CheckpointConfig
 from disco_dock.runtime.config import write_yaml
 from disco_dock.runtime.distributed import processes, wait_for_all
+from disco_dock.runtime.errors import ConfigError
 from disco_dock.training.networks import networks
 from disco_dock.training.settings import STAGES, TrainConfig, plain, resolve
 from disco_dock.training.stage_run import RunOptions
@@ -89,6 +90,8 @@ def train(
     """
     deadline = time.monotonic() + options.stop_after
     for stage, config in request.settings():
+        if device.type == "cpu" and config.loop.precision == "fp16":
+            raise ConfigError("loop.precision=fp16 is for GPUs; on a CPU use bf16 or float32")
         remember(request.run, stage, config)
         left = replace(options, stop_after=deadline - time.monotonic())
         FUNCTIONS[stage](shards, validation, request.run, config, device, left)

@@ -164,7 +164,12 @@ def test_resumed_run_goes_on(shards, tmp_path):
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [("presett=tiny", "did you mean 'preset'"), ("preset=giant", "unknown preset"), ("copies=0", "at least 1")],
+    [
+        ("loop.precision=fp16", "fp16 is for GPUs"),
+        ("presett=tiny", "did you mean 'preset'"),
+        ("preset=giant", "unknown preset"),
+        ("copies=0", "at least 1"),
+    ],
 )
 def test_bad_settings(shards, tmp_path, capsys, setting, message):
     assert train("score", shards, tmp_path / "run", "--set", setting) == 1
