@@ -11,7 +11,7 @@ import numpy as np
 
 from disco_dock.evaluation.calibration import calibration
 from disco_dock.evaluation.rows import Row
-from disco_dock.evaluation.success import THRESHOLDS, against_samples, lowest
+from disco_dock.evaluation.success import THRESHOLDS, against_samples, are_samples, by_rank, lowest
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.files import atomic_write
 
@@ -74,8 +74,13 @@ def _rmsd_cdf(path: Path, methods: Mapping[str, Sequence[Row]]) -> Path:
 
 
 def _against_samples(path: Path, methods: Mapping[str, Sequence[Row]]) -> Path:
-    figure, axes = _axes(f"RMSD < {THRESHOLDS[0]:g} Å", "poses sampled, N", "complexes (%)")
+    figure, axes = _axes(f"RMSD < {THRESHOLDS[0]:g} Å", "poses, N", "complexes (%)")
     for number, (name, rows) in enumerate(methods.items()):
+        if not are_samples(rows):
+            values = 100 * by_rank(rows, THRESHOLDS[0])
+            label = f"{name}, best of first N"
+            axes.plot(np.arange(1, len(values) + 1), values, ":", color=f"C{number}", marker=".", label=label)
+            continue
         curves = against_samples(rows, THRESHOLDS[0])
         for chosen, style in (("first", "-"), ("best", "--")):
             values = 100 * curves[chosen]

@@ -109,6 +109,16 @@ def against_samples(rows: Sequence[Row], limit: float) -> dict[str, np.ndarray]:
     return {"first": first.mean(0), "best": best.mean(0)}
 
 
+def are_samples(rows: Sequence[Row]) -> bool:
+    """Whether poses are independent draws, as of the networks, and not a list of minima with energies, as Vina's."""
+    return any(row.probability for row in rows) or not any(row.score for row in rows)
+
+
+def by_rank(rows: Sequence[Row], limit: float) -> np.ndarray:
+    """Success of the best of the N first-ranked poses, N = 1 .. poses."""
+    return np.array([hits(rows, count, limit).mean() for count in range(1, selections(rows)["best"] + 1)])
+
+
 def _choose_ratio(top: int, chosen: int, whole: int, drawn: int) -> float:
     """C(top, chosen) / C(whole, drawn), zero where there is no way."""
     if chosen > top:

@@ -13,6 +13,7 @@ from disco_dock.evaluation.strata import Manifest, strata
 from disco_dock.evaluation.success import (
     THRESHOLDS,
     against_samples,
+    are_samples,
     distances,
     hits,
     paired_difference,
@@ -52,7 +53,9 @@ def summarise(rows: Sequence[Row], *, manifest: Manifest | None = None) -> dict[
                 for name, values in against_samples(rows, limit).items()
             }
             for limit in THRESHOLDS
-        },
+        }
+        if are_samples(rows)
+        else None,
         "strata": {
             kind: {label: _stratum(group) for label, group in groups.items()}
             for kind, groups in strata(rows, manifest).items()

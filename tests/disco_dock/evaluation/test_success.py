@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -13,7 +14,16 @@ from scipy.special import expit, logit
 from disco_dock.evaluation.calibration import brier, calibration, expected_calibration_error, reliability
 from disco_dock.evaluation.rows import Row
 from disco_dock.evaluation.strata import Manifest, read_manifest, strata
-from disco_dock.evaluation.success import against_samples, distances, hits, interval, paired_difference, success
+from disco_dock.evaluation.success import (
+    against_samples,
+    are_samples,
+    by_rank,
+    distances,
+    hits,
+    interval,
+    paired_difference,
+    success,
+)
 from disco_dock.evaluation.summary import compare, summarise
 from disco_dock.runtime.errors import InputError
 
@@ -90,6 +100,14 @@ def test_success_against_samples_is_the_mean_over_all_draws(outcomes):
             best.append(np.mean([any(chosen) for chosen in sets]))
         assert found["first"][drawn - 1] == pytest.approx(np.mean(first))
         assert found["best"][drawn - 1] == pytest.approx(np.mean(best))
+
+
+def test_a_list_of_minima_is_no_sample():
+    energies = [replace(row, probability=()) for row in ROWS]
+    assert are_samples(ROWS) and not are_samples(energies)
+    assert are_samples([Row(id="a", rmsd=(1.0,))])  # networks without a confidence model
+    assert by_rank(ROWS, 2.0).tolist() == [0.25, 0.5]
+    assert summarise(energies)["against_samples"] is None
 
 
 def test_interval_covers_the_rate_as_often_as_it_says():
