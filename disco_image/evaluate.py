@@ -22,6 +22,13 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--by-steps", type=int, nargs="*", default=[], metavar="N", help="distance at these numbers of steps"
     )
+    parser.add_argument(
+        "--feature-steps",
+        type=int,
+        default=600,
+        metavar="N",
+        help="training of the classifier, where no weights are given",
+    )
     parser.add_argument("--guidance", type=float, default=0.0, metavar="W", help="D_z + W (D_z - D_null) (%(default)s)")
     parser.add_argument("--solver", default="heun", help="heun, euler, churn, restart or ancestral (%(default)s)")
     parser.add_argument("--steps", type=int, default=18, help="levels of the grid (%(default)s)")
@@ -52,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     }
     sampling = from_dict(SampleConfig, apply_overrides(given, args.set), where="settings")
     asked = {"count": args.count, "latents": args.latents, "weights": args.weights, "by_steps": args.by_steps}
+    asked["feature_steps"] = args.feature_steps
     config = from_dict(EvaluateConfig, asked, where="settings")
     models = load_models(args.checkpoint, resolve_device(args.device), with_encoder=True)
     source = args.data

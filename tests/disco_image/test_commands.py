@@ -52,9 +52,9 @@ def test_grids_that_compare(trained, tmp_path, show):
     assert (tmp_path / f"{show}.png").stat().st_size > 500
 
 
-@pytest.mark.slow
 def test_evaluation_reports(trained, tmp_path, capsys):
     argv = [str(trained), "-o", str(tmp_path / "e"), "--count", "64", "--steps", "2", "--by-steps", "2", "3"]
+    argv += ["--feature-steps", "10"]
     assert evaluate.main(argv) == 0
     found = json.loads((tmp_path / "e/report.json").read_text())
     assert (
