@@ -14,6 +14,7 @@ from scipy.special import expit
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.evaluation.cases import Case
 from disco_dock.pipeline.engine import Engine, dock_fitting
+from disco_dock.pipeline.predict import near_calibration
 from disco_dock.pipeline.prediction import rank_order
 from disco_dock.runtime.errors import DiscoError, NumericsError
 from disco_dock.sampling.docking import DockingSettings
@@ -91,4 +92,15 @@ class NetworkMethod:
         if docked.confidence is None:
             return RankedPoses(pos[order], None, None, seconds, cpu)
         score = docked.confidence[order]
-        return RankedPoses(pos[order], score, expit(score), seconds, cpu)  # the confidence is that logit
+        return RankedPoses(pos[order], score, self._probability(score), seconds, cpu)
+
+    def _probability(self, score: np.ndarray) -> np.ndarray | None:
+        """P(RMSD < 2 Angstrom) of poses: calibrated if the checkpoint is, else what the logit itself says.
+
+        The published confidence network ranks by a class's logit that is no probability of its own.
+        """
+        config = self._engine.models.config
+        calibration = near_calibration(config)
+        if calibration is not None:
+            return np.array([calibration.probability(float(value)) for value in score])
+        return None if config.all_atom_confidence is not None else expit(score)

@@ -23,6 +23,7 @@ from disco_dock.evaluation.validity import check_validity
 from disco_dock.evaluation.vina import PACKAGES, VinaMethod, blind_box, pocket_box
 from disco_dock.evaluation.worker import WorkerError
 from disco_dock.graph.build import build_complex
+from disco_dock.models.calibration import Calibration, ThresholdCalibration
 from disco_dock.runtime.errors import InputError, NumericsError
 from disco_dock.sampling.docking import DockedPoses, DockingSettings
 from tests.disco_dock.pipeline.fake_engine import fake_engine
@@ -163,6 +164,13 @@ def test_networks_are_ranked_as_predict_ranks(cases):
     assert found.score is not None and found.score.tolist() == [2.0, 0.5, -1.0]
     np.testing.assert_allclose(found.probability, 1 / (1 + np.exp(-found.score)))
     assert "batch_size" not in json.dumps(method.settings)
+
+    steep = ThresholdCalibration(threshold=2.0, slope=2.0, intercept=-1.0, ece=0.0, brier=0.0, base_brier=0.0)
+    config = method._engine.models.config
+    config.calibration = Calibration(complexes=1, poses=3, thresholds=(steep,))
+    np.testing.assert_allclose(method.dock(case).probability, 1 / (1 + np.exp(1 - 2 * found.score)))
+    config.calibration, config.all_atom_confidence = None, object()
+    assert method.dock(case).probability is None
 
 
 def test_posebusters_tells_clashes_and_broken_rings(cases, tmp_path):

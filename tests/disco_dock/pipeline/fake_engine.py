@@ -27,6 +27,7 @@ def fake_models(*, lm_dim: int = 0, latents: bool = True, atom_graph=None, sha25
         lm_dim=lm_dim,
         atom_graph=atom_graph,
         calibration=None,
+        all_atom_confidence=None,
     )
     prior = object() if latents else None
     return SimpleNamespace(prior=prior, confidence=object(), config=config, directory=Path("fake"), sha256=sha256)
