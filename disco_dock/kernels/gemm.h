@@ -92,7 +92,7 @@ TILE_FUNCTION(1, 1) TILE_FUNCTION(1, 2) TILE_FUNCTION(1, 3)
 typedef void (*TileFunction)(int, const Product *, const float *, const float *, float *);
 
 /* `columns` is rounded up to whole vectors: B must be readable and C writable that far. */
-static void gemm(int accumulate, int rows, int columns, const Product *p, const float *a, const float *b, float *c) {
+static inline void gemm(int accumulate, int rows, int columns, const Product *p, const float *a, const float *b, float *c) {
     static const TileFunction functions[4][3] = {
         {tile_1_1, tile_1_2, tile_1_3},
         {tile_2_1, tile_2_2, tile_2_3},
@@ -113,7 +113,7 @@ static void gemm(int accumulate, int rows, int columns, const Product *p, const 
     }
 }
 
-static float *floats(size_t count) {
+static inline float *floats(size_t count) {
     void *memory = NULL;
     if (posix_memalign(&memory, 64, (count + 2 * LANES) * sizeof(float))) return NULL;
     memset(memory, 0, (count + 2 * LANES) * sizeof(float));

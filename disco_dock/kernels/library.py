@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 
 SWITCH = "DISCO_DOCK_KERNELS"
 """Environment variable; `off` keeps to torch."""
-SOURCES = ("convolution.c", "edge_embedding.c")
-HEADERS = ("dropout.h", "gemm.h")
+SOURCES = ("convolution_backward.c", "convolution_forward.c", "edge_embedding.c", "packing.c")
+HEADERS = ("aggregate.h", "dropout.h", "gemm.h", "layout.h", "products.h")
 OPTIMISE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-std=gnu11")
 BUILD_SECONDS = 120  # after which a compiler is given up
 
