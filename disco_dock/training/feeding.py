@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.plan import BatchPlan
-from disco_dock.data.prefetch import Prefetcher
 from disco_dock.runtime.device import available_cores
 from disco_dock.runtime.distributed import Processes, processes
+from disco_dock.runtime.prefetch import Prefetcher
 from disco_dock.training.settings import TrainConfig
 
 WORKERS_PER_GPU = 6

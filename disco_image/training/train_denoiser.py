@@ -14,9 +14,9 @@ from disco_dock.runtime.checkpoint import save_weights
 from disco_dock.runtime.errors import CheckpointError
 from disco_dock.runtime.loop import TrainingRun
 from disco_dock.runtime.power_ema import PowerAverages
+from disco_dock.runtime.prefetch import Prefetcher
 from disco_image.data.augment import WIDTH as AUGMENT_WIDTH
 from disco_image.data.batches import ImageBatches
-from disco_image.data.prefetch import Prefetch
 from disco_image.data.source import ImageSource, SourceInfo
 from disco_image.models.checkpoint import FOLDER, read_part, save_part
 from disco_image.models.denoiser import DenoiserWithEncoder, ModelConfig
@@ -135,7 +135,7 @@ def train_denoiser(
     stage = DenoiserStage(model, config.speed.precision == "bfloat16")
     averages = PowerAverages(model, stage_config.ema_power)
     batches = make_batches(config, source, stage_config.batch_size, group.rows(stage_config.batch_size))
-    prefetch = Prefetch(batch_maker(batches, shape, config.levels, stage_config.null_rate))
+    prefetch = Prefetcher(batch_maker(batches, shape, config.levels, stage_config.null_rate))
     facts = data_facts(source)
 
     with group.state_folder(out / STAGE) as state_folder:

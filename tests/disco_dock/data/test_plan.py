@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disco_dock.data.plan import BatchPlan
-from disco_dock.data.prefetch import Prefetcher
+from disco_dock.runtime.prefetch import Prefetcher
 
 
 def plan(count=101, seed=0, **options):

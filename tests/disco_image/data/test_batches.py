@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from disco_dock.runtime.prefetch import Prefetcher
 from disco_image.data.augment import DRAWS, WIDTH, augment
 from disco_image.data.batches import ImageBatches, RowRandom, to_pixels, to_unit
-from disco_image.data.prefetch import Prefetch
 from tests.support.images import TwoTone
 
 
@@ -37,7 +37,7 @@ def test_any_step_can_be_asked_first():
 
 
 def test_prefetch_keeps_the_order_and_hands_errors_on():
-    prefetch = Prefetch(lambda step: 10 // (3 - step))
+    prefetch = Prefetcher(lambda step: 10 // (3 - step))
     assert [prefetch(step) for step in range(3)] == [3, 5, 10]
     try:
         prefetch(3)
