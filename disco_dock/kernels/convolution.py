@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from disco_dock.kernels.library import lanes, load, threads
+from disco_dock.kernels.compiled import lanes, load, threads
 
 _INT, _FLOATS, _VOID = ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p
 

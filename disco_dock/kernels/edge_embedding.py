@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from disco_dock.kernels.compiled import lanes, load, threads
 from disco_dock.kernels.convolution import NO_DROPOUT, Dropout
-from disco_dock.kernels.library import lanes, load, threads
 
 _GRADIENTS = ("at_target", "at_source", "at_kind", "first", "second", "shift")
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from disco_dock.chem.ligand_features import ATOM_FEATURE_SIZES
 from disco_dock.chem.residue_features import RESIDUE_TYPES
 from disco_dock.graph.schema import NUM_TRACE_SCALARS, NUM_TRACE_VECTORS, GraphBatch
-from disco_dock.kernels.library import usable
+from disco_dock.kernels.compiled import usable
 from disco_dock.models.edges import Edges, EdgeTerms
 from disco_dock.models.embeddings import EdgeEmbedding, GaussianExpansion, NodeEmbedding, time_embedding
 from disco_dock.models.irreps import Channels, Features

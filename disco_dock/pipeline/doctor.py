@@ -119,7 +119,7 @@ def check_device(device: str) -> Finding:
 
 def check_kernels() -> Finding:
     """Whether the compiled CPU kernels can be used; docking works without them, several times slower."""
-    from disco_dock.kernels.library import KernelsUnavailableError, lanes, load
+    from disco_dock.kernels.compiled import KernelsUnavailableError, lanes, load
 
     begin = time.perf_counter()
     try:

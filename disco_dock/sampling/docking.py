@@ -15,7 +15,7 @@ from disco_dock.diffusion.schedule import Scores
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
-from disco_dock.kernels.library import available, torch_on_one_thread
+from disco_dock.kernels.compiled import available, torch_on_one_thread
 from disco_dock.latents.autoregressive import NextLogits, sample_codes
 from disco_dock.latents.gaussian import global_code
 from disco_dock.latents.guidance import GuidanceConfig

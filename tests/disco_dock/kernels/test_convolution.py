@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from disco_dock.kernels.compiled import available, threads, torch_on_one_thread
 from disco_dock.kernels.convolution import (
     Dropout,
     EdgeRows,
@@ -18,7 +19,6 @@ from disco_dock.kernels.convolution import (
     pack_weights,
     padded_hidden,
 )
-from disco_dock.kernels.library import available, threads, torch_on_one_thread
 from disco_dock.models.irreps import Channels, Features
 from disco_dock.models.tensor_product import EdgeGroup, harmonics
 from tests.support.reference_convolution import reference_sum

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from disco_dock.kernels.library import available
+from disco_dock.kernels.compiled import available
 from disco_dock.models.edges import EdgeTerms
 from disco_dock.models.embeddings import EdgeEmbedding, GaussianExpansion
 from disco_dock.models.listed_edges import EdgeGeometry

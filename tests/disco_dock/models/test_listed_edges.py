@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from disco_dock.graph.batch import collate
-from disco_dock.kernels.library import available
+from disco_dock.kernels.compiled import available
 from disco_dock.models import trunk as trunk_module
 from disco_dock.models.receptive_field import needed_residues
 from disco_dock.models.trunk import Conditioning

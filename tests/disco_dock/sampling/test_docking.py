@@ -11,7 +11,7 @@ import torch
 
 from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.diffusion.schedule import Scores
-from disco_dock.kernels.library import available
+from disco_dock.kernels.compiled import available
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.models.build import CheckpointConfig, Models
 from disco_dock.models.confidence import ConfidenceModel
