@@ -69,6 +69,8 @@ def plot(lines: list[dict], path: Path) -> None:
                 axis.plot([row["steps"] for row in rows], [row[key] for row in rows], style, label=label)
         axis.set_xscale("log")
         axis.set_xticks(STEPS, [str(steps) for steps in STEPS])
+        axis.minorticks_off()
+        axis.set_yscale("log" if key == "centroid" else "linear")
         axis.set_xlabel("score evaluations")
         axis.set_title(title, fontsize=10)
         axis.grid(alpha=0.3)
