@@ -10,7 +10,6 @@ yardstick of the machine, measured before and after; `cpu_seconds` is processor 
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import statistics
 import sys
@@ -18,7 +17,7 @@ import time
 from pathlib import Path
 
 import torch
-from machine import gemm_seconds
+from machine import gemm_seconds, report
 
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
@@ -74,10 +73,7 @@ def main() -> int:
             "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),
             "threads": torch.get_num_threads(),
         }
-        RESULTS.parent.mkdir(exist_ok=True)
-        with RESULTS.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        print(json.dumps(line), flush=True)
+        report(line, RESULTS)
     return 0
 
 

@@ -73,7 +73,7 @@ def main() -> int:
         seconds = time.perf_counter() - begin
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
         record = json.loads((out / "run.json").read_text())
-    from machine import gemm_seconds
+    from machine import gemm_seconds, report
 
     from disco_dock.chem.read_ligand import read_ligand
     from disco_dock.chem.read_receptor import read_receptor
@@ -93,10 +93,7 @@ def main() -> int:
         "threads": os.environ.get("OMP_NUM_THREADS", "default"),
         "cores": os.cpu_count(),
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-    print(json.dumps(line))
+    report(line, RESULTS)
     return 0
 
 

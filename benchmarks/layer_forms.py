@@ -11,7 +11,6 @@ benchmarks/results/layer_forms.jsonl.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import torch
 from e3nn import o3
-from machine import GEMM_FLOP, gemm_seconds
+from machine import GEMM_FLOP, gemm_seconds, report
 from network_speed import example
 from torch import Tensor, nn
 
@@ -183,10 +182,7 @@ def main() -> int:
                 "gemm_seconds": round(statistics.mean(gemm), 4),
                 "threads": args.threads,
             }
-            RESULTS.parent.mkdir(exist_ok=True)
-            with RESULTS.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            print(json.dumps(line), flush=True)
+            report(line, RESULTS)
     return 0
 
 

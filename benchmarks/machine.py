@@ -1,9 +1,11 @@
-"""A yardstick of the machine, so that timings of different machines can be compared as ratios."""
+"""A yardstick of the machine, so that timings of different machines can be compared as ratios, and where results go."""
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
+from pathlib import Path
 
 import torch
 
@@ -21,3 +23,11 @@ def gemm_seconds() -> float:
             _ = a @ b
         times.append(time.perf_counter() - begin)
     return statistics.median(times[2:])
+
+
+def report(line: dict, path: Path) -> None:
+    """Print a result as JSON and append it to a file of results."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    print(json.dumps(line), flush=True)

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import gemm_seconds
+from machine import gemm_seconds, report
 
 RESULTS = Path(__file__).parent / "results" / "many_ligands.jsonl"
 EXAMPLE = Path(__file__).parents[1] / "data" / "examples" / "1uou" / "protein.pdb"
@@ -75,10 +75,7 @@ def main() -> int:
         "overhead": round(seconds / stages["docking"], 3),
         "gemm_seconds": round(gemm_seconds(), 4),
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-    print(json.dumps(line))
+    report(line, RESULTS)
     return 0
 
 

@@ -12,7 +12,6 @@ pose and step divided by `gemm_seconds`, measured before and after in the same r
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import statistics
@@ -25,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from machine import gemm_seconds
+from machine import gemm_seconds, report
 
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.read_ligand import read_ligand
@@ -163,7 +162,6 @@ def main() -> int:
     parser.add_argument("--autocast", default="off", choices=["off", "bf16", "fp16"])
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    RESULTS.parent.mkdir(exist_ok=True)
     own = args.protein is not None
     complexes = [complex_of(args.protein.stem, args.protein, args.ligand)] if own else map(example, args.complexes)
     for complex_ in complexes:
@@ -172,11 +170,11 @@ def main() -> int:
                 bench = Bench(chosen, complex_, args)
                 runs = [partial(bench.sampling, n, t, trick) for n in args.poses for t in args.times]
                 for run in [*runs, partial(bench.training, trick)]:
-                    report(chosen, complex_, trick, run, args)
+                    record(chosen, complex_, trick, run, args)
     return 0
 
 
-def report(chosen: str, complex_: TrainingExample, trick: str | None, run: Callable[[], dict], args) -> None:
+def record(chosen: str, complex_: TrainingExample, trick: str | None, run: Callable[[], dict], args) -> None:
     """Print one measurement, as JSON, and append it to the results."""
     before = gemm_seconds()
     line = {
@@ -198,9 +196,7 @@ def report(chosen: str, complex_: TrainingExample, trick: str | None, run: Calla
         "autocast": args.autocast,
     }
     line = {key: round(value, 4) if isinstance(value, float) else value for key, value in line.items()}
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-    print(json.dumps(line), flush=True)
+    report(line, RESULTS)
 
 
 if __name__ == "__main__":
