@@ -5,6 +5,7 @@ Writes the averaged gradient, and the running statistics of batch norms, of one 
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -80,3 +81,4 @@ def with_language_model(batch, design):
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    os._exit(0)  # all is written; torch's own threads now and then abort the interpreter while it is taken down
