@@ -19,7 +19,7 @@ from disco_dock.runtime.distributed import processes, total
 from disco_dock.runtime.precision import full_precision
 from disco_dock.training.draws import generators, noise_draws, uniform_rows
 from disco_dock.training.pose_errors import PoseErrors
-from disco_dock.training.score_stage import pad_positions, repeat_receptor
+from disco_dock.training.score_stage import pad_positions
 
 MAX_TIME = 0.8
 """Noised crystal poses are drawn at times up to this one: sigma_tr 0.1 to 6.6 Angstrom in the published range."""
@@ -139,7 +139,7 @@ class ConfidenceStage(nn.Module):
     def forward(self, batch: ConfidenceBatch) -> ConfidenceLosses:
         """Loss of a batch; where several processes train together, the mean of theirs is that over all rows."""
         rows = batch.graphs.repeat_interleave(batch.copies)
-        receptor = repeat_receptor(self.confidence.trunk.receptor_state(batch.graphs), batch.copies)
+        receptor = self.confidence.trunk.receptor_state(batch.graphs).repeat_interleave(batch.copies)
         logits = self.confidence(rows, batch.pos, receptor)
         with full_precision(logits.device):
             logits = logits.float()

@@ -16,7 +16,6 @@ from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import GraphBatch
 from disco_dock.models.build import Encoder
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
-from disco_dock.models.trunk import ReceptorState
 from disco_dock.runtime.precision import full_precision
 from disco_dock.training.draws import generators, node_uniform, noise_draws, normal_rows, uniform_rows
 from disco_dock.training.latent_codes import LatentDraws, infer_code
@@ -143,12 +142,6 @@ def noised(batch: ScoreBatch, rows: GraphBatch, noise: NoiseConfig, table: IGSO3
     return pos_t.float(), Scores(*(value.float() for value in target))
 
 
-def repeat_receptor(state: ReceptorState, copies: int) -> ReceptorState:
-    """Receptor state with each complex `copies` times in a row."""
-
-    return state.repeat_interleave(copies)
-
-
 class ScoreStage(nn.Module):
     """Encoder and score model as one trainable module.
 
@@ -174,7 +167,7 @@ class ScoreStage(nn.Module):
         """
         rows = batch.graphs.repeat_interleave(batch.copies)
         code = infer_code(self.encoder, batch.graphs, batch.pos_crystal, rows, batch.latents, temperature)
-        receptor = repeat_receptor(self.score.trunk.receptor_state(batch.graphs), batch.copies)
+        receptor = self.score.trunk.receptor_state(batch.graphs).repeat_interleave(batch.copies)
         with full_precision(batch.t.device):
             pos_t, target = noised(batch, rows, self.score.config.noise, self.table)
         predicted = self.score(rows, pos_t, batch.t, self.table, code=code.code, null=code.null, receptor=receptor)
