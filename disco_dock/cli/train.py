@@ -20,6 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--validation", type=Path, metavar="DIR", help="validation shards; they choose the best weights"
     )
     parser.add_argument(
+        "--split", type=Path, metavar="FILE", help="ids to train on, one per line, such as train.txt of `data split`"
+    )
+    parser.add_argument("--validation-split", type=Path, metavar="FILE", help="the same for the validation shards")
+    parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="DIR", help="run folder; the checkpoint is DIR/checkpoint"
     )
     parser.add_argument("--preset", metavar="NAME", help="sizes of the networks, the same as --set preset=NAME")
@@ -39,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Train and say where the checkpoint is."""
     from disco_dock.training.train_stages import TrainRequest
 
-    overrides = ([f"preset={args.preset}"] if args.preset else []) + list(args.set)
+    named = {"preset": args.preset, "split": args.split, "validation_split": args.validation_split}
+    overrides = [f"{name}={value}" for name, value in named.items() if value] + list(args.set)
     request = TrainRequest(
         stage=args.stage, run=args.out, file=args.config, overrides=tuple(overrides), minutes=args.minutes
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from disco_dock.diffusion.schedule import NoiseConfig, Scores, Sigmas, sigmas
 from disco_dock.diffusion.so3 import IGSO3Table
 from disco_dock.diffusion.torus import score_norm as torus_score_norm
 from disco_dock.graph.schema import GraphBatch
+from disco_dock.models.displacement_head import DisplacementHead
 from disco_dock.models.embeddings import time_embedding
 from disco_dock.models.heads import RigidHead, TorsionHead
 from disco_dock.models.trunk import Conditioning, ReceptorState, Trunk, TrunkConfig
@@ -18,15 +20,29 @@ from disco_dock.models.trunk import Conditioning, ReceptorState, Trunk, TrunkCon
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoreModelConfig:
-    """Trunk sizes and the noise ranges that the score is trained for."""
+    """Trunk sizes and the noise ranges that the score is trained for.
+
+    Attributes:
+        trunk: message passing.
+        noise: ranges of the noise.
+        displacement_head: add `models.displacement_head` to the published read-outs.
+    """
 
     trunk: TrunkConfig = field(default_factory=TrunkConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    displacement_head: bool = False
 
     @property
     def lm_dim(self) -> int:
         """Width of the language-model features it needs, 0 for none."""
         return self.trunk.lm_dim
+
+
+class Prediction(NamedTuple):
+    """Scores, and (batch, atoms, 3) displacements to the clean pose in units of `displacement_scale`, or None."""
+
+    scores: Scores
+    field: Tensor | None
 
 
 class ScoreModel(nn.Module):
@@ -41,6 +57,7 @@ class ScoreModel(nn.Module):
         self.trunk = Trunk(config.trunk)
         self.rigid = RigidHead(config.trunk, self.trunk.outputs)
         self.torsion = TorsionHead(config.trunk, self.trunk.outputs)
+        self.displacement = DisplacementHead(config.trunk, self.trunk.outputs) if config.displacement_head else None
 
     def forward(
         self,
@@ -67,6 +84,20 @@ class ScoreModel(nn.Module):
         Returns:
             tr (batch, 3) per Angstrom, rot (batch, 3) and tor (batch, torsions) per radian.
         """
+        return self.predict(batch, pos, t, table, code=code, null=null, receptor=receptor).scores
+
+    def predict(
+        self,
+        batch: GraphBatch,
+        pos: Tensor,
+        t: Tensor,
+        table: IGSO3Table,
+        *,
+        code: Tensor | None = None,
+        null: Tensor | None = None,
+        receptor: ReceptorState | None = None,
+    ) -> Prediction:
+        """The scores as in `forward`, and the field of displacements behind them if the model has one."""
         sigma: Sigmas = sigmas(t, self.config.noise)
         condition = Conditioning(t=t, sigma_tr=torch.as_tensor(sigma.tr), code=code, null=null)
         ligand, _ = self.trunk(batch, pos, condition, receptor)
@@ -75,4 +106,11 @@ class ScoreModel(nn.Module):
         tor = self.torsion(batch, pos, ligand)
         rot_norm = table.score_norm(torch.as_tensor(sigma.rot)).to(pos.dtype)
         tor_norm = torus_score_norm(torch.as_tensor(sigma.tor)).to(pos.dtype)
-        return Scores(tr / torch.as_tensor(sigma.tr)[:, None], rot * rot_norm[:, None], tor * tor_norm.sqrt()[:, None])
+        field = None
+        if self.displacement is not None:
+            motion = self.displacement(batch, pos, ligand, time, sigma)
+            field, tr, rot, tor = motion.field, tr + motion.tr, rot + motion.rot, tor + motion.tor
+        scores = Scores(
+            tr / torch.as_tensor(sigma.tr)[:, None], rot * rot_norm[:, None], tor * tor_norm.sqrt()[:, None]
+        )
+        return Prediction(scores, field)

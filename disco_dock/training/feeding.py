@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.plan import BatchPlan
+from disco_dock.data.sources import read_ids
 from disco_dock.runtime.device import available_cores
 from disco_dock.runtime.distributed import Processes, processes
 from disco_dock.runtime.prefetch import Prefetcher
@@ -22,6 +24,20 @@ WORKERS_PER_GPU = 6
 AHEAD = 3  # batches that each worker keeps ready
 SEVERAL_HOLDERS = "file_system"
 """How tensors travel between processes; the other way needs one open file per tensor and runs out of them."""
+
+
+def training_set(shards: Path, config: TrainConfig) -> ComplexDataset:
+    """The complexes to train on: those of the split file that are small enough."""
+    return _chosen(shards, config.split, config.max_residues)
+
+
+def validation_set(shards: Path, config: TrainConfig, max_residues: int = 0) -> ComplexDataset:
+    """The complexes to validate on."""
+    return _chosen(shards, config.validation_split, max_residues)
+
+
+def _chosen(shards: Path, split: str, max_residues: int) -> ComplexDataset:
+    return ComplexDataset(shards, read_ids(Path(split)) if split else None, max_residues=max_residues)
 
 
 def make_plan(dataset: ComplexDataset, config: TrainConfig, copies: int, numbers: list[int] | None = None) -> BatchPlan:

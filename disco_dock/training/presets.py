@@ -37,6 +37,9 @@ def _compact(scalars: int, vectors: int, pseudoscalars: int, hidden: int, recept
             "residue_updates": 1,
             "edge_width": 16,
             "trace_features": True,
+            "cross_cutoff": 12.0,
+            "cross_cutoff_per_sigma": 2.5,
+            "cross_distance_stop": 60.0,
             "lm_dim": 0,
             "norm": "layer",
             "dropout": 0.0,
@@ -45,7 +48,7 @@ def _compact(scalars: int, vectors: int, pseudoscalars: int, hidden: int, recept
         return TrunkConfig(**values)
 
     static = {"time_dim": 0, "num_latents": 0, "cross_cutoff_per_sigma": 0.0}
-    score = ScoreModelConfig(trunk=trunk())
+    score = ScoreModelConfig(trunk=trunk(), displacement_head=True)
     return Preset(
         score=score,
         encoder=EncoderConfig(

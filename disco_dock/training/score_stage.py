@@ -15,11 +15,12 @@ from disco_dock.diffusion.so3 import IGSO3Table
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import GraphBatch
 from disco_dock.models.build import Encoder
+from disco_dock.models.displacement_head import displacement_scale
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
 from disco_dock.runtime.precision import full_precision
 from disco_dock.training.draws import generators, node_uniform, noise_draws, normal_rows, uniform_rows
 from disco_dock.training.latent_codes import LatentDraws, infer_code
-from disco_dock.training.losses import Losses, score_losses
+from disco_dock.training.losses import Losses, field_loss, score_losses
 from disco_dock.training.settings import TimeConfig
 
 SMALLEST_TIME = 1e-3
@@ -150,13 +151,21 @@ class ScoreStage(nn.Module):
         encoder: of discrete or continuous latents, or None for a plain diffusion model.
         table: IGSO(3) table.
         kl_weight: factor on the divergence of continuous latents.
+        field_weight: factor on the error of the atoms' displacements, of a score model that predicts them.
     """
 
     def __init__(
-        self, score: ScoreModel, encoder: Encoder | None, table: IGSO3Table, *, kl_weight: float = 0.0
+        self,
+        score: ScoreModel,
+        encoder: Encoder | None,
+        table: IGSO3Table,
+        *,
+        kl_weight: float = 0.0,
+        field_weight: float = 0.0,
     ) -> None:
         super().__init__()
-        self.score, self.encoder, self.table, self.kl_weight = score, encoder, table, kl_weight
+        self.score, self.encoder, self.table = score, encoder, table
+        self.kl_weight, self.field_weight = kl_weight, field_weight
 
     def forward(self, batch: ScoreBatch, temperature: float) -> Losses:
         """Per-row losses with latents inferred by the encoder (none for a model without latents).
@@ -170,9 +179,16 @@ class ScoreStage(nn.Module):
         receptor = self.score.trunk.receptor_state(batch.graphs).repeat_interleave(batch.copies)
         with full_precision(batch.t.device):
             pos_t, target = noised(batch, rows, self.score.config.noise, self.table)
-        predicted = self.score(rows, pos_t, batch.t, self.table, code=code.code, null=code.null, receptor=receptor)
+        predicted, field = self.score.predict(
+            rows, pos_t, batch.t, self.table, code=code.code, null=code.null, receptor=receptor
+        )
         with full_precision(batch.t.device):
             sigma = sigmas(batch.t, self.score.config.noise)
             predicted = Scores(*(value.float() for value in predicted))
             losses = score_losses(predicted, target, sigma, rows.torsion_mask, self.table)
+            if field is not None:
+                pos_0 = batch.pos_matched.repeat_interleave(batch.copies, 0)
+                scale = displacement_scale(pos_t, rows.lig_mask, sigma)
+                error = field_loss(field.float(), pos_0, pos_t, scale, rows.lig_mask)
+                losses = losses._replace(field=error * self.field_weight)
         return losses._replace(weight=batch.weight, divergence=code.divergence * self.kl_weight)

@@ -104,11 +104,14 @@ class TrainConfig:
         continuous: see `ContinuousConfig`.
         seed: of weights, data order and noise.
         batch_size: complexes per step, over all processes.
+        split: file of the ids to train on, one per line; empty for all complexes of the shards.
+        validation_split: the same of the validation shards.
         copies: noise draws per complex and step; the receptor-only layers run once for all of them.
         max_cost: largest padded atoms x residues x complexes of a batch over all processes, 0 for no limit.
         max_residues: larger complexes are left out of training, 0 for none.
         workers: processes that make batches, 0 for a thread; -1 for a thread on a CPU and 6 processes per GPU.
         null_rate: share of rows whose latents are dropped.
+        field_weight: of the error of the atoms' displacements, for score models with a displacement head.
         ema_decay: of the exported weights.
         weight_decay: of AdamW.
         temperature: of the Gumbel-softmax.
@@ -129,11 +132,14 @@ class TrainConfig:
     continuous: ContinuousConfig = field(default_factory=ContinuousConfig)
     seed: int = 0
     batch_size: int = 8
+    split: str = ""
+    validation_split: str = ""
     copies: int = 4
     max_cost: int = 120_000
     max_residues: int = 0
     workers: int = -1
     null_rate: float = 0.1
+    field_weight: float = 0.33
     ema_decay: float = 0.999
     weight_decay: float = 1e-4
     temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)

@@ -29,7 +29,7 @@ from disco_dock.training.confidence_stage import (
     ranking_values,
 )
 from disco_dock.training.earlier_stages import copy_matching, part_hashes, require_same_inputs
-from disco_dock.training.feeding import make_plan, own_share
+from disco_dock.training.feeding import make_plan, own_share, training_set, validation_set
 from disco_dock.training.kept_tensors import KeptTensors
 from disco_dock.training.networks import networks
 from disco_dock.training.pose_errors import PoseErrors
@@ -99,7 +99,7 @@ def train_confidence(
     models = load_models(out / "checkpoint", device)
     require_same_inputs(out / "confidence", part_hashes(models, ("score", "prior")))
     sizes = networks(config).confidence
-    dataset = ComplexDataset(shards, max_residues=config.max_residues)
+    dataset = training_set(shards, config)
     order = torch.randperm(len(dataset), generator=generator("pose complexes", config.seed))
     numbers = sorted(order[: config.pose_complexes].tolist())
     poses = _dock(models, dataset, numbers, out / "confidence" / "poses", config, options)
@@ -120,7 +120,7 @@ def train_confidence(
 
     measure = None
     if validation is not None:
-        held_out = ComplexDataset(validation, max_residues=config.max_residues)
+        held_out = validation_set(validation, config, config.max_residues)
         measure = _Measure(stage, models, held_out, out / "confidence" / "validation_poses", config, options)
 
     def checkpoint() -> CheckpointConfig:

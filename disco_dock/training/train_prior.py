@@ -16,7 +16,7 @@ from disco_dock.models.prior import LatentPrior
 from disco_dock.runtime.distributed import Processes, processes
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.training.earlier_stages import copy_matching, part_hashes, require_same_inputs
-from disco_dock.training.feeding import make_plan, own_share
+from disco_dock.training.feeding import make_plan, own_share, training_set, validation_set
 from disco_dock.training.kept_tensors import KeptTensors
 from disco_dock.training.latent_labels import latent_labels
 from disco_dock.training.marginal import Marginal
@@ -85,7 +85,7 @@ def train_prior(
             "give it and the other settings of the score stage"
         )
     require_same_inputs(out / "prior", part_hashes(models, ("score", "encoder")))
-    dataset = ComplexDataset(shards, max_residues=config.max_residues)
+    dataset = training_set(shards, config)
     labels = latent_labels(
         models, dataset, out / "prior" / "labels", _waiting(options, "latents of training complexes")
     )
@@ -105,7 +105,7 @@ def train_prior(
 
     measure = None
     if validation is not None:
-        held_out = ComplexDataset(validation, max_residues=config.max_residues)
+        held_out = validation_set(validation, config, config.max_residues)
         measure = _Measure(stage, models, prior, held_out, out / "prior" / "validation_labels", config, plan, options)
     return run_stage(
         Stage(

@@ -15,7 +15,7 @@ from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.models.build import CheckpointConfig, Models, make_encoder
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
 from disco_dock.runtime.distributed import Processes, processes
-from disco_dock.training.feeding import make_plan, own_share
+from disco_dock.training.feeding import make_plan, own_share, training_set, validation_set
 from disco_dock.training.networks import networks
 from disco_dock.training.score_stage import ScoreBatch, ScoreStage, make_score_batch
 from disco_dock.training.settings import TrainConfig
@@ -74,8 +74,10 @@ def train_score(
     table = igso3_table()
     score = ScoreModel(sizes.score)
     encoder = None if sizes.encoder is None else make_encoder(sizes.encoder)
-    stage = ScoreStage(score, encoder, table, kl_weight=config.continuous.kl_weight).to(device)
-    dataset = ComplexDataset(shards, max_residues=config.max_residues)
+    stage = ScoreStage(
+        score, encoder, table, kl_weight=config.continuous.kl_weight, field_weight=config.field_weight
+    ).to(device)
+    dataset = training_set(shards, config)
     plan = make_plan(dataset, config, config.copies)
     group = processes()
     checkpoint = CheckpointConfig(name=config.preset, score=sizes.score, encoder=sizes.encoder, sampler=EXACT)
@@ -128,7 +130,7 @@ class _Measure:
         plan: BatchPlan,
     ) -> None:
         self._stage, self._models, self._config = stage, models, config.validation
-        self._dataset = ComplexDataset(validation)
+        self._dataset = validation_set(validation, config)
         self._batches = validation_batches(self._dataset, stage.score.config, self._config, device)
         self._period = self._config.period(len(plan.steps(0)))
 
