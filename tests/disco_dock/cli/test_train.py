@@ -60,6 +60,39 @@ def test_build_reports_failures(complexes, tmp_path, capsys):
     assert "ligand.sdf" in index["failures"][0]["reason"]
 
 
+def test_killed_build_goes_on_to_the_same_bytes(complexes, tmp_path):
+    """SIGKILL of the command, not of a worker, between and within parts."""
+    root = tmp_path / "complexes"
+    for number in range(10):
+        shutil.copytree(complexes / f"made{number % 3}", root / f"c{number}")
+    program = "import sys, disco_dock.data.build as build; from disco_dock.cli.main import main; build.PART_SIZE = 2; "
+    command = [sys.executable, "-c", program + "sys.exit(main(sys.argv[1:]))", "data", "build", str(root)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    once, killed = tmp_path / "once", tmp_path / "killed"
+    subprocess.run([*command, str(once), "--workers", "1"], env=environment, check=True, capture_output=True)
+    for wanted in (1, 3):
+        process = subprocess.Popen([*command, str(killed), "--workers", "1"], env=environment)
+        while process.poll() is None and len(list(killed.glob("part-*.json"))) < wanted:
+            time.sleep(0.001)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    assert 0 < len(list(killed.glob("part-*.json"))) < 5
+    subprocess.run([*command, str(killed), "--workers", "1"], env=environment, check=True, capture_output=True)
+    files = {path.name: path.read_bytes() for path in once.iterdir()}
+    assert files == {path.name: path.read_bytes() for path in killed.iterdir()}
+
+
+def test_split_files_choose_the_complexes(shards, tmp_path, capsys):
+    out, names = tmp_path / "run", tmp_path / "train.txt"
+    names.write_text("made1\nmade2\nabsent\n")
+    assert train("score", shards, out, "--split", str(names), "--set", "loop.max_steps=1") == 0
+    config = json.loads((out / "checkpoint" / "config.json").read_text())
+    assert config["training"]["score"]["complexes"] == 2
+    names.write_text("absent\n")
+    assert train("score", shards, tmp_path / "other", "--split", str(names), "--set", "loop.max_steps=1") == 1
+    assert "no finished shards with the wanted complexes" in capsys.readouterr().err
+
+
 def test_all_stages_and_docking(complexes, shards, tmp_path, capsys):
     out = tmp_path / "run"
     short = ["--set", "loop.max_steps=3", "--set", "pose_complexes=2", "--set", "poses=2", "--set", "sample_steps=2"]
