@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", type=Path, required=True, metavar="DIR", help="run folder; the checkpoint is DIR/checkpoint"
     )
     parser.add_argument("--preset", metavar="NAME", help="sizes of the networks, the same as --set preset=NAME")
+    parser.add_argument(
+        "--init", metavar="DIR", help="fine-tune the weights of this checkpoint, `default` for the bundled one"
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML; the command line wins")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as loop.max_steps=2000"
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Train and say where the checkpoint is."""
     from disco_dock.training.train_stages import TrainRequest
 
-    named = {"preset": args.preset, "split": args.split, "validation_split": args.validation_split}
+    named = {"preset": args.preset, "init": args.init, "split": args.split, "validation_split": args.validation_split}
     overrides = [f"{name}={value}" for name, value in named.items() if value] + list(args.set)
     request = TrainRequest(
         stage=args.stage, run=args.out, file=args.config, overrides=tuple(overrides), minutes=args.minutes

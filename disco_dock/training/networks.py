@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from disco_dock.models.build import CheckpointConfig, make_module
+from torch import nn
+
+from disco_dock.diffusion.sampler_config import EXACT
+from disco_dock.models.build import CheckpointConfig, bundled_checkpoint, make_module, read_config
+from disco_dock.runtime.checkpoint import load_into, load_weights
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.training.presets import Preset, preset
 from disco_dock.training.settings import TrainConfig, merged
+
+BUNDLED = "default"  # in the place of a checkpoint folder
 
 
 def networks(config: TrainConfig) -> Preset:
@@ -17,7 +24,10 @@ def networks(config: TrainConfig) -> Preset:
 
     Raises:
         ConfigError: unknown preset, a change to a network that is not there, or sizes that do not fit together.
+        CheckpointError: the checkpoint to start from cannot be read.
     """
+    if config.init:
+        return _of_checkpoint(config)
     sizes = _with_changes(preset(config.preset), config.networks)
     score = replace(sizes.score, noise=config.noise)
     latents = score.trunk.num_latents
@@ -34,6 +44,50 @@ def networks(config: TrainConfig) -> Preset:
     encoder = replace(sizes.encoder, num_latents=latents, gaussian=continuous)
     prior = None if continuous or sizes.prior is None else replace(sizes.prior, trunk=score.trunk, noise=config.noise)
     return Preset(score=score, encoder=encoder, prior=prior, confidence=sizes.confidence)
+
+
+def _of_checkpoint(config: TrainConfig) -> Preset:
+    """The sizes of the checkpoint to start from; a network that it lacks is that of the preset with its trunk."""
+    found = read_config(_directory(config))
+    if config.networks:
+        raise ConfigError("settings.networks: the sizes are those of the checkpoint in settings.init; leave one out")
+    own = preset(config.preset)
+    prior = found.prior
+    discrete = found.encoder is not None and not found.encoder.gaussian
+    if prior is None and discrete and own.prior is not None:
+        prior = replace(own.prior, trunk=found.score.trunk, noise=found.score.noise)
+    return Preset(score=found.score, encoder=found.encoder, prior=prior, confidence=found.confidence or own.confidence)
+
+
+def start_from(config: TrainConfig, part: str, module: nn.Module) -> None:
+    """Put the weights of the checkpoint to start from into a network, where it has that network.
+
+    Raises:
+        CheckpointError: they cannot be read.
+    """
+    if not config.init:
+        return
+    path = _directory(config) / f"{part}.safetensors"
+    if getattr(read_config(path.parent), part) is not None and path.exists():
+        load_into(module, load_weights(path)[0], where=str(path))
+
+
+def start_config(config: TrainConfig, sizes: Preset) -> CheckpointConfig:
+    """Configuration of the checkpoint of a new run: its networks so far, and how to sample with them."""
+    parts = {"name": config.preset, "score": sizes.score, "encoder": sizes.encoder}
+    if not config.init:
+        return CheckpointConfig(**parts, sampler=EXACT)
+    found = read_config(_directory(config))
+    return CheckpointConfig(
+        **{**parts, "name": f"{found.name}-tuned"},
+        sampler=found.sampler,
+        latent_inverse_temperature=found.latent_inverse_temperature,
+        guidance=found.guidance,
+    )
+
+
+def _directory(config: TrainConfig) -> Path:
+    return bundled_checkpoint() if config.init == BUNDLED else Path(config.init)
 
 
 def _with_changes(sizes: Preset, changes: dict[str, Any]) -> Preset:

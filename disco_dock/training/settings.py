@@ -97,6 +97,8 @@ class TrainConfig:
 
     Attributes:
         preset: sizes of the networks, see `training.presets`.
+        init: checkpoint folder that the training starts from, or ``default`` for the bundled one; sizes, latents and
+            noise are then its own. Empty for new weights.
         networks: changes to the preset's sizes, as nested mappings such as ``score: {trunk: {layers: 4}}``.
         noise: ranges of the noise, also the sampler's.
         time: of the score stage: how diffusion times are drawn.
@@ -125,6 +127,7 @@ class TrainConfig:
     """
 
     preset: str = "compact"
+    init: str = ""
     networks: dict[str, Any] = field(default_factory=dict)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     time: TimeConfig = field(default_factory=TimeConfig)

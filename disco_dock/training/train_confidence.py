@@ -31,7 +31,7 @@ from disco_dock.training.confidence_stage import (
 from disco_dock.training.earlier_stages import copy_matching, part_hashes, require_same_inputs
 from disco_dock.training.feeding import make_plan, own_share, training_set, validation_set
 from disco_dock.training.kept_tensors import KeptTensors
-from disco_dock.training.networks import networks
+from disco_dock.training.networks import networks, start_from
 from disco_dock.training.pose_errors import PoseErrors
 from disco_dock.training.sampled_poses import sampled_poses
 from disco_dock.training.settings import TrainConfig
@@ -109,6 +109,7 @@ def train_confidence(
     torch.manual_seed(config.seed)
     model = ConfidenceModel(sizes)
     copy_matching(models.score.trunk, model.trunk)
+    start_from(config, "confidence", model)
     stage = ConfidenceStage(model).to(device)
     plan = make_plan(dataset, config, config.copies, numbers)
     group = processes()

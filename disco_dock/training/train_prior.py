@@ -20,7 +20,7 @@ from disco_dock.training.feeding import make_plan, own_share, training_set, vali
 from disco_dock.training.kept_tensors import KeptTensors
 from disco_dock.training.latent_labels import latent_labels
 from disco_dock.training.marginal import Marginal
-from disco_dock.training.networks import networks
+from disco_dock.training.networks import networks, start_from
 from disco_dock.training.prior_stage import PriorBatch, PriorStage, make_prior_batch
 from disco_dock.training.settings import TrainConfig
 from disco_dock.training.stage_run import VALIDATION_SEED, RunOptions, Stage, run_stage, shared_means
@@ -94,6 +94,7 @@ def train_prior(
     torch.manual_seed(config.seed)
     prior = LatentPrior(sizes.prior)
     copy_matching(models.score.trunk, prior.trunk)
+    start_from(config, "prior", prior)
     stage = PriorStage(prior, marginal).to(device)
     plan = make_plan(dataset, config, 1)
     group = processes()

@@ -10,13 +10,12 @@ from torch import Tensor
 
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.plan import BatchPlan
-from disco_dock.diffusion.sampler_config import EXACT
 from disco_dock.diffusion.so3 import igso3_table
-from disco_dock.models.build import CheckpointConfig, Models, make_encoder
+from disco_dock.models.build import CheckpointConfig, Encoder, Models, make_encoder
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
 from disco_dock.runtime.distributed import Processes, processes
 from disco_dock.training.feeding import make_plan, own_share, training_set, validation_set
-from disco_dock.training.networks import networks
+from disco_dock.training.networks import networks, start_config, start_from
 from disco_dock.training.score_stage import ScoreBatch, ScoreStage, make_score_batch
 from disco_dock.training.settings import TrainConfig
 from disco_dock.training.stage_run import RunOptions, Stage, run_stage
@@ -74,13 +73,16 @@ def train_score(
     table = igso3_table()
     score = ScoreModel(sizes.score)
     encoder = None if sizes.encoder is None else make_encoder(sizes.encoder)
+    start_from(config, "score", score)
+    if encoder is not None:
+        start_from(config, "encoder", encoder)
     stage = ScoreStage(
         score, encoder, table, kl_weight=config.continuous.kl_weight, field_weight=config.field_weight
     ).to(device)
     dataset = training_set(shards, config)
     plan = make_plan(dataset, config, config.copies)
     group = processes()
-    checkpoint = CheckpointConfig(name=config.preset, score=sizes.score, encoder=sizes.encoder, sampler=EXACT)
+    checkpoint = start_config(config, sizes)
     models = Models(
         score=score,
         encoder=encoder,
@@ -109,12 +111,18 @@ def train_score(
             loss_fn=loss_fn,
             measure=None if validation is None else _Measure(stage, models, validation, config, device, plan),
             steps_per_epoch=len(plan.steps(0)),
-            facts={"complexes": len(dataset), "latents": config.latents if encoder is not None else "none"},
+            facts={"complexes": len(dataset), "latents": _kind(encoder)},
         ),
         out,
         config,
         options or RunOptions(),
     )
+
+
+def _kind(encoder: Encoder | None) -> str:
+    if encoder is None:
+        return "none"
+    return "continuous" if encoder.config.gaussian else "discrete"
 
 
 class _Measure:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from disco_dock.cli.main import main
 from tests.support.complexes import write_complexes
@@ -91,6 +92,21 @@ def test_split_files_choose_the_complexes(shards, tmp_path, capsys):
     names.write_text("absent\n")
     assert train("score", shards, tmp_path / "other", "--split", str(names), "--set", "loop.max_steps=1") == 1
     assert "no finished shards with the wanted complexes" in capsys.readouterr().err
+
+
+def test_fine_tuning_starts_from_a_checkpoint(shards, tmp_path, capsys):
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    assert train("score", shards, first, "--set", "loop.max_steps=2", "--set", "validation.dock_every=0") == 0
+    still = ["--init", str(first / "checkpoint"), "--set", "loop.max_steps=1", "--set", "loop.learning_rate=1e-30"]
+    still += ["--set", "weight_decay=0", "--preset", "small"]  # the sizes are the checkpoint's
+    assert train("score", shards, second, *still) == 0, capsys.readouterr().err
+    for name in ("score.safetensors", "encoder.safetensors"):
+        before, after = (load_file(folder / "checkpoint" / name) for folder in (first, second))
+        assert all(torch.allclose(before[key], after[key], atol=1e-6) for key in before), name
+    config = json.loads((second / "checkpoint" / "config.json").read_text())
+    assert config["name"] == "tiny-tuned"
+    assert train("score", shards, third, "--init", str(tmp_path / "absent")) == 1
+    assert "not a checkpoint folder" in capsys.readouterr().err
 
 
 def test_all_stages_and_docking(complexes, shards, tmp_path, capsys):
