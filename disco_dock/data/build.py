@@ -18,6 +18,7 @@ from disco_dock.data.example import TrainingExample, pack
 from disco_dock.data.prepare import prepare
 from disco_dock.data.shards import index_path, part_files, read_index, write_part
 from disco_dock.data.sources import Source, SourceFolder
+from disco_dock.runtime.children import end_with_parent
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.files import atomic_write
 from disco_dock.runtime.random import generator
@@ -143,12 +144,17 @@ def _build_part(task: _Task) -> None:
     task.marker.unlink()
 
 
+def _pool(workers: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
+
+
 def _in_processes(tasks: Sequence[_Task], workers: int) -> Iterator[None]:
     """Build the parts in several processes; yields after each. A complex that kills its process becomes a failure."""
     waiting = {task.part: task for task in tasks}
     while waiting:
         try:
-            with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            with _pool(workers) as pool:
                 futures = {pool.submit(_build_part, task): part for part, task in waiting.items()}
                 for future in as_completed(futures):
                     future.result()
@@ -168,7 +174,7 @@ def _build_alone(task: _Task) -> None:
     while True:
         task.marker.unlink(missing_ok=True)
         try:
-            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            with _pool(1) as pool:
                 return pool.submit(_build_part, task).result()
         except BrokenProcessPool:
             name = task.marker.read_text(encoding="utf-8")

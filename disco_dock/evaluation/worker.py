@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from disco_dock.runtime.children import end_with_parent
 from disco_dock.runtime.errors import DiscoError
 
 START_SECONDS = 60.0  # granted to a new process for its imports, on top of the limit
@@ -110,6 +111,7 @@ def _processor_time(process: psutil.Process) -> float:
 
 def _serve(pipe: Connection) -> None:
     """Run what comes through the pipe until it closes; what libraries print is dropped, their errors are not."""
+    end_with_parent()
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(silence, stream)

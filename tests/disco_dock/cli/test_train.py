@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 import yaml
@@ -81,6 +82,24 @@ def test_killed_build_goes_on_to_the_same_bytes(complexes, tmp_path):
     subprocess.run([*command, str(killed), "--workers", "1"], env=environment, check=True, capture_output=True)
     files = {path.name: path.read_bytes() for path in once.iterdir()}
     assert files == {path.name: path.read_bytes() for path in killed.iterdir()}
+
+
+def test_workers_end_with_a_killed_build(complexes, tmp_path):
+    root = tmp_path / "complexes"
+    for number in range(40):
+        shutil.copytree(complexes / f"made{number % 3}", root / f"c{number}")
+    program = "import sys, disco_dock.data.build as build; from disco_dock.cli.main import main; build.PART_SIZE = 1; "
+    program += "sys.exit(main(sys.argv[1:])) if __name__ == '__main__' else None"
+    command = [sys.executable, "-c", program, "data", "build", str(root), str(tmp_path / "out"), "--workers", "2"]
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)})
+    while process.poll() is None and not list((tmp_path / "out").glob("part-*.json")):
+        time.sleep(0.01)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert workers
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
 
 
 def test_split_files_choose_the_complexes(shards, tmp_path, capsys):
