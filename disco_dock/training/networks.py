@@ -10,6 +10,8 @@ from torch import nn
 
 from disco_dock.diffusion.sampler_config import EXACT
 from disco_dock.models.build import CheckpointConfig, bundled_checkpoint, make_module, read_config
+from disco_dock.models.prior import PriorConfig
+from disco_dock.models.score import ScoreModelConfig
 from disco_dock.runtime.checkpoint import load_into, load_weights
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import ConfigError
@@ -42,8 +44,14 @@ def networks(config: TrainConfig) -> Preset:
         raise ConfigError(f"preset {config.preset!r} has no encoder for latents; choose another or set latents=none")
     continuous = config.latents == "continuous"
     encoder = replace(sizes.encoder, num_latents=latents, gaussian=continuous)
-    prior = None if continuous or sizes.prior is None else replace(sizes.prior, trunk=score.trunk, noise=config.noise)
+    prior = None if continuous or sizes.prior is None else _prior(sizes.prior, score)
     return Preset(score=score, encoder=encoder, prior=prior, confidence=sizes.confidence)
+
+
+def _prior(prior: PriorConfig, score: ScoreModelConfig) -> PriorConfig:
+    """The prior that belongs to a score model: on its trunk, unless it has one of its own kind."""
+    trunk = replace(prior.trunk, num_latents=score.trunk.num_latents) if prior.context else score.trunk
+    return replace(prior, trunk=trunk, noise=score.noise)
 
 
 def _of_checkpoint(config: TrainConfig) -> Preset:
@@ -55,7 +63,7 @@ def _of_checkpoint(config: TrainConfig) -> Preset:
     prior = found.prior
     discrete = found.encoder is not None and not found.encoder.gaussian
     if prior is None and discrete and own.prior is not None:
-        prior = replace(own.prior, trunk=found.score.trunk, noise=found.score.noise)
+        prior = _prior(own.prior, found.score)
     return Preset(score=found.score, encoder=found.encoder, prior=prior, confidence=found.confidence or own.confidence)
 
 

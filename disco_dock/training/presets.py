@@ -57,7 +57,13 @@ def _compact(scalars: int, vectors: int, pseudoscalars: int, hidden: int, recept
             head_norm=False,
         ),
         prior=PriorConfig(
-            trunk=score.trunk, noise=score.noise, head_inputs=0, head_width=64, head_norm=False, shared_head=False
+            trunk=trunk(receptor_layers=receptor_layers + 2, layers=2, cross_cutoff=0.0, cross_cutoff_per_sigma=0.0),
+            noise=score.noise,
+            head_inputs=0,
+            head_width=64,
+            head_norm=False,
+            shared_head=False,
+            context=True,
         ),
         confidence=ConfidenceConfig(
             trunk=trunk(**static, layers=3, cross_cutoff=12.0, cross_distance_stop=15.0), head_width=64

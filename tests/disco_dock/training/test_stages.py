@@ -262,4 +262,4 @@ def test_presets_fit_together(name):
     assert (sizes.encoder is None) == (sizes.prior is None) == (latents == 0)
     if sizes.prior is not None and sizes.encoder is not None:
         assert sizes.encoder.num_latents == latents == sizes.prior.trunk.num_latents
-        assert sizes.prior.trunk == sizes.score.trunk
+        assert sizes.prior.context or sizes.prior.trunk == sizes.score.trunk
