@@ -9,8 +9,8 @@ from typing import Any
 from disco_dock.pipeline.batch_inputs import DockingJob
 from disco_dock.pipeline.engine import Engine, docking_settings
 from disco_dock.pipeline.prediction import Prediction
-from disco_dock.pipeline.report import BEST_NUMBERS
 from disco_dock.pipeline.request import PredictSettings
+from disco_dock.pipeline.tables import BEST_NUMBERS
 from disco_dock.pipeline.versions import versions
 from disco_dock.runtime.config import to_dict
 
@@ -43,7 +43,7 @@ def run_record(
 ) -> dict[str, Any]:
     """Inputs with their hashes, checkpoint, settings as given and as resolved, timings, notes and versions."""
     chosen = docking_settings(engine.models, settings, None)
-    pocket = prediction.pocket
+    pocket, suggestion = prediction.pocket, prediction.pocket_suggestion
     return {
         "name": job.name,
         "fingerprint": hashes.fingerprint,
@@ -65,8 +65,10 @@ def run_record(
             "sampler": asdict(chosen.sampler),
             "latent_inverse_temperature": chosen.latent_inverse_temperature,
             "guidance": asdict(chosen.guidance),
-            "pocket": None if pocket is None else {"center": pocket.center.tolist(), "radius": pocket.radius},
+            "pocket": None if pocket is None else pocket.as_dict(),
         },
+        "modes": [asdict(mode) for mode in prediction.modes],
+        "pocket_suggestion": None if suggestion is None else asdict(suggestion),
         "calibration": to_dict(engine.models.config.calibration),
         "conformer": prediction.conformer_rung,
         "notes": list(prediction.notes),

@@ -13,13 +13,13 @@ from disco_dock.pipeline.batch_inputs import DockingJob, FailedInput, Job
 from disco_dock.pipeline.engine import Engine, docking_settings
 from disco_dock.pipeline.fingerprint import fingerprint, ligand_hash
 from disco_dock.pipeline.input_files import file_hash, settings_files
-from disco_dock.pipeline.outputs import TABLE, finished_record, make_folder, write_prediction
+from disco_dock.pipeline.outputs import TABLE, TRAJECTORY, finished_record, make_folder, write_prediction
 from disco_dock.pipeline.predict import predict_complex
 from disco_dock.pipeline.progress import Progress, Silent
 from disco_dock.pipeline.receptor_store import ReceptorStore
 from disco_dock.pipeline.record import Hashes, best_summary, run_record
-from disco_dock.pipeline.report import Row, write_summary
 from disco_dock.pipeline.request import PredictSettings
+from disco_dock.pipeline.tables import Row, write_summary
 from disco_dock.runtime.errors import DiscoError
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,8 @@ class Run:
         """Dock one complex into its folder, or take the finished files there."""
         begin = time.perf_counter()
         hashes = self._hashes(job)
-        earlier = None if self._overwrite else finished_record(folder)
+        needed = [TRAJECTORY] if self._settings.trajectory else []
+        earlier = None if self._overwrite else finished_record(folder, needed)
         if earlier is not None and earlier["fingerprint"] == hashes.fingerprint:
             return replace(_row(job, begin), status="reused", **earlier["best"])
         prediction = predict_complex(

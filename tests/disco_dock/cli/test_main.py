@@ -25,7 +25,19 @@ HEAVY = ("torch", "rdkit", "numpy", "rich", "e3nn", "torch_geometric", "Bio", "s
 def options_of(command):
     parser = cli.build_parser(command)
     (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return {option for action in commands.choices[command]._actions for option in action.option_strings}
+    return {option for action in commands.choices[command]._actions for option in action.option_strings    "--pocket-box",
+    "--autobox-ligand",
+    "--autobox_ligand",
+    "--modes",
+    "--num-modes",
+    "--latent",
+    "--avoid-latent",
+    "--suggest-pockets",
+    "--trajectory",
+    "--report",
+    "--pymol",
+    "--chimerax",
+}
 
 
 def test_options_of_predict_are_these():

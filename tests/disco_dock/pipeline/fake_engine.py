@@ -28,6 +28,7 @@ def fake_models(*, lm_dim: int = 0, latents: bool = True, atom_graph=None, sha25
         atom_graph=atom_graph,
         calibration=None,
         all_atom_confidence=None,
+        score=SimpleNamespace(trunk=SimpleNamespace(num_latents=NUM_LATENTS if latents else 0)),
     )
     prior = object() if latents else None
     return SimpleNamespace(prior=prior, confidence=object(), config=config, directory=Path("fake"), sha256=sha256)

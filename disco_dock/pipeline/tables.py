@@ -19,6 +19,8 @@ POSE_COLUMNS = (
     "p_rmsd_under_2",
     "latents",
     "latent_log_prob",
+    "mode",
+    "cluster",
     "pocket_distance",
     "clash_count",
     "stereo_kept",
