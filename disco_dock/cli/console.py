@@ -130,6 +130,7 @@ def _pose_table(path: Path) -> str:
         "rank",
         "confidence",
         "p_rmsd_under_2",
+        "p_rmsd_under_5",
         "latents",
         "mode",
         "cluster",

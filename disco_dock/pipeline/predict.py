@@ -29,7 +29,7 @@ from disco_dock.runtime.errors import NumericsError
 from disco_dock.runtime.random import derive_seed
 from disco_dock.sampling.docking import DockedPoses, DockingSettings
 
-NEAR = 2.0  # Angstrom
+NEAR, FAR = 2.0, 5.0  # Angstrom
 POCKET_TOLERANCE = 0.01  # Angstrom that a pose may lie outside the pocket before it is reported
 BORDER = 0.25  # Angstrom
 
@@ -97,7 +97,8 @@ def predict_complex(
         docked, notes = _dock(engine, graph, chosen, f"{ligand.smiles} in {prepared.key}", progress)
     with clock.phase("checks"):
         calibration = near_calibration(engine.models.config)
-        ranked, modes = _ranked(prepared, ligand, docked, calibration)
+        far = far_probabilities(engine.models.config.calibration, docked.logits)
+        ranked, modes = _ranked(prepared, ligand, docked, calibration, far)
         survey, frames = docked.survey, docked.frames
         suggestion = None if survey is None else suggest_pockets(survey, ligand.num_atoms, prepared.receptor)
     return Prediction(
@@ -146,8 +147,18 @@ def near_calibration(config: CheckpointConfig) -> ThresholdCalibration | None:
     return config.calibration.thresholds[0]
 
 
+def far_probabilities(calibration: Calibration | None, logits: np.ndarray | None) -> list[float] | None:
+    """P(RMSD < 5 Angstrom) of each sample from logits (samples, thresholds), or None where nothing is known of it."""
+    if calibration is None or logits is None:
+        return None
+    for fit, column in zip(calibration.thresholds, logits.T, strict=False):
+        if fit.threshold == FAR:
+            return [fit.probability(float(value)) for value in column]
+    return None
+
+
 def _ranked(
-    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, calibration: ThresholdCalibration | None
+    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, calibration: ThresholdCalibration | None, far: list[float] | None
 ) -> tuple[tuple[RankedPose, ...], tuple[Mode, ...]]:
     """All poses with what is known about them, best first, and the modes that they have."""
     kept = stereo_kept_each(ligand.mol, docked.pos)
@@ -173,6 +184,7 @@ def _ranked(
             pocket_distance=None if distances is None else float(distances[sample]),
             clash_count=int(clashes[sample]),
             stereo_kept=bool(kept[sample]),
+            p_rmsd_under_5=None if far is None else far[sample],
             mode=int(number[sample]) if has_latents else None,
             cluster=int(cluster[sample]),
         )

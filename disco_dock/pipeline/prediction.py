@@ -34,6 +34,7 @@ class RankedPose:
         latent_log_prob: log probability of the latents under the prior.
         pocket_distance: Angstrom of the ligand's centroid from the pocket centre, or None when docked blindly.
         clash_count: ligand atoms that overlap the receptor or its cofactors and metals.
+        p_rmsd_under_5: the same for 5 Angstrom.
         mode: number of its code of latents, 1 the most probable, or None without latents.
         cluster: number of its group of like poses, 1 that of the first-ranked one.
         stereo_kept: whether every stereo centre and double bond is as in the input.
@@ -49,6 +50,7 @@ class RankedPose:
     pocket_distance: float | None
     clash_count: int
     stereo_kept: bool
+    p_rmsd_under_5: float | None = None
     mode: int | None = None
     cluster: int = 1
 
@@ -136,6 +138,7 @@ class Prediction:
             "rank": pose.rank,
             "confidence": _rounded(pose.confidence, 4),
             "p_rmsd_under_2": _rounded(pose.p_rmsd_under_2, 4),
+            "p_rmsd_under_5": _rounded(pose.p_rmsd_under_5, 4),
             "latents": " ".join(pose.latents) or None,
             "latent_log_prob": _rounded(pose.latent_log_prob, 4),
             "mode": pose.mode,

@@ -17,6 +17,7 @@ POSE_COLUMNS = (
     "rank",
     "confidence",
     "p_rmsd_under_2",
+    "p_rmsd_under_5",
     "latents",
     "latent_log_prob",
     "mode",

@@ -79,6 +79,7 @@ class DockedPoses:
         latent_nodes: (poses, latents) int64; below `atoms` a ligand atom, else a residue (index minus atoms).
         latent_log_prob: (poses,) log probability of the code under the prior as sampled.
         confidence: (poses,) logit, higher is better, or None without a confidence model.
+        logits: (poses, thresholds) of all thresholds of the confidence model, the confidence first, or None.
         survey: where the prior points, when that was asked for.
         frames: (poses, steps + 1, atoms, 3) float32 in the file's frame from noise to the pose, when recorded.
     """
@@ -87,6 +88,7 @@ class DockedPoses:
     latent_nodes: np.ndarray
     latent_log_prob: np.ndarray
     confidence: np.ndarray | None
+    logits: np.ndarray | None = None
     survey: PriorSurvey | None = None
     frames: np.ndarray | None = None
 
@@ -211,12 +213,12 @@ class _Complex:
         return Scores(*(value.masked_fill(blank[:, None], 0.0) for value in scores))
 
     def confidence(self, pos: Tensor, live: int) -> Tensor:
-        """(live,) logit of the first threshold."""
+        """(live, thresholds) logits."""
         if self.judge is not None:
-            return self.judge(pos[:live])
+            return self.judge(pos[:live])[:, None]
         model = self.models.confidence
         assert isinstance(model, ConfidenceModel)
-        return model(self.rows(live), pos, self.receptor(model.trunk, self.group))[:live, 0]
+        return model(self.rows(live), pos, self.receptor(model.trunk, self.group))[:live]
 
 
 def dock(
@@ -295,12 +297,14 @@ def _dock(
         frames.append(torch.stack(steps, 1))
         confidence = context.confidence(pos, live) if models.confidence is not None else None
         results.append((pos[:live], index[:live], log_prob[:live], confidence))
-    confidence = [part[3] for part in results if part[3] is not None]
+    parts = [part[3] for part in results if part[3] is not None]
+    logits = torch.cat(parts).double().cpu().numpy() if parts else None
     return DockedPoses(
         pos=torch.cat([part[0] for part in results]).double().cpu().numpy() + graph.origin,
         latent_nodes=torch.cat([part[1] for part in results]).cpu().numpy(),
         latent_log_prob=torch.cat([part[2] for part in results]).cpu().numpy(),
-        confidence=torch.cat(confidence).double().cpu().numpy() if confidence else None,
+        confidence=None if logits is None else logits[:, 0],
+        logits=logits,
         survey=survey,
         frames=(torch.cat(frames).double().numpy() + graph.origin).astype(np.float32) if settings.record else None,
     )

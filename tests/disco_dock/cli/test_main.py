@@ -15,6 +15,8 @@ PREDICT_OPTIONS = set(
     """
     --help --debug --protein --ligand --csv --chains --largest-fragment --smiles --embeddings
     --pocket-center --pocket-ligand --pocket-residues --pocket-radius --chains-within
+    --pocket-box --autobox-ligand --autobox_ligand --modes --num-modes --latent --avoid-latent --suggest-pockets
+    --trajectory --report --pymol --chimerax
     --num-poses --steps --seed --batch-size --latent-temperature --guidance-weight --guidance-interval --ode
     --out --checkpoint --device --overwrite --verbose
     """.split()
@@ -25,19 +27,7 @@ HEAVY = ("torch", "rdkit", "numpy", "rich", "e3nn", "torch_geometric", "Bio", "s
 def options_of(command):
     parser = cli.build_parser(command)
     (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return {option for action in commands.choices[command]._actions for option in action.option_strings    "--pocket-box",
-    "--autobox-ligand",
-    "--autobox_ligand",
-    "--modes",
-    "--num-modes",
-    "--latent",
-    "--avoid-latent",
-    "--suggest-pockets",
-    "--trajectory",
-    "--report",
-    "--pymol",
-    "--chimerax",
-}
+    return {option for action in commands.choices[command]._actions for option in action.option_strings}
 
 
 def test_options_of_predict_are_these():
