@@ -158,7 +158,11 @@ def far_probabilities(calibration: Calibration | None, logits: np.ndarray | None
 
 
 def _ranked(
-    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, calibration: ThresholdCalibration | None, far: list[float] | None
+    prepared: PreparedReceptor,
+    ligand: Ligand,
+    docked: DockedPoses,
+    calibration: ThresholdCalibration | None,
+    far: list[float] | None,
 ) -> tuple[tuple[RankedPose, ...], tuple[Mode, ...]]:
     """All poses with what is known about them, best first, and the modes that they have."""
     kept = stereo_kept_each(ligand.mol, docked.pos)

@@ -26,6 +26,7 @@ from disco_dock.models.build import Models
 from disco_dock.models.confidence import ConfidenceModel
 from disco_dock.models.prior import LatentPrior
 from disco_dock.models.trunk import ReceptorState, Trunk
+from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.all_atom_judge import AllAtomJudge
 from disco_dock.sampling.initial import initial_poses
@@ -245,6 +246,23 @@ def dock(
     """
     with torch.no_grad(), torch_on_one_thread() if available() else nullcontext():
         return _dock(models, graph, settings, name, on_progress)
+
+
+def survey_prior(models: Models, graph: ComplexGraph, settings: DockingSettings) -> PriorSurvey:
+    """Where the prior's latents point in a complex, without docking it.
+
+    Args:
+        models: networks of a checkpoint with a prior.
+        graph: the complex.
+        settings: temperature of the prior, and which nodes are forced, avoided or enumerated.
+
+    Raises:
+        ConfigError: the checkpoint has no prior.
+    """
+    if models.prior is None:
+        raise ConfigError("this checkpoint has no prior over atoms and residues, so it points nowhere")
+    with torch.no_grad(), torch_on_one_thread() if available() else nullcontext():
+        return _Complex(models, graph, settings, "survey").survey(models.prior)
 
 
 def _dock(
