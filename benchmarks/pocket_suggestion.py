@@ -4,11 +4,11 @@
 
 COMPLEXES holds folders <id>/protein.pdb + ligand.sdf or another layout that `disco-dock data build` reads. The whole
 protein file is searched, as in a blind docking. A residue is a contact when one of its heavy atoms (its C-alpha atom
-where the file has no others) is within 5 Angstrom of a ligand heavy atom in the crystal pose. Reported is the share of
-complexes with a contact among the 1, 3 and 10 most probable residues of `suggest_pockets`, the same for residues drawn
-at random (computed exactly, without replacement), the share whose best one or three suggested sites have their centre within
-8 Angstrom of the ligand's centroid, and a 95 % interval by bootstrap over complexes. Prints one JSON line and appends it
-to benchmarks/results/pocket_suggestion.jsonl; a complex that cannot be read is counted and left out.
+where the file has no others) is within 5 Angstrom of a ligand heavy atom in the crystal pose. Reported are the share of
+complexes with a contact among the 1, 3 and 10 most probable residues, the same for residues drawn at random (exact,
+without replacement), and the share whose best one or three suggested sites have their centre within 8 Angstrom of the
+ligand's centroid, with 95 % intervals by bootstrap over complexes. Prints one JSON line and appends it to
+benchmarks/results/pocket_suggestion.jsonl; a complex that cannot be read is counted and left out.
 """
 
 from __future__ import annotations

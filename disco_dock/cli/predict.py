@@ -168,6 +168,10 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(f"interrupted; finished results are kept in {out}, run again to continue") from stop
     console.print_results(out, rows)
+    if (args.report or args.pymol or args.chimerax) and any(row.status != "failed" for row in rows):
+        from disco_dock.cli.report import write_views
+
+        write_views(out, report=args.report, pymol=args.pymol, chimerax=args.chimerax)
     return int(any(row.status == "failed" for row in rows))
 
 

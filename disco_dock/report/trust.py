@@ -37,7 +37,7 @@ def reliability(calibration: Mapping[str, Any] | None, threshold: float, probabi
         if one["low"] <= probability <= one["high"]:
             return (
                 f"Of {one['poses']} held-out poses with a probability of {100 * one['low']:.0f} to "
-                f"{100 * one['high']:.0f} %, {100 * one['observed']:.0f} % were within {threshold:g} \u00c5."
+                f"{100 * one['high']:.0f} %, {100 * one['observed']:.0f} % were within {threshold:g} Å."
             )
     return None
 

@@ -33,7 +33,9 @@ def check_validity(mols: Sequence[Chem.Mol], receptor_pdb: str, *, seconds: floa
         seconds: limit for all poses.
     """
     if find_spec("posebusters") is None:
-        return Validity((), "PoseBusters is not installed, so poses were not checked; pip install 'disco-dock[evaluate]'.")
+        return Validity(
+            (), "PoseBusters is not installed, so poses were not checked; pip install 'disco-dock[evaluate]'."
+        )
     with tempfile.TemporaryDirectory() as folder:
         poses, protein = Path(folder) / "poses.sdf", Path(folder) / "protein.pdb"
         protein.write_text(receptor_pdb, encoding="utf-8")
@@ -44,7 +46,9 @@ def check_validity(mols: Sequence[Chem.Mol], receptor_pdb: str, *, seconds: floa
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired:
-            return Validity((), f"PoseBusters took more than {seconds:.0f} s and was stopped, so poses were not checked.")
+            return Validity(
+                (), f"PoseBusters took more than {seconds:.0f} s and was stopped, so poses were not checked."
+            )
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return Validity((), f"PoseBusters failed, so poses were not checked ({reason}).")
