@@ -8,6 +8,7 @@ from typing import Any
 
 from disco_dock.pipeline.batch_inputs import DockingJob
 from disco_dock.pipeline.engine import Engine, docking_settings
+from disco_dock.pipeline.fingerprint import fingerprint, ligand_hash
 from disco_dock.pipeline.prediction import Prediction
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.pipeline.tables import BEST_NUMBERS
@@ -30,6 +31,23 @@ class Hashes:
     ligand: str
     files: Mapping[str, str]
     fingerprint: str
+
+
+def job_hashes(
+    engine: Engine, settings: PredictSettings, job: DockingJob, files: Mapping[str, str], protein: str
+) -> Hashes:
+    """Hashes of a complex's inputs.
+
+    Args:
+        engine: its checkpoint counts.
+        settings: of the run.
+        job: the complex.
+        files: hash of each file that the settings name.
+        protein: hash of the receptor file.
+    """
+    ligand = ligand_hash(job.ligand)
+    key = fingerprint(protein=protein, ligand=ligand, settings=settings, files=files, checkpoint=engine.models.sha256)
+    return Hashes(protein=protein, ligand=ligand, files=files, fingerprint=key)
 
 
 def best_summary(prediction: Prediction) -> dict[str, Any]:

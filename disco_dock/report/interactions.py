@@ -18,6 +18,8 @@ from disco_dock.report import residue_groups
 from disco_dock.report.ligand_groups import LigandGroups, ligand_groups
 
 HYDROGEN_BOND, SALT_BRIDGE, HYDROPHOBIC, METAL = 3.5, 4.0, 4.0, 2.8  # Angstrom between heavy atoms
+TOO_CLOSE = {"hydrophobic contact": 2.9, "hydrogen bond": 2.3, "salt bridge": 2.3}
+"""Angstrom; closer atoms overlap, which is told as a clash."""
 BOND_ANGLE = 90.0  # degrees, smallest angle of a hydrogen bond with the bonds of donor and acceptor
 STACKING, OFFSET = 5.5, 2.0  # Angstrom between ring centres; shift along the rings
 RING_ANGLE = 30.0  # degrees from parallel or perpendicular
@@ -139,7 +141,8 @@ def _pairs(
     kind: str, mol: Chem.Mol, pos: np.ndarray, own: np.ndarray, pocket: Pocket, others: np.ndarray, limit: float
 ) -> Iterator[Interaction]:
     for atom, other, distance in _close(pos, own, pocket, others, limit):
-        yield _interaction(kind, mol, pos, atom, pocket, other, distance)
+        if distance >= TOO_CLOSE[kind]:
+            yield _interaction(kind, mol, pos, atom, pocket, other, distance)
 
 
 def _interaction(
@@ -162,7 +165,11 @@ def _hydrogen_bonds(mol: Chem.Mol, pos: np.ndarray, groups: LigandGroups, pocket
         for atom, other, distance in _close(pos, own, pocket, others, HYDROGEN_BOND):
             bonded = pos[[neighbour.GetIdx() for neighbour in mol.GetAtomWithIdx(atom).GetNeighbors()]]
             towards = _angles_ok(bonded, pos[atom], pocket.pos[other])
-            if towards and _angles_ok(pocket.antecedents(other), pocket.pos[other], pos[atom]):
+            if (
+                distance >= TOO_CLOSE["hydrogen bond"]
+                and towards
+                and _angles_ok(pocket.antecedents(other), pocket.pos[other], pos[atom])
+            ):
                 yield _interaction("hydrogen bond", mol, pos, atom, pocket, other, distance)
 
 

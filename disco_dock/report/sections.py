@@ -202,7 +202,7 @@ def modes_card(modes: Sequence[Mapping[str, Any]], enumerated: bool) -> str:
 
 
 def _share(value: float, largest: float) -> str:
-    width = round(70 * value / largest) if largest else 0
+    width = round(40 * value / largest) if largest else 0
     return f'<span class="share" style="width:{width}px"></span> {100 * value:.2g} %'
 
 
@@ -217,15 +217,14 @@ def pocket_card(suggestion: Mapping[str, Any] | None) -> str:
             str(number),
             f"{100 * site['probability']:.0f} %",
             ", ".join(f"{value:.1f}" for value in site["center"]),
-            f'<div class="wrap">{escape(" ".join(site["residues"][:5]))}</div>',
+            f'<div class="wrap">{escape(" ".join(site["residues"][:3]))}</div>',
         )
         for number, site in enumerate(suggestion["sites"], start=1)
     ]
     return (
         '<div class="card full-only"><h2>Where the prior points</h2>'
-        f"{table(('Residue', 'Probability'), residues)}</div>"
-        '<div class="card full-only"><h2>Suggested sites</h2>'
-        f"{table(('Site', 'Probability', 'Centre (Å)', 'Residues'), sites)}"
+        f"{table(('Residue', 'Probability'), residues[:5])}<h3>Suggested sites</h3>"
+        f"{table(('Site', 'Share', 'Centre (Å)', 'Residues'), sites)}"
         '<p class="quiet">Dock into one of them with --pocket-center.</p></div>'
     )
 
@@ -245,7 +244,8 @@ def settings_card(record: Mapping[str, Any]) -> str:
         f"<div><dt>{escape(str(key))}</dt><dd>{escape(_fact(value))}</dd></div>" for key, value in facts.items()
     )
     text = escape(json.dumps(record, indent=2, ensure_ascii=False))
-    return f'<dl class="facts">{items}</dl><details class="json"><summary>All of run.json</summary><pre>{text}</pre></details>'
+    details = f'<details class="json"><summary>All of run.json</summary><pre>{text}</pre></details>'
+    return f'<dl class="facts">{items}</dl>{details}'
 
 
 def _fact(value: Any) -> str:

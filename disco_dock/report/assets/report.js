@@ -3,7 +3,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const root = document.documentElement;
   const byId = (name) => document.getElementById(name);
-  const modeColors = ["#0d9488", "#d97706", "#7c3aed", "#2563eb", "#db2777", "#65a30d", "#dc2626", "#0891b2", "#a16207", "#4f46e5"];
+  const modeColors = ["#0d9488", "#c026d3", "#7c3aed", "#2563eb", "#db2777", "#65a30d", "#0891b2", "#57534e", "#4f46e5", "#047857"];
   const interactionColors = { "hydrogen bond": "#2563eb", "salt bridge": "#dc2626", "pi stacking": "#16a34a", "metal": "#7c3aed", "hydrophobic contact": "#a8a29e" };
   const latentColor = "#f59e0b";
   const shown = { cartoon: true, surface: false, pocket: true, latents: true, interactions: true, all: false };
@@ -41,6 +41,18 @@
     return selection;
   }
 
+  const residueOf = (atom) => `${atom.chain}|${atom.resi}|${atom.icode}`;
+  const near = new Map();
+  function atomsNear(rank, distance) {
+    const key = `${rank}|${distance}`;
+    if (!near.has(key)) {
+      const own = poses[rank - 1].selectedAtoms({}).filter((atom) => atom.elem !== "H"), all = receptor.selectedAtoms({});
+      const close = new Set(all.filter((atom) => own.some((other) => (atom.x - other.x) ** 2 + (atom.y - other.y) ** 2 + (atom.z - other.z) ** 2 < distance ** 2)).map(residueOf));
+      near.set(key, all.filter((atom) => close.has(residueOf(atom))).map((atom) => atom.serial));
+    }
+    return { model: receptor, serial: near.get(key) };
+  }
+
   function drawLatents(pose) {
     const model = poses[pose.rank - 1];
     [...new Set(pose.latents)].forEach((name) => {
@@ -70,17 +82,17 @@
     if (surface !== null && surfaceOf === current) return;
     viewer.removeAllSurfaces();
     surfaceOf = current;
-    const near = { model: receptor, byres: true, within: { distance: 10, sel: { model: poses[current - 1] } } };
-    surface = viewer.addSurface($3Dmol.SurfaceType.VDW, { opacity: 0.72, color: isDark() ? "#5d7285" : "#b9c6d2" }, near, near);
+    const around = atomsNear(current, 9);
+    surface = viewer.addSurface($3Dmol.SurfaceType.VDW, { opacity: 0.7, color: isDark() ? "#5d7285" : "#b9c6d2" }, around, around);
   }
 
   function draw() {
     const pose = data.poses[current - 1], model = poses[current - 1];
     viewer.removeAllShapes();
     viewer.removeAllLabels();
-    receptor.setStyle({}, shown.cartoon ? { cartoon: { color: isDark() ? "#8296a8" : "#b4c0cc", opacity: 0.95 } } : {});
+    receptor.setStyle({}, shown.cartoon ? { cartoon: { style: "oval", thickness: 0.25, arrows: true, color: isDark() ? "#8296a8" : "#b4c0cc" } } : {});
     receptor.setStyle({ hetflag: true }, { stick: { radius: 0.14, colorscheme: "grayCarbon" }, sphere: { scale: 0.22, colorscheme: "grayCarbon" } });
-    if (shown.pocket) viewer.addStyle({ model: receptor, byres: true, within: { distance: 4.5, sel: { model } }, hetflag: false }, { stick: { radius: 0.1, colorscheme: "grayCarbon" } });
+    if (shown.pocket) viewer.addStyle(atomsNear(current, 4.5), { stick: { radius: 0.09, colorscheme: "grayCarbon" } });
     poses.forEach((other, index) => {
       const visible = rows[index] && !rows[index].hidden;
       if (other === model) other.setStyle({ ...heavyOnly }, frame === null ? { stick: { radius: 0.17, colorscheme: { prop: "elem", map: { ...$3Dmol.elementColors.defaultColors, C: colorOfMode(pose.mode) } } } } : {});
@@ -125,7 +137,7 @@
     pose.interactions.forEach((one) => {
       const row = body.insertRow(), kind = row.insertCell(), dot = text("span", "", "dot");
       dot.style.background = interactionColors[one.kind];
-      kind.append(dot, one.kind);
+      kind.append(dot, one.kind === "hydrophobic contact" ? "hydrophobic" : one.kind);
       row.append(text("td", one.residue), text("td", one.residue_atom), text("td", one.ligand_atom), text("td", one.distance.toFixed(1), "number"));
     });
     box.append(table);
@@ -147,7 +159,7 @@
     if (visible.length) choose(visible[Math.min(visible.length - 1, Math.max(0, at + by))], focus);
   }
 
-  function zoom() { viewer.zoomTo({ model: poses[current - 1] }); viewer.zoom(0.62); viewer.render(); }
+  function zoom() { viewer.zoomTo({ model: poses[current - 1] }); viewer.zoom(0.48); viewer.render(); }
 
   function toggle(name) {
     shown[name] = !shown[name];
