@@ -24,6 +24,7 @@ from disco_dock.report.validity import Validity, check_validity
 from disco_dock.runtime.files import atomic_write
 
 REPORT = "report.html"
+DETAILS = ("depiction", "validity", "modes", "pocket", "settings")
 NOT_CHECKED = Validity((), "Not checked in this view.")
 
 
@@ -43,11 +44,8 @@ def write_report(folder: Path) -> Path:
 def report_page(docked: DockedFolder, validity: Validity = NOT_CHECKED, *, compact: bool = False) -> str:
     """The page as text; `compact` shows only view, poses, confidence and interactions."""
     record, rows = docked.record, docked.rows
-    first = rows[0]
     ligand = record["inputs"]["ligand"]
     poses = len(rows)
-    marked = [int(number) - 1 for number in re.findall(r"lig:[A-Za-z]*(\d+)", first.get("latents") or "")]
-    light, dark = (depict(docked.mols[0], marked, dark=value) for value in (False, True))
     return Template(_asset("report.html")).substitute(
         classes="compact" if compact else "full",
         title=escape(record["name"]),
@@ -60,19 +58,32 @@ def report_page(docked: DockedFolder, validity: Validity = NOT_CHECKED, *, compa
         movie=sections.movie(0 if docked.frames is None else len(docked.frames)),
         mode_filter=sections.mode_filter(record["modes"]),
         pose_table=sections.pose_table(rows),
-        trust=sections.trust_card(bool(first["p_rmsd_under_2"]), bool(first["confidence"]), record["calibration"]),
-        depiction=f'<div class="for-light">{light}</div><div class="for-dark">{dark}</div>',
-        smiles=escape(ligand["smiles"]),
-        validity=sections.validity_card(validity),
-        modes=sections.modes_card(record["modes"], bool(record["settings"]["modes"])),
-        pocket=sections.pocket_card(record["pocket_suggestion"]),
-        settings=sections.settings_card(record),
+        trust=sections.trust_card(
+            bool(rows[0].get("p_rmsd_under_2")), bool(rows[0].get("confidence")), record["calibration"]
+        ),
+        **(dict.fromkeys(DETAILS, "") if compact else _details(docked, validity)),
+        smiles="" if compact else escape(ligand["smiles"]),
         version=escape(record["versions"].get("disco-dock", "")),
         data=_json(page_data(docked)),
         license=_asset("3Dmol-LICENSE.txt").replace("*/", "* /"),
         library=_asset("3Dmol-min.js"),
         script=_asset("report.js"),
     )
+
+
+def _details(docked: DockedFolder, validity: Validity) -> dict[str, str]:
+    """The cards that a compact page leaves out."""
+    record, names = docked.record, docked.rows[0].get("latents") or ""
+    marked = [int(number) - 1 for number in re.findall(r"lig:[A-Za-z]*(\d+)", names)]
+    light, dark = (depict(docked.mols[0], marked, dark=value) for value in (False, True))
+    cards = (
+        f'<div class="for-light">{light}</div><div class="for-dark">{dark}</div>',
+        sections.validity_card(validity),
+        sections.modes_card(record["modes"], bool(record["settings"]["modes"])),
+        sections.pocket_card(record["pocket_suggestion"]),
+        sections.settings_card(record),
+    )
+    return dict(zip(DETAILS, cards, strict=True))
 
 
 def page_data(docked: DockedFolder) -> dict[str, Any]:

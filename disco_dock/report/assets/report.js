@@ -90,7 +90,7 @@
     const pose = data.poses[current - 1], model = poses[current - 1];
     viewer.removeAllShapes();
     viewer.removeAllLabels();
-    receptor.setStyle({}, shown.cartoon ? { cartoon: { style: "oval", thickness: 0.25, arrows: true, color: isDark() ? "#8296a8" : "#b4c0cc" } } : {});
+    receptor.setStyle({}, shown.cartoon ? { cartoon: { style: "oval", thickness: 0.25, arrows: true, opacity: 0.72, color: isDark() ? "#8296a8" : "#b4c0cc" } } : {});
     receptor.setStyle({ hetflag: true }, { stick: { radius: 0.14, colorscheme: "grayCarbon" }, sphere: { scale: 0.22, colorscheme: "grayCarbon" } });
     if (shown.pocket) viewer.addStyle(atomsNear(current, 4.5), { stick: { radius: 0.09, colorscheme: "grayCarbon" } });
     poses.forEach((other, index) => {
