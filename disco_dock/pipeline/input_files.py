@@ -47,8 +47,8 @@ def settings_files(settings: PredictSettings) -> dict[str, str]:
         "embeddings": settings.embeddings,
         "pocket_ligand": pocket.ligand if pocket else None,
     }
-    hashes = {key: file_hash(path) for key, path in named.items() if path is not None}
+    hashes = {key: file_hash(Path(path)) for key, path in named.items() if path is not None}
     if pocket is not None and pocket.box is not None:  # the box counts, not the other lines of the file
-        box = read_box(pocket.box)
+        box = read_box(Path(pocket.box))
         hashes["pocket_box"] = hashlib.sha256(repr([part.tolist() for part in box]).encode()).hexdigest()
     return hashes

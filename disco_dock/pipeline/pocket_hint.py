@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def find_pocket(hint: PocketHint, receptor: Receptor) -> Pocket:
     Raises:
         InputError: a residue is absent, the reference ligand has no coordinates, or the centre is far from the protein.
     """
-    box = None if hint.box is None else read_box(hint.box)
+    box = None if hint.box is None else read_box(Path(hint.box))
     center = _center(hint, receptor) if box is None else box.center
     distance = float(np.linalg.norm(receptor.ca_pos - center, axis=-1).min())
     if distance > MAX_DISTANCE:

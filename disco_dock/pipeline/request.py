@@ -31,9 +31,9 @@ class PocketHint:
     """
 
     center: tuple[float, float, float] | None = None
-    ligand: Path | None = None
+    ligand: str | Path | None = None
     residues: tuple[str, ...] = ()
-    box: Path | None = None
+    box: str | Path | None = None
     radius: float | None = None
 
     def __post_init__(self) -> None:
@@ -98,7 +98,7 @@ class PredictSettings:
     chains_within: float | None = None
     largest_fragment: bool = False
     template_smiles: str | None = None
-    embeddings: Path | None = None
+    embeddings: str | Path | None = None
 
     def __post_init__(self) -> None:
         """Check every number against its allowed range."""
