@@ -83,14 +83,14 @@
     viewer.removeAllSurfaces();
     surfaceOf = current;
     const around = atomsNear(current, 9);
-    surface = viewer.addSurface($3Dmol.SurfaceType.VDW, { opacity: 0.7, color: isDark() ? "#5d7285" : "#b9c6d2" }, around, around);
+    surface = viewer.addSurface($3Dmol.SurfaceType.VDW, { opacity: 0.55, color: isDark() ? "#5d7285" : "#b9c6d2" }, around, around);
   }
 
   function draw() {
     const pose = data.poses[current - 1], model = poses[current - 1];
     viewer.removeAllShapes();
     viewer.removeAllLabels();
-    receptor.setStyle({}, shown.cartoon ? { cartoon: { style: "oval", thickness: 0.25, arrows: true, opacity: 0.72, color: isDark() ? "#8296a8" : "#b4c0cc" } } : {});
+    receptor.setStyle({}, shown.cartoon ? { cartoon: { style: "oval", thickness: 0.25, arrows: true, color: isDark() ? "#8296a8" : "#b4c0cc" } } : {});
     receptor.setStyle({ hetflag: true }, { stick: { radius: 0.14, colorscheme: "grayCarbon" }, sphere: { scale: 0.22, colorscheme: "grayCarbon" } });
     if (shown.pocket) viewer.addStyle(atomsNear(current, 4.5), { stick: { radius: 0.09, colorscheme: "grayCarbon" } });
     poses.forEach((other, index) => {
@@ -159,7 +159,7 @@
     if (visible.length) choose(visible[Math.min(visible.length - 1, Math.max(0, at + by))], focus);
   }
 
-  function zoom() { viewer.zoomTo({ model: poses[current - 1] }); viewer.zoom(0.48); viewer.render(); }
+  function zoom() { viewer.zoomTo({ model: poses[current - 1] }); viewer.zoom(0.48); viewer.setSlab(-9, viewer.getSlab().far); viewer.render(); }
 
   function toggle(name) {
     shown[name] = !shown[name];
