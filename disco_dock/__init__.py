@@ -5,6 +5,9 @@ from importlib import import_module as _import_module
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "Docker": "disco_dock.api.docker",
+    "Result": "disco_dock.api.result",
+    "PocketHint": "disco_dock.pipeline.request",
     "dock": "disco_dock.pipeline.api",
     "Prediction": "disco_dock.pipeline.prediction",
 }

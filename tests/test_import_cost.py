@@ -45,6 +45,7 @@ def loaded(code: str) -> set[str]:
         "from disco_dock.cli.main import main; main(['train', '--help'])",
         "from disco_dock.cli.main import main; main(['data', '--help'])",
         "from disco_dock.cli.main import main; main(['evaluate', '--help'])",
+        "from disco_dock.cli.main import main; main(['report', '--help'])",
         "from disco_dock.cli.main import main; main(['--version'])",
     ],
 )
@@ -55,7 +56,7 @@ def test_command_line_starts_without_heavy_packages(code):
 def test_public_names_are_found_lazily():
     import disco_dock
 
-    assert {"dock", "Prediction"} <= set(dir(disco_dock))
+    assert {"dock", "Docker", "Prediction", "Result"} <= set(dir(disco_dock))
     assert callable(disco_dock.dock)
     with pytest.raises(AttributeError, match="docc"):
         _ = disco_dock.docc

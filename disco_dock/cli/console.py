@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from disco_dock.pipeline.report import Row
+    from disco_dock.pipeline.tables import Row
 
 SHOWN_POSES = 5
 SHOWN_ROWS = 20
@@ -106,6 +107,7 @@ class Console:
             print(f"{len(rows)} complexes: {counts}; results in {out}")
             return
         print(_pose_table(out / "results.csv"))
+        print(*_latent_tables(out / "run.json"), sep="\n", end="")
         print(f"{rows[0].num_poses} poses {'reused' if rows[0].status == 'reused' else 'written'} in {out}")
 
 
@@ -124,9 +126,54 @@ def _pose_table(path: Path) -> str:
     """The first poses of a results.csv, without the columns that are empty."""
     with path.open(newline="", encoding="utf-8") as file:
         poses = list(csv.DictReader(file))[:SHOWN_POSES]
-    wanted = ("rank", "confidence", "p_rmsd_under_2", "latents", "pocket_distance", "clash_count", "stereo_kept")
+    wanted = (
+        "rank",
+        "confidence",
+        "p_rmsd_under_2",
+        "p_rmsd_under_5",
+        "latents",
+        "mode",
+        "cluster",
+        "pocket_distance",
+        "clash_count",
+        "stereo_kept",
+    )
     columns = [name for name in wanted if any(pose[name] for pose in poses)]
     return text_table(columns, [[pose[name] for name in columns] for pose in poses])
+
+
+def _latent_tables(path: Path) -> list[str]:
+    """The enumerated modes and the suggested pockets of a run.json as blocks of lines; none when not asked for."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    blocks = []
+    if record["settings"]["modes"]:
+        rows = [
+            [
+                str(mode["number"]),
+                " ".join(mode["latents"]),
+                f"{mode['probability']:.4f}",
+                str(mode["poses"]),
+                " ".join(map(str, mode["clusters"])),
+                str(mode["best_rank"] or ""),
+            ]
+            for mode in record["modes"]
+        ]
+        blocks.append(text_table(("mode", "latents", "probability", "poses", "clusters", "best_rank"), rows))
+    suggestion = record["pocket_suggestion"]
+    if suggestion:
+        rows = [
+            [
+                str(number),
+                f"{site['probability']:.3f}",
+                ",".join(f"{value:.1f}" for value in site["center"]),
+                " ".join(site["residues"][:4]),
+            ]
+            for number, site in enumerate(suggestion["sites"], start=1)
+        ]
+        blocks.append(text_table(("suggested_site", "probability", "center", "residues"), rows))
+        best = ", ".join(f"{name} {share:.3f}" for name, share in suggestion["residues"][:5])
+        blocks.append(f"the prior's latents point at {best}")
+    return [f"\n{block}\n" for block in blocks]
 
 
 def _batch_table(rows: Sequence[Row]) -> str:

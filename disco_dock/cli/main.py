@@ -15,6 +15,7 @@ from disco_dock.runtime.errors import DiscoError
 
 COMMANDS = {
     "predict": ("disco_dock.cli.predict", "dock ligands into a protein"),
+    "report": ("disco_dock.cli.report", "write a page that shows docked poses, for any browser"),
     "doctor": ("disco_dock.cli.doctor", "check the installation and say how to repair it"),
     "train": ("disco_dock.cli.train", "train a stage on shards of complexes"),
     "evaluate": ("disco_dock.cli.evaluate", "dock complexes with known poses and report success rates"),

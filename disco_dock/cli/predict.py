@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from disco_dock.cli.parsing import UsageError, names, numbers
 
+DEFAULT_MODES = 8
+POCKETS = {"pocket_center", "pocket_ligand", "pocket_residues", "pocket_box"}
+
 if TYPE_CHECKING:
     from disco_dock.pipeline.batch_inputs import JobList
     from disco_dock.pipeline.request import PredictSettings
@@ -44,9 +47,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kind.add_argument(
         "--pocket-center", type=numbers(3), metavar="X,Y,Z", default=hidden, help="centre of the pocket in Angstrom"
     )
-    kind.add_argument("--pocket-ligand", metavar="FILE", default=hidden, help="molecule that sits in the pocket")
+    kind.add_argument(
+        "--pocket-ligand",
+        "--autobox-ligand",
+        "--autobox_ligand",
+        metavar="FILE",
+        default=hidden,
+        help="molecule that sits in the pocket",
+    )
     kind.add_argument(
         "--pocket-residues", type=names, metavar="A:57,A:102", default=hidden, help="residues that line the pocket"
+    )
+    kind.add_argument(
+        "--pocket-box",
+        metavar="FILE",
+        default=hidden,
+        help="Vina or gnina configuration; its box (center_x .. size_z or autobox_ligand) is used, nothing else of it",
     )
     pocket.add_argument(
         "--pocket-radius",
@@ -84,6 +100,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sampling.add_argument(
         "--guidance-interval", type=numbers(2), metavar="LO,HI", default=hidden, help="diffusion times of guidance"
     )
+    latents = parser.add_argument_group("latents as binding modes (nodes: A:189 a residue, lig:5 the fifth heavy atom)")
+    latents.add_argument(
+        "--modes",
+        choices=("draw", "enumerate"),
+        default="draw",
+        help="draw latents from the prior, or list its most probable ones and spread the poses over them (%(default)s)",
+    )
+    latents.add_argument(
+        "--num-modes", type=int, metavar="K", default=hidden, help=f"modes to enumerate ({DEFAULT_MODES})"
+    )
+    latents.add_argument(
+        "--latent",
+        action="append",
+        metavar="NODE",
+        default=hidden,
+        help="force the next latent to a node (repeat for the others; 'any' leaves one to the prior)",
+    )
+    latents.add_argument(
+        "--avoid-latent", action="append", metavar="NODE", default=hidden, help="no latent points here (repeatable)"
+    )
+    latents.add_argument(
+        "--suggest-pockets", action="store_true", help="list the residues and sites that the prior points at"
+    )
     sampling.add_argument("--ode", action="store_true", help="probability-flow ODE in place of the stochastic sampler")
 
     running = parser.add_argument_group("running")
@@ -92,6 +131,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", metavar="DIR", default=hidden, help="another checkpoint than the one that comes along"
     )
     running.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
+    running.add_argument(
+        "--trajectory", action="store_true", help="write the first-ranked pose's diffusion as trajectory_rank1.pdb"
+    )
+    running.add_argument("--report", action="store_true", help="write report.html, which opens offline in any browser")
+    running.add_argument("--pymol", action="store_true", help="write view.pml, a script for PyMOL")
+    running.add_argument("--chimerax", action="store_true", help="write view.cxc, a script for ChimeraX")
     running.add_argument("--overwrite", action="store_true", help="dock again what is already finished")
     running.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for debugging")
 
@@ -123,6 +168,10 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(f"interrupted; finished results are kept in {out}, run again to continue") from stop
     console.print_results(out, rows)
+    if (args.report or args.pymol or args.chimerax) and any(row.status != "failed" for row in rows):
+        from disco_dock.cli.report import write_views
+
+        write_views(out, report=args.report, pymol=args.pymol, chimerax=args.chimerax)
     return int(any(row.status == "failed" for row in rows))
 
 
@@ -136,8 +185,12 @@ def _check_inputs(given: dict) -> None:
         missing = [f"--{option}" for option in ("protein", "ligand") if option not in given]
         if missing:
             raise UsageError(f"{' and '.join(missing)} missing; give --protein and --ligand, or --csv")
-    if "pocket_radius" in given and not {"pocket_center", "pocket_ligand", "pocket_residues"} & given.keys():
+    if "pocket_radius" in given and not POCKETS & given.keys():
         raise UsageError("--pocket-radius needs --pocket-center, --pocket-ligand or --pocket-residues")
+    if "num_modes" in given and given["modes"] != "enumerate":
+        raise UsageError("--num-modes has no effect without --modes enumerate; give both")
+    if given.get("num_modes", 1) < 1:
+        raise UsageError(f"--num-modes must be at least 1, not {given['num_modes']}")
 
 
 def _settings(given: dict) -> PredictSettings:
@@ -145,11 +198,12 @@ def _settings(given: dict) -> PredictSettings:
     from disco_dock.pipeline.request import PocketHint, PredictSettings
 
     pocket = None
-    if {"pocket_center", "pocket_ligand", "pocket_residues"} & given.keys():
+    if POCKETS & given.keys():
         pocket = PocketHint(
             center=given.get("pocket_center"),
             ligand=Path(given["pocket_ligand"]) if "pocket_ligand" in given else None,
             residues=given.get("pocket_residues", ()),
+            box=Path(given["pocket_box"]) if "pocket_box" in given else None,
             radius=given.get("pocket_radius"),
         )
     return PredictSettings(
@@ -161,6 +215,11 @@ def _settings(given: dict) -> PredictSettings:
         latent_temperature=given.get("latent_temperature"),
         guidance_weight=given.get("guidance_weight"),
         guidance_interval=given.get("guidance_interval"),
+        modes=given.get("num_modes", DEFAULT_MODES) if given["modes"] == "enumerate" else 0,
+        latents=tuple(given.get("latent", ())),
+        avoid_latents=tuple(given.get("avoid_latent", ())),
+        suggest_pockets=given["suggest_pockets"] or given["modes"] == "enumerate",
+        trajectory=given["trajectory"] or given["report"],
         pocket=pocket,
         chains=given.get("chains"),
         chains_within=given.get("chains_within"),

@@ -14,7 +14,7 @@ from disco_dock.pipeline.esm import esm_features
 from disco_dock.runtime.errors import ConfigError, InputError
 
 
-def read_embeddings(path: Path | None, protein: Path, receptor: Receptor, dim: int) -> np.ndarray | None:
+def read_embeddings(path: str | Path | None, protein: Path, receptor: Receptor, dim: int) -> np.ndarray | None:
     """Features (residues, dim) of a receptor, or None when the checkpoint uses none.
 
     A .npy file holds one array. A .npz or .safetensors file holds one array, or one per receptor under the receptor
@@ -36,6 +36,7 @@ def read_embeddings(path: Path | None, protein: Path, receptor: Receptor, dim: i
         return None
     if path is None:
         return esm_features(receptor, dim)
+    path = Path(path)
     features = _select(path, _arrays(path), protein)
     expected = (len(receptor.restype), dim)
     if features.shape != expected or not np.isfinite(features).all():

@@ -14,7 +14,7 @@ from disco_dock.pipeline.request import PredictSettings
 from disco_dock.runtime.device import resolve_device
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.sampling.docking import DockedPoses, DockingSettings, dock
-from disco_dock.sampling.restraint import PocketRestraint
+from disco_dock.sampling.restraint import Restraint
 
 DockFunction = Callable[..., DockedPoses]
 
@@ -39,7 +39,7 @@ def load_engine(checkpoint: Path | None, device: str) -> Engine:
     return Engine(models=load_models(bundled_checkpoint() if checkpoint is None else checkpoint, chosen), device=chosen)
 
 
-def docking_settings(models: Models, settings: PredictSettings, restraint: PocketRestraint | None) -> DockingSettings:
+def docking_settings(models: Models, settings: PredictSettings, restraint: Restraint | None) -> DockingSettings:
     """The checkpoint's sampling settings with the user's in their place.
 
     Raises:
@@ -49,6 +49,11 @@ def docking_settings(models: Models, settings: PredictSettings, restraint: Pocke
     latents = models.prior is not None
     if settings.latent_temperature is not None and not latents:
         raise ConfigError("this checkpoint has no latents, so the latent temperature has no effect; leave it out")
+    if settings.choose_latents and not latents:
+        raise ConfigError(
+            "this checkpoint has no prior over atoms and residues, so its latents can be neither listed nor chosen; "
+            "leave out --modes, --latent, --avoid-latent and --suggest-pockets, or use a checkpoint with latents"
+        )
     weight = config.guidance.weight if settings.guidance_weight is None else settings.guidance_weight
     if settings.guidance_weight and not latents:
         raise ConfigError(
@@ -66,6 +71,7 @@ def docking_settings(models: Models, settings: PredictSettings, restraint: Pocke
         latent_inverse_temperature=config.latent_inverse_temperature if inverse is None else inverse,
         guidance=replace(config.guidance, weight=weight, t_min=low, t_max=high),
         pocket=restraint,
+        record=settings.trajectory,
     )
 
 

@@ -12,7 +12,7 @@ from rdkit import Chem
 from disco_dock.chem.ligand import Ligand
 from disco_dock.pipeline.request import PredictSettings
 
-FORMAT = 1  # raise when the same inputs and settings give other files than before
+FORMAT = 2  # raise when the same inputs and settings give other files than before
 
 
 def ligand_hash(ligand: Ligand) -> str:
@@ -35,7 +35,7 @@ def fingerprint(
     chosen = settings.result_dict()
     del chosen["embeddings"]
     if chosen["pocket"]:
-        del chosen["pocket"]["ligand"]
+        del chosen["pocket"]["ligand"], chosen["pocket"]["box"]
     content: dict[str, Any] = {
         "format": FORMAT,
         "protein": protein,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+from disco_dock.pipeline.box_file import read_box
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.files import sha256_file
@@ -40,5 +42,13 @@ def settings_files(settings: PredictSettings) -> dict[str, str]:
     Raises:
         InputError: a file cannot be read.
     """
-    named = {"embeddings": settings.embeddings, "pocket_ligand": settings.pocket.ligand if settings.pocket else None}
-    return {key: file_hash(path) for key, path in named.items() if path is not None}
+    pocket = settings.pocket
+    named = {
+        "embeddings": settings.embeddings,
+        "pocket_ligand": pocket.ligand if pocket else None,
+    }
+    hashes = {key: file_hash(Path(path)) for key, path in named.items() if path is not None}
+    if pocket is not None and pocket.box is not None:  # the box counts, not the other lines of the file
+        box = read_box(Path(pocket.box))
+        hashes["pocket_box"] = hashlib.sha256(repr([part.tolist() for part in box]).encode()).hexdigest()
+    return hashes

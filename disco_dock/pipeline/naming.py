@@ -7,7 +7,8 @@ import re
 MAX_LENGTH = 80
 RESERVED = frozenset(
     ["con", "prn", "aux", "nul", *(f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10))]
-    + ["results.csv", "run.json", "poses.sdf", "rank1.sdf", "complex_rank1.pdb"]
+    + ["results.csv", "run.json", "poses.sdf", "rank1.sdf", "complex_rank1.pdb", "trajectory_rank1.pdb"]
+    + ["report.html", "view.pml", "view.cxc"]
 )
 
 

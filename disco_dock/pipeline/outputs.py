@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from disco_dock.chem.write_complex import write_complex_pdb
 from disco_dock.chem.write_sdf import write_sdf
+from disco_dock.chem.write_trajectory import write_trajectory_pdb
 from disco_dock.pipeline.prediction import Prediction
-from disco_dock.pipeline.report import BEST_NUMBERS, write_json
+from disco_dock.pipeline.tables import BEST_NUMBERS, write_json
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.files import sha256_file
 
 POSES, BEST, COMPLEX, TABLE, RECORD = "poses.sdf", "rank1.sdf", "complex_rank1.pdb", "results.csv", "run.json"
-FORMAT = 1
+TRAJECTORY = "trajectory_rank1.pdb"
+FORMAT = 2
 
 
 def make_folder(folder: Path) -> None:
@@ -48,18 +50,28 @@ def write_prediction(folder: Path, prediction: Prediction, record: Mapping[str, 
     write_sdf(folder / BEST, prediction.ligand, prediction.records[:1])
     write_complex_pdb(folder / COMPLEX, prediction.receptor, prediction.poses[0])
     prediction.to_csv(folder / TABLE)
-    hashes = {name: sha256_file(folder / name) for name in (POSES, BEST, COMPLEX, TABLE)}
+    written = [POSES, BEST, COMPLEX, TABLE]
+    (folder / TRAJECTORY).unlink(missing_ok=True)  # of an earlier run
+    if prediction.trajectory is not None:
+        write_trajectory_pdb(folder / TRAJECTORY, prediction.ligand.mol, prediction.trajectory)
+        written.append(TRAJECTORY)
+    hashes = {name: sha256_file(folder / name) for name in written}
     write_json(folder / RECORD, {"format": FORMAT, **record, "outputs": hashes})
 
 
-def finished_record(folder: Path) -> dict[str, Any] | None:
-    """The run.json of a folder whose files are all there and unchanged, else None."""
+def finished_record(folder: Path, needed: Iterable[str] = ()) -> dict[str, Any] | None:
+    """The run.json of a folder whose files are all there and unchanged, else None.
+
+    Args:
+        folder: of a complex.
+        needed: files that must be among them beside the usual ones.
+    """
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             return None
         outputs, best = record.get("outputs"), record.get("best")
-        if not isinstance(outputs, dict) or set(outputs) != {POSES, BEST, COMPLEX, TABLE}:
+        if not isinstance(outputs, dict) or not set(outputs) >= {POSES, BEST, COMPLEX, TABLE, *needed}:
             return None
         if (
             not isinstance(best, dict)

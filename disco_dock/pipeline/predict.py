@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.ligand import Ligand
@@ -16,8 +17,10 @@ from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.graph.build import build_complex
 from disco_dock.models.build import CheckpointConfig
 from disco_dock.models.calibration import Calibration, ThresholdCalibration
+from disco_dock.pipeline.binding_modes import Mode, latent_choice, pose_clusters, pose_modes, suggest_pockets
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
+from disco_dock.pipeline.pocket_hint import Pocket
 from disco_dock.pipeline.prediction import Prediction, RankedPose, rank_order
 from disco_dock.pipeline.progress import Progress, Silent
 from disco_dock.pipeline.receptor_store import PreparedReceptor, ReceptorStore
@@ -25,10 +28,10 @@ from disco_dock.pipeline.request import PredictSettings
 from disco_dock.runtime.errors import NumericsError
 from disco_dock.runtime.random import derive_seed
 from disco_dock.sampling.docking import DockedPoses, DockingSettings
-from disco_dock.sampling.restraint import PocketRestraint
 
-NEAR = 2.0  # Angstrom
-POCKET_TOLERANCE = 0.01  # Angstrom that a pose may lie outside the pocket sphere before it is reported
+NEAR, FAR = 2.0, 5.0  # Angstrom
+POCKET_TOLERANCE = 0.01  # Angstrom that a pose may lie outside the pocket before it is reported
+BORDER = 0.25  # Angstrom
 
 
 class PhaseClock:
@@ -84,12 +87,20 @@ def predict_complex(
     with clock.phase("graph"):
         atom_graph = engine.models.config.atom_graph
         graph = build_complex(prepared.receptor, ligand, conformer.pos, prepared.embeddings, atom_graph=atom_graph)
-        chosen = docking_settings(engine.models, settings, _restraint(prepared, graph.origin))
+        pocket = prepared.pocket
+        chosen = docking_settings(engine.models, settings, None if pocket is None else pocket.restraint(graph.origin))
+        if settings.choose_latents:
+            latents = engine.models.config.score.trunk.num_latents
+            choice = latent_choice(settings, latents, ligand.mol, prepared.receptor)
+            chosen = replace(chosen, choice=choice)
     with clock.phase("docking"):
         docked, notes = _dock(engine, graph, chosen, f"{ligand.smiles} in {prepared.key}", progress)
     with clock.phase("checks"):
         calibration = near_calibration(engine.models.config)
-        ranked = _ranked(prepared, ligand, docked, calibration)
+        far = far_probabilities(engine.models.config.calibration, docked.logits)
+        ranked, modes = _ranked(prepared, ligand, docked, calibration, far)
+        survey, frames = docked.survey, docked.frames
+        suggestion = None if survey is None else suggest_pockets(survey, ligand.num_atoms, prepared.receptor)
     return Prediction(
         name=name,
         protein=protein,
@@ -108,15 +119,10 @@ def predict_complex(
         ),
         conformer_rung=conformer.rung,
         timings=clock.seconds,
+        modes=modes,
+        pocket_suggestion=suggestion,
+        trajectory=None if frames is None else frames[ranked[0].sample],
     )
-
-
-def _restraint(prepared: PreparedReceptor, origin: np.ndarray) -> PocketRestraint | None:
-    """The pocket in the graph's frame."""
-    if prepared.pocket is None:
-        return None
-    center = torch.from_numpy(prepared.pocket.center - origin).float()
-    return PocketRestraint(center=center, radius=prepared.pocket.radius)
 
 
 def _dock(
@@ -141,10 +147,24 @@ def near_calibration(config: CheckpointConfig) -> ThresholdCalibration | None:
     return config.calibration.thresholds[0]
 
 
+def far_probabilities(calibration: Calibration | None, logits: np.ndarray | None) -> list[float] | None:
+    """P(RMSD < 5 Angstrom) of each sample from logits (samples, thresholds), or None where nothing is known of it."""
+    if calibration is None or logits is None:
+        return None
+    for fit, column in zip(calibration.thresholds, logits.T, strict=False):
+        if fit.threshold == FAR:
+            return [fit.probability(float(value)) for value in column]
+    return None
+
+
 def _ranked(
-    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, calibration: ThresholdCalibration | None
-) -> tuple[RankedPose, ...]:
-    """All poses with what is known about them, best first."""
+    prepared: PreparedReceptor,
+    ligand: Ligand,
+    docked: DockedPoses,
+    calibration: ThresholdCalibration | None,
+    far: list[float] | None,
+) -> tuple[tuple[RankedPose, ...], tuple[Mode, ...]]:
+    """All poses with what is known about them, best first, and the modes that they have."""
     kept = stereo_kept_each(ligand.mol, docked.pos)
     clashes = clash_counts(ligand.mol, docked.pos, prepared.around)
     pocket = prepared.pocket
@@ -152,7 +172,11 @@ def _ranked(
     confidence, latents = docked.confidence, docked.latent_nodes
     has_latents = latents.shape[1] > 0
     near = None if calibration is None or confidence is None else [calibration.probability(x) for x in confidence]
-    return tuple(
+    order = rank_order(confidence, kept)
+    cluster = np.empty(len(order), dtype=np.int64)
+    cluster[order] = pose_clusters(ligand.mol, docked.pos[order])
+    number, codes, log_prob = pose_modes(docked)
+    ranked = tuple(
         RankedPose(
             rank=rank,
             sample=sample,
@@ -164,8 +188,30 @@ def _ranked(
             pocket_distance=None if distances is None else float(distances[sample]),
             clash_count=int(clashes[sample]),
             stereo_kept=bool(kept[sample]),
+            p_rmsd_under_5=None if far is None else far[sample],
+            mode=int(number[sample]) if has_latents else None,
+            cluster=int(cluster[sample]),
         )
-        for rank, sample in enumerate(map(int, rank_order(confidence, kept)), start=1)
+        for rank, sample in enumerate(map(int, order), start=1)
+    )
+    if not has_latents:
+        return ranked, ()
+    return ranked, tuple(
+        _mode(index, node_labels(ligand.mol, prepared.receptor, code), float(log_p), ranked)
+        for index, (code, log_p) in enumerate(zip(codes, log_prob, strict=True), start=1)
+    )
+
+
+def _mode(number: int, latents: tuple[str, ...], log_prob: float, ranked: tuple[RankedPose, ...]) -> Mode:
+    """A code of the latents with the poses that have it."""
+    own = [pose for pose in ranked if pose.mode == number]
+    return Mode(
+        number=number,
+        latents=latents,
+        probability=float(f"{math.exp(log_prob):.4g}"),
+        poses=len(own),
+        clusters=tuple(dict.fromkeys(pose.cluster for pose in own)),
+        best_rank=own[0].rank if own else None,
     )
 
 
@@ -196,7 +242,22 @@ def _pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> I
     if all(pose.clash_count for pose in ranked):
         yield f"every pose overlaps the receptor; the first-ranked one with {ranked[0].clash_count} atoms"
     if prepared.pocket is not None:
-        limit = prepared.pocket.radius + POCKET_TOLERANCE
-        outside = sum(pose.pocket_distance is not None and pose.pocket_distance > limit for pose in ranked)
-        if outside:
-            yield f"{outside} of {total} poses lie outside the pocket sphere of {prepared.pocket.radius:.1f} Angstrom"
+        yield from _pocket_notes(prepared.pocket, ranked)
+
+
+def _pocket_notes(pocket: Pocket, ranked: tuple[RankedPose, ...]) -> Iterator[str]:
+    """How many poses are outside the pocket or pressed against its border."""
+    total = len(ranked)
+    depth = pocket.depth(np.array([pose.pos.mean(0) for pose in ranked]))
+    outside, border = int((depth < -POCKET_TOLERANCE).sum()), int((np.abs(depth) <= BORDER).sum())
+    if outside:
+        worst = float(-depth.min())
+        yield (
+            f"{outside} of {total} poses did not reach the pocket ({pocket}): their centroids lie up to {worst:.1f} "
+            "Angstrom outside"
+        )
+    elif border:
+        yield (
+            f"{border} of {total} poses lie at the border of the pocket ({pocket}): the networks pull them elsewhere, "
+            "so check the hint or make it larger"
+        )

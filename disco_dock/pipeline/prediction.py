@@ -15,8 +15,9 @@ from rdkit import Chem
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
+from disco_dock.pipeline.binding_modes import Mode, PocketSuggestion
 from disco_dock.pipeline.pocket_hint import Pocket
-from disco_dock.pipeline.report import POSE_COLUMNS, cell_text, csv_text, write_text
+from disco_dock.pipeline.tables import POSE_COLUMNS, cell_text, csv_text, write_text
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +34,9 @@ class RankedPose:
         latent_log_prob: log probability of the latents under the prior.
         pocket_distance: Angstrom of the ligand's centroid from the pocket centre, or None when docked blindly.
         clash_count: ligand atoms that overlap the receptor or its cofactors and metals.
+        p_rmsd_under_5: the same for 5 Angstrom.
+        mode: number of its code of latents, 1 the most probable, or None without latents.
+        cluster: number of its group of like poses, 1 that of the first-ranked one.
         stereo_kept: whether every stereo centre and double bond is as in the input.
     """
 
@@ -46,6 +50,9 @@ class RankedPose:
     pocket_distance: float | None
     clash_count: int
     stereo_kept: bool
+    p_rmsd_under_5: float | None = None
+    mode: int | None = None
+    cluster: int = 1
 
 
 def rank_order(confidence: np.ndarray | None, stereo_kept: np.ndarray) -> np.ndarray:
@@ -77,6 +84,9 @@ class Prediction:
         notes: what a user should know about inputs and results, one sentence each.
         conformer_rung: which method made the starting conformer.
         timings: seconds of each phase.
+        modes: codes of the latents, most probable first; none without latents.
+        pocket_suggestion: where the prior's latents point, when that was asked for.
+        trajectory: (steps + 1, L, 3) the first-ranked pose from noise to its end in Angstrom, when it was kept.
     """
 
     name: str
@@ -89,6 +99,9 @@ class Prediction:
     notes: tuple[str, ...]
     conformer_rung: str
     timings: Mapping[str, float]
+    modes: tuple[Mode, ...] = ()
+    pocket_suggestion: PocketSuggestion | None = None
+    trajectory: np.ndarray | None = None
 
     @cached_property
     def table(self) -> list[dict[str, Any]]:
@@ -125,8 +138,11 @@ class Prediction:
             "rank": pose.rank,
             "confidence": _rounded(pose.confidence, 4),
             "p_rmsd_under_2": _rounded(pose.p_rmsd_under_2, 4),
+            "p_rmsd_under_5": _rounded(pose.p_rmsd_under_5, 4),
             "latents": " ".join(pose.latents) or None,
             "latent_log_prob": _rounded(pose.latent_log_prob, 4),
+            "mode": pose.mode,
+            "cluster": pose.cluster,
             "pocket_distance": _rounded(pose.pocket_distance, 2),
             "clash_count": pose.clash_count,
             "stereo_kept": pose.stereo_kept,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from disco_dock.pipeline.report import Row
+from disco_dock.pipeline.tables import Row
 
 
 class Progress(Protocol):

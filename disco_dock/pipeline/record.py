@@ -8,9 +8,10 @@ from typing import Any
 
 from disco_dock.pipeline.batch_inputs import DockingJob
 from disco_dock.pipeline.engine import Engine, docking_settings
+from disco_dock.pipeline.fingerprint import fingerprint, ligand_hash
 from disco_dock.pipeline.prediction import Prediction
-from disco_dock.pipeline.report import BEST_NUMBERS
 from disco_dock.pipeline.request import PredictSettings
+from disco_dock.pipeline.tables import BEST_NUMBERS
 from disco_dock.pipeline.versions import versions
 from disco_dock.runtime.config import to_dict
 
@@ -32,6 +33,23 @@ class Hashes:
     fingerprint: str
 
 
+def job_hashes(
+    engine: Engine, settings: PredictSettings, job: DockingJob, files: Mapping[str, str], protein: str
+) -> Hashes:
+    """Hashes of a complex's inputs.
+
+    Args:
+        engine: its checkpoint counts.
+        settings: of the run.
+        job: the complex.
+        files: hash of each file that the settings name.
+        protein: hash of the receptor file.
+    """
+    ligand = ligand_hash(job.ligand)
+    key = fingerprint(protein=protein, ligand=ligand, settings=settings, files=files, checkpoint=engine.models.sha256)
+    return Hashes(protein=protein, ligand=ligand, files=files, fingerprint=key)
+
+
 def best_summary(prediction: Prediction) -> dict[str, Any]:
     """The numbers of the first-ranked pose that a batch's summary table shows."""
     first = prediction.table[0]
@@ -43,7 +61,7 @@ def run_record(
 ) -> dict[str, Any]:
     """Inputs with their hashes, checkpoint, settings as given and as resolved, timings, notes and versions."""
     chosen = docking_settings(engine.models, settings, None)
-    pocket = prediction.pocket
+    pocket, suggestion = prediction.pocket, prediction.pocket_suggestion
     return {
         "name": job.name,
         "fingerprint": hashes.fingerprint,
@@ -65,8 +83,10 @@ def run_record(
             "sampler": asdict(chosen.sampler),
             "latent_inverse_temperature": chosen.latent_inverse_temperature,
             "guidance": asdict(chosen.guidance),
-            "pocket": None if pocket is None else {"center": pocket.center.tolist(), "radius": pocket.radius},
+            "pocket": None if pocket is None else pocket.as_dict(),
         },
+        "modes": [asdict(mode) for mode in prediction.modes],
+        "pocket_suggestion": None if suggestion is None else asdict(suggestion),
         "calibration": to_dict(engine.models.config.calibration),
         "conformer": prediction.conformer_rung,
         "notes": list(prediction.notes),

@@ -9,6 +9,7 @@ from typing import Any
 
 from disco_dock.runtime.errors import ConfigError
 
+FREE_LATENT = "any"  # the name that leaves a latent to the prior
 ARGMAX_INVERSE_TEMPERATURE = 1e4  # stands for a latent temperature of zero; 100 and above means argmax to the sampler
 
 
@@ -19,27 +20,30 @@ def _require(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class PocketHint:
-    """Where to dock, given in exactly one of three ways.
+    """Where to dock, given in exactly one of four ways.
 
     Attributes:
         center: x, y, z in Angstrom in the receptor's frame.
         ligand: file with a molecule that sits in the pocket, in the receptor's frame.
         residues: residues that line the pocket, such as "A:57" or "A:ASP189".
+        box: configuration file of AutoDock Vina or gnina with center_x .. size_z (or autobox_ligand).
         radius: largest distance of the ligand's centroid from the pocket centre in Angstrom; None = from the hint.
     """
 
     center: tuple[float, float, float] | None = None
-    ligand: Path | None = None
+    ligand: str | Path | None = None
     residues: tuple[str, ...] = ()
+    box: str | Path | None = None
     radius: float | None = None
 
     def __post_init__(self) -> None:
         """Check that one kind of hint is given and the numbers make sense."""
-        given = [self.center is not None, self.ligand is not None, bool(self.residues)]
+        given = [self.center is not None, self.ligand is not None, bool(self.residues), self.box is not None]
         _require(
             sum(given) == 1,
-            f"a pocket is given by a center, a ligand or residues, exactly one of them, not {sum(given)}",
+            f"a pocket is given by a center, a ligand, residues or a box, exactly one of them, not {sum(given)}",
         )
+        _require(self.box is None or self.radius is None, "a pocket box has its own size; leave out the pocket radius")
         _require(
             self.center is None or all(map(math.isfinite, self.center)),
             "the pocket center must be three finite numbers",
@@ -63,6 +67,11 @@ class PredictSettings:
         latent_temperature: temperature of the prior over latents; 0 takes the most probable ones.
         guidance_weight: w of s + w (s - s_null).
         guidance_interval: (low, high) diffusion times between which guidance acts.
+        modes: spread the poses over this many of the prior's most probable latents; 0 draws them from the prior.
+        latents: names of the nodes that the first latents are forced to, "any" where the prior chooses.
+        avoid_latents: names of nodes that no latent may point at.
+        suggest_pockets: tell where in the receptor the prior's latents point.
+        trajectory: keep the steps of the first-ranked pose.
         pocket: where to dock, or None for blind docking.
         chains: receptor chains to keep, or None for all.
         chains_within: keep only chains with an atom this close (Angstrom) to the pocket's centre, or None for all.
@@ -79,12 +88,17 @@ class PredictSettings:
     latent_temperature: float | None = None
     guidance_weight: float | None = None
     guidance_interval: tuple[float, float] | None = None
+    modes: int = 0
+    latents: tuple[str, ...] = ()
+    avoid_latents: tuple[str, ...] = ()
+    suggest_pockets: bool = False
+    trajectory: bool = False
     pocket: PocketHint | None = None
     chains: tuple[str, ...] | None = None
     chains_within: float | None = None
     largest_fragment: bool = False
     template_smiles: str | None = None
-    embeddings: Path | None = None
+    embeddings: str | Path | None = None
 
     def __post_init__(self) -> None:
         """Check every number against its allowed range."""
@@ -92,6 +106,7 @@ class PredictSettings:
         _require(self.steps >= 1, f"the number of steps must be at least 1, not {self.steps}")
         _require(0 <= self.seed < 2**63, f"the seed must be between 0 and 2^63 - 1, not {self.seed}")
         _require(self.batch_size >= 1, f"the batch size must be at least 1, not {self.batch_size}")
+        _require(self.modes >= 0, f"the number of modes must not be negative, it is {self.modes}")
         temperature, weight = self.latent_temperature, self.guidance_weight
         _require(
             temperature is None or (math.isfinite(temperature) and temperature >= 0),
@@ -128,8 +143,13 @@ class PredictSettings:
         return _json_ready(asdict(self))
 
     def result_dict(self) -> dict[str, Any]:
-        """The settings that change the poses: all but the batch size."""
-        return {key: value for key, value in self.as_dict().items() if key != "batch_size"}
+        """The settings that change the poses: all but the batch size and what is written beside them."""
+        return {key: value for key, value in self.as_dict().items() if key not in ("batch_size", "trajectory")}
+
+    @property
+    def choose_latents(self) -> bool:
+        """Whether anything is asked of the latents that needs a prior."""
+        return bool(self.modes or self.latents or self.avoid_latents or self.suggest_pockets)
 
 
 def _json_ready(value: Any) -> Any:

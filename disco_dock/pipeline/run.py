@@ -11,15 +11,14 @@ from pathlib import Path
 
 from disco_dock.pipeline.batch_inputs import DockingJob, FailedInput, Job
 from disco_dock.pipeline.engine import Engine, docking_settings
-from disco_dock.pipeline.fingerprint import fingerprint, ligand_hash
 from disco_dock.pipeline.input_files import file_hash, settings_files
-from disco_dock.pipeline.outputs import TABLE, finished_record, make_folder, write_prediction
+from disco_dock.pipeline.outputs import TABLE, TRAJECTORY, finished_record, make_folder, write_prediction
 from disco_dock.pipeline.predict import predict_complex
 from disco_dock.pipeline.progress import Progress, Silent
 from disco_dock.pipeline.receptor_store import ReceptorStore
-from disco_dock.pipeline.record import Hashes, best_summary, run_record
-from disco_dock.pipeline.report import Row, write_summary
+from disco_dock.pipeline.record import best_summary, job_hashes, run_record
 from disco_dock.pipeline.request import PredictSettings
+from disco_dock.pipeline.tables import Row, write_summary
 from disco_dock.runtime.errors import DiscoError
 
 logger = logging.getLogger(__name__)
@@ -112,8 +111,9 @@ class Run:
     def _dock(self, job: DockingJob, folder: Path, store: ReceptorStore) -> Row:
         """Dock one complex into its folder, or take the finished files there."""
         begin = time.perf_counter()
-        hashes = self._hashes(job)
-        earlier = None if self._overwrite else finished_record(folder)
+        hashes = job_hashes(self._engine, self._settings, job, self._files, self._protein_hash(job.protein))
+        needed = [TRAJECTORY] if self._settings.trajectory else []
+        earlier = None if self._overwrite else finished_record(folder, needed)
         if earlier is not None and earlier["fingerprint"] == hashes.fingerprint:
             return replace(_row(job, begin), status="reused", **earlier["best"])
         prediction = predict_complex(
@@ -124,17 +124,6 @@ class Run:
         write_prediction(folder, prediction, run_record(self._engine, self._settings, job, hashes, prediction))
         message = "" if earlier is None else "earlier results of other inputs or settings were replaced"
         return replace(_row(job, begin), message=message, **best_summary(prediction))
-
-    def _hashes(self, job: DockingJob) -> Hashes:
-        protein, ligand = self._protein_hash(job.protein), ligand_hash(job.ligand)
-        key = fingerprint(
-            protein=protein,
-            ligand=ligand,
-            settings=self._settings,
-            files=self._files,
-            checkpoint=self._engine.models.sha256,
-        )
-        return Hashes(protein=protein, ligand=ligand, files=self._files, fingerprint=key)
 
 
 def _row(job: DockingJob, begin: float) -> Row:

@@ -19,16 +19,19 @@ from disco_dock.kernels.compiled import available, torch_on_one_thread
 from disco_dock.latents.autoregressive import NextLogits, sample_codes
 from disco_dock.latents.gaussian import global_code
 from disco_dock.latents.guidance import GuidanceConfig
+from disco_dock.latents.modes import marginals, most_probable_codes
 from disco_dock.latents.spaces import one_hot
 from disco_dock.models.all_atom_confidence import AllAtomConfidence
 from disco_dock.models.build import Models
 from disco_dock.models.confidence import ConfidenceModel
 from disco_dock.models.prior import LatentPrior
 from disco_dock.models.trunk import ReceptorState, Trunk
+from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.all_atom_judge import AllAtomJudge
 from disco_dock.sampling.initial import initial_poses
-from disco_dock.sampling.restraint import PocketRestraint
+from disco_dock.sampling.latent_choice import LatentChoice, PriorSurvey
+from disco_dock.sampling.restraint import Restraint
 from disco_dock.sampling.reverse import guided, reverse_diffusion
 
 CPU_GROUP = 8
@@ -52,6 +55,8 @@ class DockingSettings:
         pocket: restraint in the graph's frame, or None for blind docking.
         codes: (num_poses, latents) int64 node indices, or numbers of continuous latents, that replace the prior's
             draws, or None.
+        choice: which latents are forced, avoided or enumerated.
+        record: keep the poses of every step.
     """
 
     num_poses: int = 40
@@ -60,8 +65,10 @@ class DockingSettings:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     latent_inverse_temperature: float = 1.0
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
-    pocket: PocketRestraint | None = None
+    pocket: Restraint | None = None
     codes: np.ndarray | None = None
+    choice: LatentChoice = field(default_factory=LatentChoice)
+    record: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +80,18 @@ class DockedPoses:
         latent_nodes: (poses, latents) int64; below `atoms` a ligand atom, else a residue (index minus atoms).
         latent_log_prob: (poses,) log probability of the code under the prior as sampled.
         confidence: (poses,) logit, higher is better, or None without a confidence model.
+        logits: (poses, thresholds) of all thresholds of the confidence model, the confidence first, or None.
+        survey: where the prior points, when that was asked for.
+        frames: (poses, steps + 1, atoms, 3) float32 in the file's frame from noise to the pose, when recorded.
     """
 
     pos: np.ndarray
     latent_nodes: np.ndarray
     latent_log_prob: np.ndarray
     confidence: np.ndarray | None
+    logits: np.ndarray | None = None
+    survey: PriorSurvey | None = None
+    frames: np.ndarray | None = None
 
 
 class _Complex:
@@ -90,6 +103,8 @@ class _Complex:
         batch = collate([graph], radius=trunk.receptor_radius, neighbours=trunk.receptor_neighbours)
         self.batch = batch.to(models.device)
         self.table = igso3_table()
+        self.allowed = self.batch.node_mask.clone()
+        self.allowed[:, list(settings.choice.avoided)] = False
         self.group = CPU_GROUP if models.device.type == "cpu" else min(settings.batch_size, settings.num_poses)
         self._states: dict[int, ReceptorState] = {}
         self._logits: dict[tuple[int, ...], Tensor] = {}
@@ -123,10 +138,38 @@ class _Complex:
                 num_latents=latents,
                 uniform=uniform,
                 inverse_temperature=self.settings.latent_inverse_temperature,
-                mask=self.batch.node_mask.expand(live, -1),
+                mask=self.allowed.expand(live, -1),
                 forced=None if forced is None else forced.to(device),
             )
         return self._filled(index), self._filled(log_prob)
+
+    def survey(self, prior: LatentPrior) -> PriorSurvey:
+        """The prior's most probable codes, as many as are asked for, and the share of each node."""
+        choice, latents = self.settings.choice, self.models.score.config.trunk.num_latents
+        options = {
+            "num_latents": latents,
+            "inverse_temperature": self.settings.latent_inverse_temperature,
+            "mask": self.allowed[0],
+        }
+        codes, log_prob = np.zeros((0, latents), dtype=np.int64), np.zeros(0)
+        if choice.modes:
+            found = most_probable_codes(self._next_logits(prior), count=choice.modes, forced=choice.forced, **options)
+            codes, log_prob = (part.numpy() for part in found)
+        share = marginals(self._next_logits(prior), **options).mean(0)
+        return PriorSurvey(codes=codes, log_prob=log_prob, marginal=share.numpy())
+
+    def forced_codes(self, survey: PriorSurvey | None, start: int, live: int) -> Tensor | None:
+        """(live, latents) codes of the poses from `start` on that are not left to the prior, -1 where they are."""
+        settings = self.settings
+        if settings.codes is not None:
+            return torch.from_numpy(settings.codes[start : start + live])
+        if survey is not None and len(survey.codes):
+            return torch.from_numpy(survey.codes[np.arange(start, start + live) % len(survey.codes)])
+        if not settings.choice.forced:
+            return None
+        latents = self.models.score.config.trunk.num_latents
+        row = (*settings.choice.forced, *([-1] * (latents - len(settings.choice.forced))))
+        return torch.tensor(row, dtype=torch.long).expand(live, -1)
 
     def _filled(self, value: Tensor) -> Tensor:
         """Rows of the live poses followed by copies of the first for the blank ones."""
@@ -171,12 +214,12 @@ class _Complex:
         return Scores(*(value.masked_fill(blank[:, None], 0.0) for value in scores))
 
     def confidence(self, pos: Tensor, live: int) -> Tensor:
-        """(live,) logit of the first threshold."""
+        """(live, thresholds) logits."""
         if self.judge is not None:
-            return self.judge(pos[:live])
+            return self.judge(pos[:live])[:, None]
         model = self.models.confidence
         assert isinstance(model, ConfidenceModel)
-        return model(self.rows(live), pos, self.receptor(model.trunk, self.group))[:live, 0]
+        return model(self.rows(live), pos, self.receptor(model.trunk, self.group))[:live]
 
 
 def dock(
@@ -205,6 +248,23 @@ def dock(
         return _dock(models, graph, settings, name, on_progress)
 
 
+def survey_prior(models: Models, graph: ComplexGraph, settings: DockingSettings) -> PriorSurvey:
+    """Where the prior's latents point in a complex, without docking it.
+
+    Args:
+        models: networks of a checkpoint with a prior.
+        graph: the complex.
+        settings: temperature of the prior, and which nodes are forced, avoided or enumerated.
+
+    Raises:
+        ConfigError: the checkpoint has no prior.
+    """
+    if models.prior is None:
+        raise ConfigError("this checkpoint has no prior over atoms and residues, so it points nowhere")
+    with torch.no_grad(), torch_on_one_thread() if available() else nullcontext():
+        return _Complex(models, graph, settings, "survey").survey(models.prior)
+
+
 def _dock(
     models: Models,
     graph: ComplexGraph,
@@ -216,14 +276,18 @@ def _dock(
     noise = models.score.config.noise
     total = settings.num_poses * settings.sampler.steps
     results: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []
+    frames: list[Tensor] = []
+    asked = settings.choice.modes > 0 or settings.choice.survey
+    survey = context.survey(models.prior) if asked and models.prior is not None else None
     for start in range(0, settings.num_poses, context.group):
         live = min(context.group, settings.num_poses - start)
         random = PoseRandom(settings.seed, name, list(range(start, start + context.group)))
-        forced = None if settings.codes is None else torch.from_numpy(settings.codes[start : start + live])
+        forced = context.forced_codes(survey, start, live)
         index, log_prob = context.draw_latents(random, forced, live)
         code = context.code(index, random, forced)
         rows = context.batch.expand(context.group)
         pos = initial_poses(rows.conformer, rows.topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket)
+        steps = [pos[:live].cpu()]
 
         def conditional(pos: Tensor, t: float, code: Tensor = code, live: int = live) -> Scores:
             return context.scores(pos, t, code, live=live, null=False)
@@ -231,7 +295,9 @@ def _dock(
         def null(pos: Tensor, t: float, code: Tensor = code, live: int = live) -> Scores:
             return context.scores(pos, t, code, live=live, null=True)
 
-        def report(step: int, _: Tensor, start: int = start, live: int = live) -> None:
+        def report(step: int, now: Tensor, start: int = start, live: int = live, steps: list[Tensor] = steps) -> None:
+            if settings.record:
+                steps.append(now[:live].cpu())
             if on_progress is not None:
                 on_progress(start * settings.sampler.steps + step * live, total)
 
@@ -246,12 +312,17 @@ def _dock(
             on_step=report,
             name=name,
         )
+        frames.append(torch.stack(steps, 1))
         confidence = context.confidence(pos, live) if models.confidence is not None else None
         results.append((pos[:live], index[:live], log_prob[:live], confidence))
-    confidence = [part[3] for part in results if part[3] is not None]
+    parts = [part[3] for part in results if part[3] is not None]
+    logits = torch.cat(parts).double().cpu().numpy() if parts else None
     return DockedPoses(
         pos=torch.cat([part[0] for part in results]).double().cpu().numpy() + graph.origin,
         latent_nodes=torch.cat([part[1] for part in results]).cpu().numpy(),
         latent_log_prob=torch.cat([part[2] for part in results]).cpu().numpy(),
-        confidence=torch.cat(confidence).double().cpu().numpy() if confidence else None,
+        confidence=None if logits is None else logits[:, 0],
+        logits=logits,
+        survey=survey,
+        frames=(torch.cat(frames).double().numpy() + graph.origin).astype(np.float32) if settings.record else None,
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 from disco_dock.geometry.rotations import random_rotations
 from disco_dock.geometry.torsion import TorsionTopology, apply_torsions
 from disco_dock.runtime.random import PoseRandom
-from disco_dock.sampling.restraint import PocketRestraint
+from disco_dock.sampling.restraint import Restraint
 
 
 def initial_poses(
@@ -18,7 +18,7 @@ def initial_poses(
     random: PoseRandom,
     *,
     tr_sigma: float,
-    restraint: PocketRestraint | None = None,
+    restraint: Restraint | None = None,
 ) -> Tensor:
     """(poses, atoms, 3) random torsions, orientations and positions around the receptor's centre or in the pocket.
 
@@ -26,7 +26,7 @@ def initial_poses(
         conformer: (poses, atoms, 3) in Angstrom.
         topology: rotatable bonds of the poses.
         random: one stream per pose.
-        tr_sigma: Angstrom, spread of the positions; the pocket's ball replaces it when there is one.
+        tr_sigma: Angstrom, spread of the positions; the pocket replaces it when there is one.
         restraint: pocket, or None for the whole receptor.
 
     Source: DiffDock (arXiv:2210.01776), Algorithm 1.
@@ -36,6 +36,6 @@ def initial_poses(
     pos = pos - pos.mean(1, keepdim=True)
     rotation = random_rotations(random.normal(4)).to(pos)
     pos = pos @ rotation.transpose(1, 2)
-    shift, ball = random.normal(3) * tr_sigma, random.uniform(3)
-    place = shift if restraint is None else restraint.start(ball)
+    shift, share = random.normal(3) * tr_sigma, random.uniform(3)
+    place = shift if restraint is None else restraint.start(share)
     return pos + place.to(pos).unsqueeze(1)

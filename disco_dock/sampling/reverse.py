@@ -9,12 +9,12 @@ from torch import Tensor
 
 from disco_dock.diffusion.perturb import Update, apply_update
 from disco_dock.diffusion.sampler_config import SamplerConfig
-from disco_dock.diffusion.schedule import NoiseConfig, Scores, time_grid
+from disco_dock.diffusion.schedule import NoiseConfig, Scores, sigmas, time_grid
 from disco_dock.geometry.torsion import TorsionTopology
 from disco_dock.latents.guidance import GuidanceConfig, guide
 from disco_dock.runtime.errors import NumericsError
 from disco_dock.runtime.random import PoseRandom
-from disco_dock.sampling.restraint import PocketRestraint
+from disco_dock.sampling.restraint import Restraint, drift, project
 from disco_dock.sampling.steps import step_coefficients
 
 LARGEST_SCORE = 1e10  # beyond it the squares of float32 coordinates overflow within a few steps
@@ -53,7 +53,7 @@ def reverse_diffusion(
     *,
     noise: NoiseConfig,
     config: SamplerConfig,
-    restraint: PocketRestraint | None = None,
+    restraint: Restraint | None = None,
     on_step: Callable[[int, Tensor], None] | None = None,
     name: str = "complex",
 ) -> Tensor:
@@ -66,7 +66,7 @@ def reverse_diffusion(
         random: one stream per pose; draws are made in every step, also in those that add no noise.
         noise: noise ranges.
         config: steps, SDE or ODE, temperatures.
-        restraint: pocket that the centroids are kept in, or None.
+        restraint: pocket that every step steers the centroids into and none leaves, or None.
         on_step: called with the number of finished steps and the poses.
         name: of the complex, for messages.
 
@@ -78,6 +78,8 @@ def reverse_diffusion(
     for step, t in enumerate(time_grid(config.steps)):
         scores = score_fn(pos, t)
         check_finite(scores, name=name, t=t, indices=random.indices)
+        if restraint is not None:
+            scores = drift(restraint, pos, scores, float(sigmas(t, noise).tr))
         factor = step_coefficients(t, dt, config, noise, last=step == config.steps - 1)
         draws = (random.normal(3), random.normal(3), random.normal(torsions))
         update = Update(
@@ -85,7 +87,7 @@ def reverse_diffusion(
         )
         pos = apply_update(pos, update, topology)
         if restraint is not None:
-            pos = restraint.project(pos)
+            pos = project(restraint, pos)
         if on_step is not None:
             on_step(step + 1, pos)
     return pos

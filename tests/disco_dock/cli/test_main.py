@@ -15,6 +15,8 @@ PREDICT_OPTIONS = set(
     """
     --help --debug --protein --ligand --csv --chains --largest-fragment --smiles --embeddings
     --pocket-center --pocket-ligand --pocket-residues --pocket-radius --chains-within
+    --pocket-box --autobox-ligand --autobox_ligand --modes --num-modes --latent --avoid-latent --suggest-pockets
+    --trajectory --report --pymol --chimerax
     --num-poses --steps --seed --batch-size --latent-temperature --guidance-weight --guidance-interval --ode
     --out --checkpoint --device --overwrite --verbose
     """.split()

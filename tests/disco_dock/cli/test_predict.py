@@ -49,7 +49,13 @@ def test_every_option_reaches_the_record(disco, peptide, tmp_path):
     assert done.status == 0, done.err
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     settings = record["settings"]
-    assert settings["pocket"] == {"center": [-1.0, 2.0, -3.0], "ligand": None, "residues": [], "radius": 6.0}
+    assert settings["pocket"] == {
+        "center": [-1.0, 2.0, -3.0],
+        "ligand": None,
+        "residues": [],
+        "box": None,
+        "radius": 6.0,
+    }
     assert (settings["seed"], settings["batch_size"], settings["chains"]) == (5, 1, ["A"])
     assert record["resolved"]["sampler"]["ode"] is True
     assert record["resolved"]["latent_inverse_temperature"] == 2.0

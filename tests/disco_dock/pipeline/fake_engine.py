@@ -28,6 +28,7 @@ def fake_models(*, lm_dim: int = 0, latents: bool = True, atom_graph=None, sha25
         atom_graph=atom_graph,
         calibration=None,
         all_atom_confidence=None,
+        score=SimpleNamespace(trunk=SimpleNamespace(num_latents=NUM_LATENTS if latents else 0)),
     )
     prior = object() if latents else None
     return SimpleNamespace(prior=prior, confidence=object(), config=config, directory=Path("fake"), sha256=sha256)
@@ -44,8 +45,11 @@ def fake_dock(models, graph, settings, *, name, on_progress) -> DockedPoses:
         if on_progress is not None:
             on_progress(step + 1, settings.sampler.steps)
     nodes = (uniform[:, :NUM_LATENTS] * num_nodes).astype(np.int64)
+    pos = graph.conformer.numpy().astype(float)[None] + shift[:, None] + center
+    frames = np.stack([pos + step for step in range(settings.sampler.steps, -1, -1)], 1) if settings.record else None
     return DockedPoses(
-        pos=graph.conformer.numpy().astype(float)[None] + shift[:, None] + center,
+        pos=pos,
+        frames=frames,
         latent_nodes=nodes if models.prior is not None else nodes[:, :0],
         latent_log_prob=np.log(uniform[:, 0] + 1e-9),
         confidence=uniform[:, NUM_LATENTS] if models.confidence is not None else None,

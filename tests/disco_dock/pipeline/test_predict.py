@@ -96,7 +96,7 @@ def test_far_poses_are_reported(peptide):
         return replace(docked, pos=docked.pos + 50.0)
 
     prediction = predict(peptide, engine=fake_engine(far), pocket=PocketHint(residues=("A:3",)))
-    assert any("6 of 6 poses lie outside" in note for note in prediction.notes)
+    assert any("6 of 6 poses did not reach the pocket (sphere of 10.0 Angstrom)" in note for note in prediction.notes)
 
 
 def test_batch_is_halved_when_memory_runs_out(peptide):

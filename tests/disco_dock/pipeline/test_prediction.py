@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from disco_dock.pipeline.prediction import rank_order
-from disco_dock.pipeline.report import csv_text
+from disco_dock.pipeline.tables import csv_text
 
 
 def test_rank_by_confidence_with_ties_in_sampling_order():

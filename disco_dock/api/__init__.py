@@ -1,0 +1,1 @@
+"""Docking from Python and notebooks."""

@@ -1,0 +1,69 @@
+"""Docking with a loaded checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from disco_dock.api.result import Result
+from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.pipeline.batch_inputs import DockingJob
+from disco_dock.pipeline.engine import Engine, docking_settings, load_engine
+from disco_dock.pipeline.input_files import file_hash, settings_files
+from disco_dock.pipeline.naming import safe_name
+from disco_dock.pipeline.predict import predict_complex
+from disco_dock.pipeline.receptor_store import ReceptorStore
+from disco_dock.pipeline.record import job_hashes, run_record
+from disco_dock.pipeline.request import PredictSettings
+
+
+class Docker:
+    """A checkpoint that docks.
+
+    Args:
+        engine: as made by `load_engine`; `Docker.from_pretrained` is the usual way.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def from_pretrained(cls, checkpoint: str | Path | None = None, *, device: str = "auto") -> Docker:
+        """A docker with the networks of a checkpoint folder, or of the bundled checkpoint for None.
+
+        Args:
+            checkpoint: folder with config.json and weights.
+            device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+        Raises:
+            CheckpointError: there is no usable checkpoint.
+            ConfigError: the device is absent.
+        """
+        return cls(load_engine(None if checkpoint is None else Path(checkpoint), device))
+
+    def dock(self, protein: str | Path, ligand: str | Path, **settings: Any) -> Result:
+        """Ranked poses of a ligand in a protein, the same as `disco-dock predict` writes.
+
+        Args:
+            protein: PDB or mmCIF file, also gzipped.
+            ligand: file with one molecule, or a SMILES string.
+            settings: fields of `PredictSettings`, such as `num_poses=10`, `seed=1`, `modes=8`, `trajectory=True` or
+                `pocket=PocketHint(residues=("A:57",))`.
+
+        Raises:
+            TypeError: there is no such setting.
+            DiscoError: with one sentence on what is wrong and what to do.
+        """
+        chosen = PredictSettings(**settings)
+        docking_settings(self.engine.models, chosen, None)
+        files = settings_files(chosen)
+        molecule = read_ligand(
+            str(ligand), template_smiles=chosen.template_smiles, largest_fragment=chosen.largest_fragment
+        )
+        path = Path(protein)
+        name = safe_name(f"{path.name.split('.')[0]}_{molecule.name}")
+        job = DockingJob(name=name, protein=path, ligand=molecule, ligand_spec=str(ligand))
+        hashes = job_hashes(self.engine, chosen, job, files, file_hash(path))
+        store = ReceptorStore(chosen, self.engine.models.config.lm_dim, [path])
+        prediction = predict_complex(self.engine, chosen, store, path, molecule, name=name)
+        return Result(prediction, run_record(self.engine, chosen, job, hashes, prediction))

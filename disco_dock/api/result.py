@@ -1,0 +1,100 @@
+"""What `Docker.dock` gives back."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rdkit import Chem
+
+from disco_dock.pipeline.binding_modes import Mode, PocketSuggestion
+from disco_dock.pipeline.outputs import write_prediction
+from disco_dock.pipeline.prediction import Prediction
+from disco_dock.runtime.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VIEW_HEIGHT = 720  # pixels
+
+
+class Result:
+    """Ranked poses of one ligand in one receptor; in a notebook it shows itself.
+
+    Args:
+        prediction: the poses.
+        record: what run.json says.
+    """
+
+    def __init__(self, prediction: Prediction, record: Mapping[str, Any]) -> None:
+        self.prediction = prediction
+        self.record = dict(record)
+
+    @property
+    def mols(self) -> list[Chem.Mol]:
+        """The poses as RDKit molecules with hydrogens, best first; the table's values are their properties."""
+        return self.prediction.poses
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per pose, best first, with the columns of results.csv.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        if find_spec("pandas") is None:
+            raise ConfigError("pandas is not installed; pip install 'disco-dock[notebook]', or use .prediction.table")
+        import pandas as pd
+
+        return pd.DataFrame(self.prediction.table)
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The codes of the latents with their probabilities and poses, most probable first."""
+        return self.prediction.modes
+
+    @property
+    def pocket_suggestion(self) -> PocketSuggestion | None:
+        """Where the prior's latents point, when that was asked for."""
+        return self.prediction.pocket_suggestion
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about inputs and results, one sentence each."""
+        return self.prediction.notes
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the files that `disco-dock predict` writes, and return the folder."""
+        write_prediction(Path(folder), self.prediction, self.record)
+        return Path(folder)
+
+    def report(self, folder: str | Path) -> Path:
+        """Write the files and `report.html`, and return the path of the page."""
+        from disco_dock.report.page import write_report
+
+        return write_report(self.save(folder))
+
+    def __len__(self) -> int:
+        """Number of poses."""
+        return len(self.prediction.ranked)
+
+    def __repr__(self) -> str:
+        best = self.prediction.table[0]
+        return f"Result({self.prediction.name}: {len(self)} poses, first with confidence {best['confidence']})"
+
+    def _repr_html_(self) -> str:
+        """The view of the report without its tables of details, in a frame of its own."""
+        from disco_dock.report.folder import read_folder
+        from disco_dock.report.page import report_page
+
+        with tempfile.TemporaryDirectory() as folder:
+            page = report_page(read_folder(self.save(folder)), compact=True)
+        return (
+            f'<iframe title="Docked poses" style="width:100%;height:{VIEW_HEIGHT}px;border:0" '
+            f'srcdoc="{escape(page)}"></iframe>'
+        )

@@ -1,0 +1,41 @@
+"""`disco-dock report`: a page that opens offline, and viewer scripts, from the results of `predict`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `report`."""
+    parser.add_argument(
+        "folder", metavar="OUT_DIR", help="folder that disco-dock predict wrote (of one or many complexes)"
+    )
+    parser.add_argument("--pymol", action="store_true", help="also write view.pml, a script for PyMOL")
+    parser.add_argument("--chimerax", action="store_true", help="also write view.cxc, a script for ChimeraX")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the reports of all complexes of a folder."""
+    write_views(Path(args.folder), report=True, pymol=args.pymol, chimerax=args.chimerax)
+    return 0
+
+
+def write_views(out: Path, *, report: bool, pymol: bool, chimerax: bool) -> None:
+    """Write what is asked for beside each complex, and print where it is.
+
+    Raises:
+        InputError: the folder holds no results.
+    """
+    from disco_dock.report.folder import docked_folders, read_folder
+    from disco_dock.report.page import write_report
+    from disco_dock.report.scripts import write_chimerax, write_pymol
+
+    for folder in docked_folders(out):
+        if report:
+            print(f"{folder.name}: writing the report", file=sys.stderr)
+            print(write_report(folder))
+        for wanted, write in ((pymol, write_pymol), (chimerax, write_chimerax)):
+            if wanted:
+                print(write(read_folder(folder)))

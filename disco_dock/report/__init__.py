@@ -1,0 +1,1 @@
+"""One page on a docked complex that opens offline, and scripts for molecule viewers, from a run's output folder."""

@@ -1,0 +1,244 @@
+(() => {
+  "use strict";
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const root = document.documentElement;
+  const byId = (name) => document.getElementById(name);
+  const modeColors = ["#0d9488", "#c026d3", "#7c3aed", "#2563eb", "#db2777", "#65a30d", "#0891b2", "#57534e", "#4f46e5", "#047857"];
+  const interactionColors = { "hydrogen bond": "#2563eb", "salt bridge": "#dc2626", "pi stacking": "#16a34a", "metal": "#7c3aed", "hydrophobic contact": "#a8a29e" };
+  const latentColor = "#f59e0b";
+  const shown = { cartoon: true, surface: false, pocket: true, latents: true, interactions: true, all: false };
+  const rows = [...document.querySelectorAll("tr[data-rank]")];
+  let current = 1, frame = null, timer = null;
+
+  const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const isDark = () => root.dataset.theme === "dark" || (root.dataset.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+  const colorOfMode = (mode) => modeColors[((mode || 1) - 1) % modeColors.length];
+  rows.forEach((row) => { const dot = row.querySelector(".dot"); if (dot) dot.style.background = colorOfMode(data.poses[row.dataset.rank - 1].mode); });
+
+  const viewer = $3Dmol.createViewer(byId("view"), { backgroundColor: color("--view"), antialias: true });
+  const receptor = viewer.addModel(data.receptor, "pdb");
+  const poses = data.poses.map((pose) => viewer.addModel(pose.sdf, "sdf"));
+  const moving = data.frames ? viewer.addModel(data.poses[0].sdf, "sdf") : null;
+  let surface = null, surfaceOf = 0;
+  window.report = { viewer, shown, get current() { return current; }, get frame() { return frame; }, surfaces: () => Object.keys(viewer.surfaces || {}).length };
+
+  const heavyOnly = { not: { elem: "H", bonds: 1, predicate: (atom) => atom.elem === "H" && !atom.polar } };
+  poses.forEach((model) => {
+    const atoms = model.selectedAtoms({});
+    atoms.forEach((atom) => { if (atom.elem === "H") atom.polar = atom.bonds.some((other) => ["N", "O", "S"].includes(atoms[other].elem)); });
+  });
+
+  function latentParts(name) {
+    const ligand = /^lig:[A-Za-z]*(\d+)$/.exec(name);
+    if (ligand) return { atom: Number(ligand[1]) - 1 };
+    const residue = /^([^:]*):[A-Za-z0-9]{1,3}?(-?\d+)([A-Za-z]?)$/.exec(name);
+    return residue ? { chain: residue[1].replace("_", ""), resi: Number(residue[2]) } : {};
+  }
+
+  function residueSelection(part) {
+    const selection = { model: receptor, resi: part.resi };
+    if (part.chain) selection.chain = part.chain;
+    return selection;
+  }
+
+  const residueOf = (atom) => `${atom.chain}|${atom.resi}|${atom.icode}`;
+  const near = new Map();
+  function atomsNear(rank, distance) {
+    const key = `${rank}|${distance}`;
+    if (!near.has(key)) {
+      const own = poses[rank - 1].selectedAtoms({}).filter((atom) => atom.elem !== "H"), all = receptor.selectedAtoms({});
+      const close = new Set(all.filter((atom) => own.some((other) => (atom.x - other.x) ** 2 + (atom.y - other.y) ** 2 + (atom.z - other.z) ** 2 < distance ** 2)).map(residueOf));
+      near.set(key, all.filter((atom) => close.has(residueOf(atom))).map((atom) => atom.serial));
+    }
+    return { model: receptor, serial: near.get(key) };
+  }
+
+  function drawLatents(pose) {
+    const model = poses[pose.rank - 1];
+    [...new Set(pose.latents)].forEach((name) => {
+      const part = latentParts(name);
+      let place;
+      if (part.resi !== undefined) {
+        viewer.addStyle(residueSelection(part), { stick: { radius: 0.22, color: latentColor } });
+        const atoms = receptor.selectedAtoms({ resi: part.resi, ...(part.chain ? { chain: part.chain } : {}) });
+        place = atoms.find((atom) => atom.atom === "CA") || atoms[0];
+      } else if (part.atom !== undefined) {
+        place = model.selectedAtoms({})[part.atom];
+      }
+      if (!place) return;
+      viewer.addSphere({ center: place, radius: 1.1, color: latentColor, alpha: 0.45 });
+      viewer.addLabel(name, { position: place, fontSize: 12, fontColor: isDark() ? "#fff" : "#17212b", backgroundColor: isDark() ? "#3b2c08" : "#fef3c7", backgroundOpacity: 0.9, borderThickness: 1, borderColor: latentColor, inFront: true });
+    });
+  }
+
+  function drawInteractions(pose) {
+    pose.interactions.forEach((one) => viewer.addCylinder({
+      start: { x: one.start[0], y: one.start[1], z: one.start[2] }, end: { x: one.end[0], y: one.end[1], z: one.end[2] },
+      radius: one.kind === "hydrophobic contact" ? 0.04 : 0.08, dashed: true, dashLength: 0.25, gapLength: 0.2, color: interactionColors[one.kind] }));
+  }
+
+  function drawSurface() {
+    if (!shown.surface) { if (surface !== null) { viewer.removeAllSurfaces(); surface = null; } return; }
+    if (surface !== null && surfaceOf === current) return;
+    viewer.removeAllSurfaces();
+    surfaceOf = current;
+    const around = atomsNear(current, 9);
+    surface = viewer.addSurface($3Dmol.SurfaceType.VDW, { opacity: 0.55, color: isDark() ? "#5d7285" : "#b9c6d2" }, around, around);
+  }
+
+  function draw() {
+    const pose = data.poses[current - 1], model = poses[current - 1];
+    viewer.removeAllShapes();
+    viewer.removeAllLabels();
+    receptor.setStyle({}, shown.cartoon ? { cartoon: { style: "oval", thickness: 0.25, arrows: true, color: isDark() ? "#8296a8" : "#b4c0cc" } } : {});
+    receptor.setStyle({ hetflag: true }, { stick: { radius: 0.14, colorscheme: "grayCarbon" }, sphere: { scale: 0.22, colorscheme: "grayCarbon" } });
+    if (shown.pocket) viewer.addStyle(atomsNear(current, 4.5), { stick: { radius: 0.09, colorscheme: "grayCarbon" } });
+    poses.forEach((other, index) => {
+      const visible = rows[index] && !rows[index].hidden;
+      if (other === model) other.setStyle({ ...heavyOnly }, frame === null ? { stick: { radius: 0.17, colorscheme: { prop: "elem", map: { ...$3Dmol.elementColors.defaultColors, C: colorOfMode(pose.mode) } } } } : {});
+      else other.setStyle({ not: { elem: "H" } }, shown.all && visible && frame === null ? { stick: { radius: 0.06, opacity: 0.6, color: colorOfMode(data.poses[index].mode) } } : {});
+      if (other === model) other.setStyle({ elem: "H", predicate: (atom) => !atom.polar }, {});
+      else other.setStyle({ elem: "H" }, {});
+    });
+    if (moving) {
+      moving.setStyle({}, {});
+      if (frame !== null) moving.setStyle({ not: { elem: "H" } }, { stick: { radius: 0.17, colorscheme: { prop: "elem", map: { ...$3Dmol.elementColors.defaultColors, C: colorOfMode(data.poses[0].mode) } } } });
+    }
+    if (shown.latents) drawLatents(frame === null ? pose : data.poses[0]);
+    if (shown.interactions && frame === null) drawInteractions(pose);
+    drawSurface();
+    viewer.render();
+    byId("view").dataset.pose = current;
+  }
+
+  const percent = (value) => `${Math.round(100 * value)} %`;
+  const text = (tag, content, cls) => { const node = document.createElement(tag); node.textContent = content; if (cls) node.className = cls; return node; };
+
+  function tell() {
+    const pose = data.poses[current - 1];
+    document.querySelectorAll(".rank").forEach((node) => { node.textContent = current; });
+    byId("caption").textContent = [`Pose ${current} of ${data.poses.length}`, pose.mode ? `mode ${pose.mode}: ${pose.latents.join(" ")}` : "", `${pose.interactions.length} interactions`].filter(Boolean).join(" · ");
+    const trust = byId("trust");
+    if (pose.trust.near !== null) {
+      trust.querySelector("[data-near]").textContent = percent(pose.trust.near);
+      trust.querySelector("[data-far]").textContent = pose.trust.far === null ? "–" : percent(pose.trust.far);
+      trust.querySelector("[data-band]").textContent = `Pose ${current} is ${pose.trust.band}.`;
+      trust.querySelector("[data-reliability]").textContent = pose.trust.reliability || "";
+      const now = trust.querySelector(".now");
+      if (now) { const x = 30 + 180 * pose.trust.near; now.setAttribute("x1", x); now.setAttribute("x2", x); }
+    } else if (trust.querySelector("[data-logit]")) {
+      trust.querySelector("[data-logit]").textContent = pose.confidence === null ? "–" : pose.confidence.toFixed(2);
+    }
+    const box = byId("interactions");
+    box.replaceChildren();
+    if (!pose.interactions.length) { box.append(text("p", "None by the geometric rules.", "quiet")); return; }
+    const table = document.createElement("table"), head = table.createTHead().insertRow(), body = table.createTBody();
+    ["Kind", "Residue", "Atom", "Ligand", "Å"].forEach((name) => head.append(text("th", name, name === "Å" ? "number" : "")));
+    pose.interactions.forEach((one) => {
+      const row = body.insertRow(), kind = row.insertCell(), dot = text("span", "", "dot");
+      dot.style.background = interactionColors[one.kind];
+      kind.append(dot, one.kind === "hydrophobic contact" ? "hydrophobic" : one.kind);
+      row.append(text("td", one.residue), text("td", one.residue_atom), text("td", one.ligand_atom), text("td", one.distance.toFixed(1), "number"));
+    });
+    box.append(table);
+  }
+
+  function choose(rank, focus) {
+    stop();
+    frame = null;
+    current = rank;
+    rows.forEach((row) => { const own = Number(row.dataset.rank) === rank; row.setAttribute("aria-selected", own); row.tabIndex = own ? 0 : -1; if (own && focus) row.focus(); if (own) row.scrollIntoView({ block: "nearest" }); });
+    if (byId("frame")) { byId("frame").value = byId("frame").max; byId("time").textContent = "pose"; }
+    draw();
+    tell();
+  }
+
+  function step(by, focus) {
+    const visible = rows.filter((row) => !row.hidden).map((row) => Number(row.dataset.rank));
+    const at = Math.max(0, visible.indexOf(current));
+    if (visible.length) choose(visible[Math.min(visible.length - 1, Math.max(0, at + by))], focus);
+  }
+
+  function zoom() { viewer.zoomTo({ model: poses[current - 1] }); viewer.zoom(0.48); viewer.setSlab(-9, viewer.getSlab().far); viewer.render(); }
+
+  function toggle(name) {
+    shown[name] = !shown[name];
+    document.querySelector(`[data-toggle="${name}"]`).setAttribute("aria-pressed", shown[name]);
+    draw();
+  }
+
+  function showFrame(index) {
+    const last = data.frames.length - 1;
+    if (current !== 1) { choose(1); }
+    frame = index;
+    const atoms = moving.selectedAtoms({}), place = data.frames[index];
+    place.forEach(([x, y, z], k) => { Object.assign(atoms[k], { x, y, z }); });
+    byId("frame").value = index;
+    byId("time").textContent = `t = ${(1 - index / last).toFixed(2)}`;
+    draw();
+  }
+
+  function stop() { if (timer) { clearInterval(timer); timer = null; byId("play").textContent = "Play"; byId("play").setAttribute("aria-pressed", "false"); } }
+
+  function play() {
+    if (timer) { stop(); return; }
+    choose(1);
+    let index = 0;
+    viewer.zoomTo({ model: receptor });
+    byId("play").textContent = "Pause";
+    byId("play").setAttribute("aria-pressed", "true");
+    showFrame(0);
+    timer = setInterval(() => {
+      index += 1;
+      if (index >= data.frames.length) { stop(); choose(1); return; }
+      showFrame(index);
+    }, 220);
+  }
+
+  function setTheme(dark) {
+    root.dataset.theme = dark ? "dark" : "light";
+    byId("theme").textContent = dark ? "Light" : "Dark";
+    byId("theme").setAttribute("aria-pressed", dark);
+    viewer.setBackgroundColor(color("--view"));
+    surfaceOf = 0;
+    draw();
+  }
+
+  document.querySelectorAll("[data-toggle]").forEach((button) => button.addEventListener("click", () => toggle(button.dataset.toggle)));
+  rows.forEach((row) => row.addEventListener("click", () => choose(Number(row.dataset.rank))));
+  byId("zoom").addEventListener("click", zoom);
+  byId("whole").addEventListener("click", () => { viewer.zoomTo({ model: receptor }); viewer.render(); });
+  byId("theme").addEventListener("click", () => setTheme(!isDark()));
+  if (byId("mode")) byId("mode").addEventListener("change", (event) => {
+    const mode = event.target.value;
+    rows.forEach((row) => { row.hidden = mode !== "" && String(data.poses[row.dataset.rank - 1].mode) !== mode; });
+    const first = rows.find((row) => !row.hidden);
+    if (first && rows[current - 1].hidden) choose(Number(first.dataset.rank)); else draw();
+  });
+  if (data.frames) {
+    byId("play").addEventListener("click", play);
+    byId("frame").addEventListener("input", (event) => { stop(); showFrame(Number(event.target.value)); });
+  }
+  const keys = { c: "cartoon", s: "surface", p: "pocket", l: "latents", i: "interactions", a: "all" };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, input, summary, pre")) return;
+    const key = event.key.toLowerCase(), inList = event.target.closest("tr[data-rank]");
+    if (keys[key]) toggle(keys[key]);
+    else if (key === "arrowdown" || key === "arrowright") step(1, inList);
+    else if (key === "arrowup" || key === "arrowleft") step(-1, inList);
+    else if (key === "home" && inList) step(-Infinity, inList);
+    else if (key === "end" && inList) step(Infinity, inList);
+    else if (key === "z") zoom();
+    else if (key === "w") byId("whole").click();
+    else if (key === "t") setTheme(!isDark());
+    else if (key === "m" && data.frames) play();
+    else return;
+    event.preventDefault();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { viewer.setBackgroundColor(color("--view")); draw(); });
+  byId("theme").textContent = isDark() ? "Light" : "Dark";
+  byId("theme").setAttribute("aria-pressed", isDark());
+  choose(1);
+  zoom();
+  byId("view").dataset.ready = "true";
+})();

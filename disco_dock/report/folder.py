@@ -1,0 +1,112 @@
+"""The output folder of one complex, read back."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rdkit import Chem, rdBase
+
+from disco_dock.chem.read_receptor import read_receptor
+from disco_dock.chem.receptor import Receptor
+from disco_dock.pipeline.outputs import COMPLEX, POSES, RECORD, TABLE, TRAJECTORY
+from disco_dock.runtime.errors import InputError
+
+LIGAND_NAME = "LIG"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DockedFolder:
+    """Everything that a report shows.
+
+    Attributes:
+        path: the folder.
+        record: run.json.
+        rows: results.csv, one dictionary of texts per pose, best first.
+        mols: the poses with hydrogens, heavy atoms first, in the same order.
+        receptor: as written beside the first pose.
+        receptor_pdb: its text without the pose.
+        frames: (steps + 1, atoms, 3) of the first pose in Angstrom, or None when they were not kept.
+    """
+
+    path: Path
+    record: dict[str, Any]
+    rows: list[dict[str, str]]
+    mols: list[Chem.Mol]
+    receptor: Receptor
+    receptor_pdb: str
+    frames: np.ndarray | None
+
+
+def is_docked(folder: Path) -> bool:
+    """Whether a folder holds the files of one complex."""
+    return all((folder / name).is_file() for name in (RECORD, TABLE, POSES, COMPLEX))
+
+
+def docked_folders(folder: Path) -> list[Path]:
+    """The folder itself when it holds one complex, else those below it that do.
+
+    Raises:
+        InputError: there is none.
+    """
+    if is_docked(folder):
+        return [folder]
+    found = sorted(path for path in folder.iterdir() if is_docked(path)) if folder.is_dir() else []
+    if not found:
+        raise InputError(
+            f"{folder}: holds no results of disco-dock predict (poses.sdf, results.csv, run.json); name its -o folder"
+        )
+    return found
+
+
+def read_folder(folder: Path) -> DockedFolder:
+    """Read the files of one complex.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    if not is_docked(folder):
+        raise InputError(f"{folder}: is not the folder of one docked complex; it lacks one of its files")
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        with (folder / TABLE).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except ValueError as error:
+        raise InputError(f"{folder}: {RECORD} or {TABLE} is damaged ({error}); dock again with --overwrite") from error
+    with rdBase.BlockLogs():
+        mols = [mol for mol in Chem.SDMolSupplier(str(folder / POSES), removeHs=False) if mol is not None]
+    if not rows or len(mols) != len(rows):
+        raise InputError(
+            f"{folder}: {POSES} has {len(mols)} readable poses and {TABLE} {len(rows)}; dock again with --overwrite"
+        )
+    lines = (folder / COMPLEX).read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not _is_pose(line)]
+    trajectory = folder / TRAJECTORY
+    return DockedFolder(
+        path=folder,
+        record=record,
+        rows=rows,
+        mols=mols,
+        receptor=read_receptor(folder / COMPLEX),
+        receptor_pdb="\n".join(kept) + "\n",
+        frames=_frames(trajectory) if trajectory.is_file() else None,
+    )
+
+
+def _is_pose(line: str) -> bool:
+    return line.startswith("CONECT") or (line.startswith("HETATM") and line[17:20] == LIGAND_NAME)
+
+
+def _frames(path: Path) -> np.ndarray:
+    """(models, atoms, 3) positions of a PDB file of many models."""
+    frames: list[list[tuple[float, ...]]] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("MODEL"):
+            frames.append([])
+        elif line.startswith("HETATM"):
+            frames[-1].append(tuple(float(line[start : start + 8]) for start in (30, 38, 46)))
+    return np.array(frames)

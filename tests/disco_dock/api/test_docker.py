@@ -1,0 +1,69 @@
+"""Docking from Python with a loaded checkpoint."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import disco_dock
+from disco_dock.pipeline.run import Run
+from disco_dock.pipeline.self_test import write_peptide
+from disco_dock.runtime.errors import ConfigError, InputError
+from tests.disco_dock.pipeline.fake_engine import fake_engine
+
+LIGAND = "CC(=O)Nc1ccc(O)cc1"
+
+
+@pytest.fixture
+def peptide(tmp_path):
+    write_peptide(tmp_path / "p.pdb")
+    return tmp_path / "p.pdb"
+
+
+@pytest.fixture
+def result(peptide):
+    return disco_dock.Docker(fake_engine()).dock(peptide, LIGAND, num_poses=4, steps=2, trajectory=True)
+
+
+def test_molecules_table_and_modes(result):
+    pytest.importorskip("pandas")
+    assert len(result) == len(result.mols) == len(result.table) == 4
+    assert result.table["rank"].tolist() == [1, 2, 3, 4]
+    assert result.table["confidence"].is_monotonic_decreasing
+    assert sum(mode.poses for mode in result.modes) == 4
+    assert float(result.mols[0].GetProp("confidence")) == result.table["confidence"][0]
+    assert "4 poses" in repr(result)
+
+
+def test_saved_folder_is_that_of_the_command_line(result, peptide, tmp_path):
+    from disco_dock.pipeline.batch_inputs import jobs_of_ligands, ligand_reader
+    from disco_dock.pipeline.request import PredictSettings
+
+    folder = result.save(tmp_path / "out")
+    settings = PredictSettings(num_poses=4, steps=2, trajectory=True)
+    found = jobs_of_ligands(peptide, LIGAND, ligand_reader(None, False))
+    assert Run(fake_engine(), settings, folder).dock_single(found.single).status == "reused"
+    assert json.loads((folder / "run.json").read_text())["settings"]["num_poses"] == 4
+
+
+def test_view_in_a_notebook(result):
+    html = result._repr_html_()
+    assert html.startswith("<iframe") and "&lt;html" in html and "class=&quot;compact&quot;" in html
+
+
+def test_wrong_settings_and_inputs(peptide):
+    docker = disco_dock.Docker(fake_engine())
+    with pytest.raises(TypeError, match="poses"):
+        docker.dock(peptide, LIGAND, poses=3)
+    with pytest.raises(ConfigError):
+        docker.dock(peptide, LIGAND, num_poses=0)
+    with pytest.raises(InputError):
+        docker.dock("absent.pdb", LIGAND)
+    with pytest.raises(ConfigError, match="no prior"):
+        disco_dock.Docker(fake_engine(latents=False)).dock(peptide, LIGAND, modes=3)
+
+
+def test_bundled_checkpoint_is_the_default():
+    docker = disco_dock.Docker.from_pretrained(device="cpu")
+    assert docker.engine.models.directory.name == "default"

@@ -1,0 +1,159 @@
+"""The page as text, the folder read back, and the scripts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from disco_dock.cli.main import main
+from disco_dock.report.folder import docked_folders, read_folder
+from disco_dock.report.page import report_page
+from disco_dock.report.scripts import latent_residues, write_chimerax, write_pymol
+from disco_dock.report.sections import reliability_plot, trust_card, warnings
+from disco_dock.report.trust import BANDS, band, trust
+from disco_dock.report.validity import check_validity
+from disco_dock.runtime.errors import InputError
+
+VOID = {"meta", "link", "input", "br", "circle", "line", "path"}
+CALIBRATION = {
+    "complexes": 50,
+    "poses": 500,
+    "thresholds": [
+        {
+            "threshold": 2.0,
+            "ece": 0.02,
+            "brier": 0.1,
+            "base_brier": 0.2,
+            "bins": [
+                {"low": 0.0, "high": 0.5, "poses": 400, "predicted": 0.2, "observed": 0.25},
+                {"low": 0.5, "high": 1.0, "poses": 100, "predicted": 0.8, "observed": 0.7},
+            ],
+        }
+    ],
+}
+
+
+class Balance(HTMLParser):
+    """Complains about an element that is closed out of order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.ids += [value for key, value in attrs if key == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def test_page_is_well_formed_and_self_contained(docked):
+    text = report_page(docked)
+    parser = Balance()
+    parser.feed(text)
+    assert parser.open == [] and len(set(parser.ids)) == len(parser.ids)
+    outside = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"""(src|href)=["'](?!https://3dmol\.org|#|data:)""", outside)
+    assert "default-src 'none'" in text and "BSD-3-Clause" in text and "University of Pittsburgh" in text
+    data = json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.DOTALL)[1])
+    assert len(data["poses"]) == 6 and len(data["frames"]) >= 1
+
+
+def test_what_a_user_wrote_cannot_break_out(docked):
+    nasty = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+    record = {**docked.record, "name": nasty, "notes": [nasty]}
+    rows = [{**row, "latents": nasty} for row in docked.rows]
+    text = report_page(type(docked)(**{**vars(docked), "record": record, "rows": rows}))
+    assert "<script>alert" not in text and "<img" not in text
+
+
+def test_trajectory_ends_at_the_first_pose(docked, docked_path):
+    first = docked.mols[0].GetConformer().GetPositions()[: docked.frames.shape[1]]
+    np.testing.assert_allclose(docked.frames[-1], first, atol=2e-3)
+    assert "MODEL" in (docked_path / "trajectory_rank1.pdb").read_text()
+    assert " LIG " not in docked.receptor_pdb and "ATOM" in docked.receptor_pdb
+
+
+def test_scripts_name_the_files_and_the_latents(docked, docked_path):
+    for path, opening in ((write_pymol(docked), "load poses.sdf"), (write_chimerax(docked), "open poses.sdf")):
+        lines = path.read_text()
+        assert opening in lines and path.parent == docked_path
+        for _, number in latent_residues(docked):
+            assert f"resi {number}" in lines or f":{number}" in lines
+
+
+def test_command_writes_the_report(docked_path, capfd, monkeypatch):
+    from disco_dock.report import page
+    from disco_dock.report.validity import Validity
+
+    monkeypatch.setattr(page, "check_validity", lambda mols, pdb: Validity((), "left out"))
+    assert main(["report", str(docked_path), "--pymol"]) == 0
+    assert capfd.readouterr().out.splitlines() == [str(docked_path / name) for name in ("report.html", "view.pml")]
+
+
+@pytest.mark.parametrize("folder", [".", "absent"])
+def test_folder_without_results(tmp_path, folder, capfd):
+    assert main(["report", str(tmp_path / folder)]) == 1
+    assert "holds no results" in capfd.readouterr().err
+    with pytest.raises(InputError):
+        docked_folders(tmp_path / folder)
+
+
+def test_damaged_folder(docked_path, tmp_path):
+    for name in ("run.json", "results.csv", "poses.sdf", "complex_rank1.pdb"):
+        (tmp_path / name).write_bytes((docked_path / name).read_bytes())
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        read_folder(tmp_path)
+    (tmp_path / "run.json").write_bytes((docked_path / "run.json").read_bytes())
+    with (docked_path / "results.csv").open(newline="") as file:
+        lines = list(csv.reader(file))
+    (tmp_path / "results.csv").write_text("\n".join(",".join(line) for line in lines[:-1]) + "\n")
+    with pytest.raises(InputError, match="6 readable poses"):
+        read_folder(tmp_path)
+
+
+def test_bands_cover_all_probabilities():
+    assert [band(low) for low, _ in BANDS] == [words for _, words in BANDS]
+    assert band(1.0) == BANDS[0][1] and band(0.149) == BANDS[-1][1]
+
+
+def test_trust_in_words():
+    row = {"p_rmsd_under_2": "0.6", "p_rmsd_under_5": "0.9"}
+    told = trust(row, CALIBRATION)
+    assert (
+        (told["near"], told["far"]) == (0.6, 0.9)
+        and "100 held-out" in told["reliability"]
+        and "70 %" in told["reliability"]
+    )
+    assert trust({"p_rmsd_under_2": ""}, None)["band"] is None
+    assert "not a binding affinity" in trust_card(True, True, CALIBRATION) and "<svg" in trust_card(
+        True, True, CALIBRATION
+    )
+    assert "Not calibrated" in trust_card(False, True, None)
+    assert reliability_plot(CALIBRATION["thresholds"][0]).count("<circle") == 2
+    assert warnings([]) == "" and "&lt;b&gt;" in warnings(["<b>"])
+
+
+@pytest.mark.slow
+def test_posebusters_by_the_real_package(docked):
+    pytest.importorskip("posebusters")
+    found = check_validity(docked.mols[:1], docked.receptor_pdb)
+    assert found.note == "" and len(found.tests) == 1 and "bond lengths" in " ".join(found.tests[0]).lower()
+
+
+def test_posebusters_that_fails_is_told(docked):
+    pytest.importorskip("posebusters")
+    found = check_validity(docked.mols[:1], docked.receptor_pdb, seconds=0.01)
+    assert found.tests == () and "stopped" in found.note
