@@ -1,10 +1,10 @@
-"""Our Vina scores against the `vina` package on crystal poses, with the receptor's atom kinds as Vina got them and ours.
+"""Our Vina scores against the `vina` package on crystal poses, with the atom kinds that Vina got and with ours.
 
     python benchmarks/vina_parity.py COMPLEXES --split-file IDS [--count 40]
 
-Prints one JSON line and appends it to benchmarks/results/vina_parity.jsonl; fails when any score with the same atom kinds
-differs by more than 0.05 kcal/mol. Open Babel may take the tautomer of a histidine, or a tryptophan's nitrogen, for
-another than ours, so that scores with our own typing can differ by more.
+Prints one JSON line and appends it to benchmarks/results/vina_parity.jsonl; fails when any score with the same atom
+kinds differs by more than 0.05 kcal/mol. Open Babel may take the tautomer of a histidine, or a tryptophan's nitrogen,
+for another than ours, so that scores with our own typing can differ by more.
 """
 
 from __future__ import annotations

@@ -80,15 +80,16 @@ def parity_check() -> Iterator[ParityCheck]:
 
 def read_pdbqt(path: Path) -> VinaReceptor:
     """A receptor with the atom kinds of a PDBQT file: what accepts is typed so, what bears a polar hydrogen donates."""
-    pos, types = [], []
+    pos: list[list[float]] = []
+    types: list[str] = []
     for line in path.read_text().splitlines():
         if line.startswith(("ATOM", "HETATM")):
             pos.append([float(line[30 + 8 * k : 38 + 8 * k]) for k in range(3)])
             types.append(line[77:].strip())
-    pos, polar, hydrogen = np.array(pos), np.isin(types, ("HD",)), np.isin(types, ("H", "HD"))
-    heavy, names = pos[~hydrogen], [name for name, h in zip(types, hydrogen, strict=True) if not h]
+    every, polar, hydrogen = np.array(pos), np.isin(types, ("HD",)), np.isin(types, ("H", "HD"))
+    heavy, names = every[~hydrogen], [name for name, h in zip(types, hydrogen, strict=True) if not h]
     donates = np.zeros(len(heavy), dtype=bool)
     if polar.any():
-        donates = np.isfinite(KDTree(pos[polar]).query(heavy, distance_upper_bound=HYDROGEN_BOND_LENGTH)[0])
+        donates = np.isfinite(KDTree(every[polar]).query(heavy, distance_upper_bound=HYDROGEN_BOND_LENGTH)[0])
     accepts = np.isin(names, ("NA", "OA"))
     return receptor_of(heavy, [ELEMENTS.get(name, name) for name in names], donates, accepts)

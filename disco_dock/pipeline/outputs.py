@@ -15,6 +15,8 @@ from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.files import sha256_file
 
 POSES, BEST, COMPLEX, TABLE, RECORD = "poses.sdf", "rank1.sdf", "complex_rank1.pdb", "results.csv", "run.json"
+SAMPLED = "poses_sampled.sdf"
+"""Poses as the networks gave them, beside minimised ones."""
 FORMAT = 1
 
 
@@ -48,7 +50,12 @@ def write_prediction(folder: Path, prediction: Prediction, record: Mapping[str, 
     write_sdf(folder / BEST, prediction.ligand, prediction.records[:1])
     write_complex_pdb(folder / COMPLEX, prediction.receptor, prediction.poses[0])
     prediction.to_csv(folder / TABLE)
-    hashes = {name: sha256_file(folder / name) for name in (POSES, BEST, COMPLEX, TABLE)}
+    written = [POSES, BEST, COMPLEX, TABLE]
+    (folder / SAMPLED).unlink(missing_ok=True)
+    if prediction.sampled is not None:
+        prediction.sampled_to_sdf(folder / SAMPLED)
+        written.append(SAMPLED)
+    hashes = {name: sha256_file(folder / name) for name in written}
     write_json(folder / RECORD, {"format": FORMAT, **record, "outputs": hashes})
 
 
@@ -59,7 +66,7 @@ def finished_record(folder: Path) -> dict[str, Any] | None:
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             return None
         outputs, best = record.get("outputs"), record.get("best")
-        if not isinstance(outputs, dict) or set(outputs) != {POSES, BEST, COMPLEX, TABLE}:
+        if not isinstance(outputs, dict) or set(outputs) - {SAMPLED} != {POSES, BEST, COMPLEX, TABLE}:
             return None
         if (
             not isinstance(best, dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ from disco_dock.chem.conformers import embed
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.graph.build import build_complex
+from disco_dock.graph.schema import ComplexGraph
 from disco_dock.models.build import CheckpointConfig
 from disco_dock.models.calibration import Calibration, ThresholdCalibration
+from disco_dock.physics.search_settings import Sphere
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
+from disco_dock.pipeline.physics import RefinedPoses, ranking_score, refine
 from disco_dock.pipeline.prediction import Prediction, RankedPose, rank_order
 from disco_dock.pipeline.progress import Progress, Silent
 from disco_dock.pipeline.receptor_store import PreparedReceptor, ReceptorStore
@@ -87,9 +91,14 @@ def predict_complex(
         chosen = docking_settings(engine.models, settings, _restraint(prepared, graph.origin))
     with clock.phase("docking"):
         docked, notes = _dock(engine, graph, chosen, f"{ligand.smiles} in {prepared.key}", progress)
+    with clock.phase("physics"):
+        refined = _refined(prepared, ligand, docked, settings, f"{ligand.smiles} in {prepared.key}")
+        sampled = docked.pos
+        docked = after_physics(engine, graph, docked, refined)
+        score = ranking_score(refined, docked.confidence, ligand, settings.physics, engine.models.config)
     with clock.phase("checks"):
         calibration = near_calibration(engine.models.config)
-        ranked = _ranked(prepared, ligand, docked, calibration)
+        ranked = _ranked(prepared, ligand, docked, calibration, score, refined)
     return Prediction(
         name=name,
         protein=protein,
@@ -98,11 +107,13 @@ def predict_complex(
         ranked=ranked,
         pocket=prepared.pocket,
         seed=settings.seed,
+        sampled=sampled[[pose.sample for pose in ranked]] if refined.minimised else None,
         notes=(
             *prepared.receptor.notes,
             *ligand.notes,
             *_conformer_notes(conformer.rung),
             *notes,
+            *refined.notes,
             *_pose_notes(prepared, ranked),
             *_calibration_notes(engine.models.config.calibration, calibration),
         ),
@@ -117,6 +128,28 @@ def _restraint(prepared: PreparedReceptor, origin: np.ndarray) -> PocketRestrain
         return None
     center = torch.from_numpy(prepared.pocket.center - origin).float()
     return PocketRestraint(center=center, radius=prepared.pocket.radius)
+
+
+def _refined(
+    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, settings: PredictSettings, stream: str
+) -> RefinedPoses:
+    """The poses after what physics was asked to do, inside the pocket if there is one."""
+    pocket = prepared.pocket
+    sphere = None if pocket is None else Sphere(center=pocket.center, radius=pocket.radius)
+    field = prepared.field if settings.physics.scores else None
+    return refine(
+        prepared.receptor, field, ligand, docked.pos, settings.physics, seed=settings.seed, stream=stream, sphere=sphere
+    )
+
+
+def after_physics(engine: Engine, graph: ComplexGraph, docked: DockedPoses, refined: RefinedPoses) -> DockedPoses:
+    """Docked poses with minimised ones in their place, judged again by the confidence model."""
+    if not refined.minimised:
+        return docked
+    known = docked.confidence is not None
+    return replace(
+        docked, pos=refined.pos, confidence=engine.judge(engine.models, graph, refined.pos) if known else None
+    )
 
 
 def _dock(
@@ -142,7 +175,12 @@ def near_calibration(config: CheckpointConfig) -> ThresholdCalibration | None:
 
 
 def _ranked(
-    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, calibration: ThresholdCalibration | None
+    prepared: PreparedReceptor,
+    ligand: Ligand,
+    docked: DockedPoses,
+    calibration: ThresholdCalibration | None,
+    score: np.ndarray | None,
+    refined: RefinedPoses,
 ) -> tuple[RankedPose, ...]:
     """All poses with what is known about them, best first."""
     kept = stereo_kept_each(ligand.mol, docked.pos)
@@ -164,8 +202,9 @@ def _ranked(
             pocket_distance=None if distances is None else float(distances[sample]),
             clash_count=int(clashes[sample]),
             stereo_kept=bool(kept[sample]),
+            physics=refined.poses[sample] if refined.poses else None,
         )
-        for rank, sample in enumerate(map(int, rank_order(confidence, kept)), start=1)
+        for rank, sample in enumerate(map(int, rank_order(score, kept)), start=1)
     )
 
 
@@ -188,7 +227,7 @@ def _calibration_notes(calibration: Calibration | None, near: ThresholdCalibrati
 def _pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> Iterator[str]:
     """What is worth telling about the poses."""
     total = len(ranked)
-    if ranked[0].confidence is None:
+    if ranked[0].confidence is None and ranked[0].physics is None:
         yield "the checkpoint has no confidence model, so poses are listed in the order of sampling"
     changed = sum(not pose.stereo_kept for pose in ranked)
     if changed:

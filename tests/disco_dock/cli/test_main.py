@@ -16,6 +16,7 @@ PREDICT_OPTIONS = set(
     --help --debug --protein --ligand --csv --chains --largest-fragment --smiles --embeddings
     --pocket-center --pocket-ligand --pocket-residues --pocket-radius --chains-within
     --num-poses --steps --seed --batch-size --latent-temperature --guidance-weight --guidance-interval --ode
+    --physics --minimize --search-moves --rank-by
     --out --checkpoint --device --overwrite --verbose
     """.split()
 )
