@@ -41,7 +41,7 @@ def test_no_pose_gets_worse_and_most_get_better(use_kernel: bool, settings: Sear
 
 @compiled
 def test_small_moves_away_from_a_minimum_cost_energy():
-    """Not the gradient: the energy has kinks, where hydrogen bonds and contacts become whole, and minima lie on them."""
+    """Not the gradient: the energy has kinks where contacts become whole, and minima lie on them."""
     own = scorer()
     found = own.search(poses("1s3v")[:2], [0, 0], SearchSettings(polish=1000, tolerance=0.0))
     manifold, draws = Manifold(own.ligand), torch.Generator().manual_seed(0)
