@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import ascii_letters, digits
 
@@ -40,6 +40,17 @@ def write_receptor_pdb(path: str | Path, receptor: Receptor) -> None:
     """
     with atomic_write(Path(path), "w") as file:
         file.writelines(line + "\n" for line in (*_receptor_lines(receptor), "END"))
+
+
+def residue_lines(receptor: Receptor, residues: Sequence[int]) -> Iterator[str]:
+    """PDB lines of the heavy atoms of some residues, numbered from 1 in chain A, without the rest of the chain."""
+    for atom in np.flatnonzero(np.isin(receptor.atom_residue, residues)).tolist():
+        residue, element = int(receptor.atom_residue[atom]), receptor.atom_elements[atom]
+        if element.strip().upper() in ("H", "D"):
+            continue
+        name, number = receptor.atom_names[atom], int(np.searchsorted(residues, residue)) + 1
+        place = ("A", number, "", receptor.atom_pos[atom], element)
+        yield _atom_line("ATOM", atom + 1, name, receptor.names[residue], *place)
 
 
 def _receptor_lines(receptor: Receptor) -> Iterator[str]:

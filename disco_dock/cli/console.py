@@ -111,6 +111,9 @@ class Console:
         print(f"{rows[0].num_poses} poses {'reused' if rows[0].status == 'reused' else 'written'} in {out}")
 
 
+PHYSICS = ("vina_score", "vina_score_before", "minimize_rmsd", "strain")
+
+
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Left-aligned columns under their names; long cells are cut."""
     cut = [
@@ -137,6 +140,7 @@ def _pose_table(path: Path) -> str:
         "pocket_distance",
         "clash_count",
         "stereo_kept",
+        *PHYSICS,
     )
     columns = [name for name in wanted if any(pose[name] for pose in poses)]
     return text_table(columns, [[pose[name] for name in columns] for pose in poses])

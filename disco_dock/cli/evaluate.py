@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from disco_dock.cli.parsing import UsageError
+from disco_dock.cli.predict import add_physics, physics_settings
 
 BASELINES = ("vina", "vina-blind", "vina-pocket")
 
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="processor time of Vina per complex and box; by default what the networks took on the same complex",
     )
+    add_physics(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         blind=bool({"vina", "vina-blind"} & set(args.baseline)),
         pocket=bool({"vina", "vina-pocket"} & set(args.baseline)),
         vina_cpu_seconds=args.vina_cpu_seconds,
+        physics=physics_settings(vars(args)),
     )
 
     def report(method: str, done: int, total: int) -> None:

@@ -13,7 +13,7 @@ POCKETS = {"pocket_center", "pocket_ligand", "pocket_residues", "pocket_box"}
 
 if TYPE_CHECKING:
     from disco_dock.pipeline.batch_inputs import JobList
-    from disco_dock.pipeline.request import PredictSettings
+    from disco_dock.pipeline.request import PhysicsSettings, PredictSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +125,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     sampling.add_argument("--ode", action="store_true", help="probability-flow ODE in place of the stochastic sampler")
 
+    physics = parser.add_argument_group("physics")
+    physics.add_argument(
+        "--physics", action="store_true", help="give each pose its AutoDock Vina score: kcal/mol, not an affinity"
+    )
+    add_physics(physics)
+
     running = parser.add_argument_group("running")
     running.add_argument("-o", "--out", metavar="DIR", default="disco-dock-results", help="output folder (%(default)s)")
     running.add_argument(
@@ -139,6 +145,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     running.add_argument("--chimerax", action="store_true", help="write view.cxc, a script for ChimeraX")
     running.add_argument("--overwrite", action="store_true", help="dock again what is already finished")
     running.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for debugging")
+
+
+def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
+    """Add the options that `predict` and `evaluate` share: minimisation and ranking."""
+    group.add_argument(
+        "--minimize",
+        choices=("none", "vina", "mmff"),
+        default="none",
+        help="minimise poses by Vina, with a search around each, or by MMFF94s in the fixed pocket (%(default)s)",
+    )
+    group.add_argument(
+        "--search-moves",
+        type=int,
+        metavar="N",
+        default=argparse.SUPPRESS,
+        help="Monte-Carlo steps around each pose with --minimize vina; 0 only minimises (100)",
+    )
+    group.add_argument(
+        "--rank-by",
+        choices=("confidence", "vina", "consensus"),
+        default="confidence",
+        help="order of the poses: confidence, Vina energy (kcal/mol, not an affinity) or both (%(default)s)",
+    )
+
+
+def physics_settings(given: dict) -> PhysicsSettings:
+    """What the physics options mean."""
+    from disco_dock.pipeline.request import PhysicsSettings
+
+    if "search_moves" in given and given["minimize"] != "vina":
+        raise UsageError("--search-moves has no effect without --minimize vina")
+    return PhysicsSettings(
+        minimize=given["minimize"],
+        score=given.get("physics", False),
+        rank_by=given["rank_by"],
+        **({"moves": given["search_moves"]} if "search_moves" in given else {}),
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -226,6 +269,7 @@ def _settings(given: dict) -> PredictSettings:
         largest_fragment=given["largest_fragment"],
         template_smiles=given.get("smiles"),
         embeddings=Path(given["embeddings"]) if "embeddings" in given else None,
+        physics=physics_settings(given),
     )
 
 

@@ -13,11 +13,14 @@ from scipy.special import expit
 
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.evaluation.cases import Case
+from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting
-from disco_dock.pipeline.predict import near_calibration
+from disco_dock.pipeline.physics import check_physics, ranking_score, refine
+from disco_dock.pipeline.predict import after_physics, near_calibration
 from disco_dock.pipeline.prediction import rank_order
-from disco_dock.runtime.errors import DiscoError, NumericsError
-from disco_dock.sampling.docking import DockingSettings
+from disco_dock.pipeline.request import PhysicsSettings
+from disco_dock.runtime.errors import DiscoError, InputError, NumericsError
+from disco_dock.sampling.docking import DockedPoses, DockingSettings
 
 
 class RankedPoses(NamedTuple):
@@ -58,41 +61,69 @@ class Method(Protocol):
         ...
 
 
+NO_PHYSICS = PhysicsSettings()
+
+
+def _physics_name(physics: PhysicsSettings) -> list[str]:
+    minimized = [] if physics.minimize == "none" else [physics.minimize]
+    return minimized + ([] if physics.rank_by == "confidence" else [f"by-{physics.rank_by}"])
+
+
 class NetworkMethod:
     """Docking with the networks of a checkpoint, ranked as `predict` ranks: stereo kept first, then confidence.
 
     Args:
         engine: the networks.
         settings: how to sample.
+        physics: what is done with the samples before they are ranked; nothing by default.
+
+    Raises:
+        ConfigError: the checkpoint cannot rank as asked.
     """
 
-    name = "disco-dock"
-
-    def __init__(self, engine: Engine, settings: DockingSettings) -> None:
-        self._engine, self._settings = engine, settings
+    def __init__(self, engine: Engine, settings: DockingSettings, physics: PhysicsSettings = NO_PHYSICS) -> None:
+        check_physics(physics, engine.models.config, confidence=engine.models.confidence is not None)
+        self._engine, self._settings, self._physics = engine, settings, physics
+        self.name = "-".join(["disco-dock", *_physics_name(physics)])
         plain = asdict(settings)
         plain.pop("batch_size")  # changes time and memory, not the poses
         self.settings: dict[str, Any] = {
             "checkpoint": engine.models.sha256,
             "sampling": json.loads(json.dumps(plain, default=str)),
         }
+        if physics != NO_PHYSICS:
+            self.settings["physics"] = asdict(physics)
 
     def dock(self, case: Case) -> RankedPoses:
         """Poses in the order that `predict` gives them."""
+        if case.receptor is None and self._physics.scores:
+            raise InputError(f"{case.name}: shards hold no receptor atoms, which physics needs; give the files")
         begin, cpu = time.perf_counter(), time.process_time()
         try:
             docked, _ = dock_fitting(self._engine, case.graph, self._settings, name=case.name, on_progress=None)
         except torch.OutOfMemoryError as error:
             raise DiscoError("the accelerator's memory does not hold one pose of this complex") from error
+        if case.receptor is not None and self._physics.scores:
+            docked, score = self._refined(case, docked)
+        else:
+            score = docked.confidence
         seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
         pos = docked.pos if case.receptor is not None else docked.pos - case.graph.origin
         if not np.isfinite(pos).all():
             raise NumericsError("coordinates that are not finite; try another seed or checkpoint")
-        order = rank_order(docked.confidence, stereo_kept_each(case.ligand.mol, pos))
-        if docked.confidence is None:
-            return RankedPoses(pos[order], None, None, seconds, cpu)
-        score = docked.confidence[order]
-        return RankedPoses(pos[order], score, self._probability(score), seconds, cpu)
+        order = rank_order(score, stereo_kept_each(case.ligand.mol, pos))
+        probability = None if docked.confidence is None else self._probability(docked.confidence[order])
+        return RankedPoses(pos[order], None if score is None else score[order], probability, seconds, cpu)
+
+    def _refined(self, case: Case, docked: DockedPoses) -> tuple[DockedPoses, np.ndarray | None]:
+        """Poses after physics, and what ranks them."""
+        assert case.receptor is not None
+        field = VinaField(case.receptor)
+        options = {"seed": self._settings.seed, "stream": case.name}
+        refined = refine(case.receptor, field, case.ligand, docked.pos, self._physics, **options)
+        docked = after_physics(self._engine, case.graph, docked, refined)
+        config = self._engine.models.config
+        return docked, ranking_score(refined, docked.confidence, case.ligand, self._physics, config)
 
     def _probability(self, score: np.ndarray) -> np.ndarray | None:
         """P(RMSD < 2 Angstrom) of poses: calibrated if the checkpoint is, else what the logit itself says.

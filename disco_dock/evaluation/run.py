@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ from disco_dock.data.sources import read_ids
 from disco_dock.evaluation.cases import Cases, open_cases
 from disco_dock.evaluation.figures import require_matplotlib, write_figures
 from disco_dock.evaluation.measure import evaluate
-from disco_dock.evaluation.method import NetworkMethod
+from disco_dock.evaluation.method import NO_PHYSICS, NetworkMethod
 from disco_dock.evaluation.report import write_report
 from disco_dock.evaluation.rows import Row
 from disco_dock.evaluation.strata import read_manifest
 from disco_dock.evaluation.validity import require_posebusters
 from disco_dock.evaluation.vina import VinaMethod, Where, require_vina
 from disco_dock.pipeline.engine import Engine, load_engine
+from disco_dock.pipeline.physics import check_physics
+from disco_dock.pipeline.request import PhysicsSettings
 from disco_dock.runtime.errors import InputError
 from disco_dock.sampling.docking import DockingSettings
 
@@ -46,6 +48,7 @@ class EvaluationSettings:
         blind: run Vina in a box around the receptor.
         pocket: run Vina in a box around the crystal ligand.
         vina_cpu_seconds: processor time of Vina, or None for that of the networks on the same complex.
+        physics: measured beside the networks alone.
     """
 
     data: Path
@@ -64,6 +67,7 @@ class EvaluationSettings:
     blind: bool = False
     pocket: bool = False
     vina_cpu_seconds: float | None = None
+    physics: PhysicsSettings = NO_PHYSICS
 
 
 def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None) -> dict[str, Any]:
@@ -79,12 +83,22 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     cases = open_cases(settings.data, ids, seed=settings.seed, lm_dim=engine.models.config.score.lm_dim)
     _check_needs(settings, cases)
     check = partial(evaluate, out=settings.out, check_poses=settings.check_poses if cases.has_files else 0)
-    network = NetworkMethod(engine, _sampling(engine, settings))
+    network_sampling = _sampling(engine, settings)
+    network = NetworkMethod(engine, network_sampling)
+    check_physics(settings.physics, engine.models.config, confidence=engine.models.confidence is not None)
     rows: dict[str, list[Row]] = {network.name: check(network, cases, on_row=_named(on_row, network.name))}
+    budget_rows = rows[network.name]
+    if settings.physics != NO_PHYSICS:
+        refined = NetworkMethod(engine, network_sampling, settings.physics)
+        budget_rows = rows[refined.name] = check(refined, cases, on_row=_named(on_row, refined.name))
     wheres: list[Where] = [where for where in ("blind", "pocket") if getattr(settings, where)]
     for where in wheres:
-        budget = _budget(settings, rows[network.name])
-        origin = network.settings if settings.vina_cpu_seconds is None else settings.vina_cpu_seconds
+        budget = _budget(settings, budget_rows)
+        origin = (
+            {**network.settings, "physics": asdict(settings.physics)}
+            if settings.vina_cpu_seconds is None
+            else settings.vina_cpu_seconds
+        )
         options = {"num_poses": settings.num_poses, "seed": settings.seed}
         with VinaMethod(where, **options, budget=budget, budget_origin=origin) as vina:
             rows[vina.name] = check(vina, cases, on_row=_named(on_row, vina.name))
@@ -109,6 +123,8 @@ def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
         require_matplotlib()
     if settings.check_poses and cases.has_files:
         require_posebusters()
+    if settings.physics.scores and not cases.has_files:
+        raise InputError(f"{settings.data}: physics needs the files of the complexes, and these are shards")
     if settings.blind or settings.pocket:
         require_vina()
         if not cases.has_files:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rdkit import Chem, rdBase
 
 MIN_RMSD = 1.0  # Angstrom between the poses that Vina keeps, its default
+SCORE_MARGIN = 6.0  # Angstrom of box around a pose that is only scored
 ENERGY_RANGE = 1000.0  # kcal/mol above the best pose that are still returned: all
 
 
@@ -119,3 +120,28 @@ def _distinct(found: list[tuple[float, Chem.Mol]]) -> list[tuple[float, Chem.Mol
             kept.append((energy, mol))
             places.append(pos)
     return kept
+
+
+def score_pose(receptor: str, ligand: Chem.Mol) -> tuple[float, float, float]:
+    """Vina's score of a pose as it is, its energy with the receptor and inside the ligand, kcal/mol; exact pairs.
+
+    Args:
+        receptor: PDBQT file.
+        ligand: molecule with hydrogens and a conformer; macrocycles stay closed.
+    """
+    import numpy as np
+    from meeko import MoleculePreparation, PDBQTWriterLegacy
+    from vina import Vina
+
+    (setup, *_) = MoleculePreparation(rigid_macrocycles=True).prepare(ligand)
+    text, succeeded, reason = PDBQTWriterLegacy.write_string(setup)
+    if not succeeded:
+        raise RuntimeError(f"Meeko cannot prepare the ligand: {reason.strip()}")
+    pos = ligand.GetConformer().GetPositions()
+    low, high = pos.min(0) - SCORE_MARGIN, pos.max(0) + SCORE_MARGIN
+    vina = Vina(sf_name="vina", cpu=1, seed=1, verbosity=0)
+    vina.set_receptor(receptor)
+    vina.set_ligand_from_string(text)
+    vina.compute_vina_maps(center=((low + high) / 2).tolist(), box_size=np.ceil(high - low).tolist(), spacing=1.0)
+    total, inter, *_, intra, _, _ = map(float, vina.score())
+    return total, inter, intra

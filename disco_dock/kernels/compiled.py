@@ -24,8 +24,15 @@ logger = logging.getLogger(__name__)
 
 SWITCH = "DISCO_DOCK_KERNELS"
 """Environment variable; `off` keeps to torch."""
-SOURCES = ("convolution_backward.c", "convolution_forward.c", "edge_embedding.c", "packing.c")
-HEADERS = ("aggregate.h", "dropout.h", "gemm.h", "layout.h", "products.h")
+SOURCES = (
+    "convolution_backward.c",
+    "convolution_forward.c",
+    "edge_embedding.c",
+    "packing.c",
+    "vina_score.c",
+    "vina_search.c",
+)
+HEADERS = ("aggregate.h", "dropout.h", "exponential.h", "gemm.h", "layout.h", "products.h", "vina_energy.h")
 OPTIMISE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-std=gnu11")
 BUILD_SECONDS = 120  # after which a compiler is given up
 

@@ -19,6 +19,7 @@ from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.models.all_atom_confidence import AllAtomConfidence, AllAtomConfidenceConfig
 from disco_dock.models.calibration import Calibration
 from disco_dock.models.confidence import ConfidenceConfig, ConfidenceModel
+from disco_dock.models.consensus import Consensus
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
 from disco_dock.models.gaussian_encoder import GaussianEncoder
 from disco_dock.models.prior import LatentPrior, PriorConfig
@@ -49,6 +50,7 @@ class CheckpointConfig:
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
         calibration: of the confidence model, or None.
+        consensus: weights that rank by confidence and physics together, or None.
         training: what the weights were trained on and for how long; free form.
     """
 
@@ -62,6 +64,7 @@ class CheckpointConfig:
     latent_inverse_temperature: float = 1.0
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
     calibration: Calibration | None = None
+    consensus: Consensus | None = None
     training: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

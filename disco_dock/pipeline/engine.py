@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from disco_dock.graph.schema import ComplexGraph
@@ -13,19 +14,21 @@ from disco_dock.models.build import Models, bundled_checkpoint, load_models
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.runtime.device import resolve_device
 from disco_dock.runtime.errors import ConfigError
-from disco_dock.sampling.docking import DockedPoses, DockingSettings, dock
+from disco_dock.sampling.docking import DockedPoses, DockingSettings, dock, judge
 from disco_dock.sampling.restraint import Restraint
 
 DockFunction = Callable[..., DockedPoses]
+JudgeFunction = Callable[[Models, ComplexGraph, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """Loaded networks, the device they are on, and the docking function (another one in tests)."""
+    """Loaded networks, the device they are on, and the functions that dock and judge poses (others in tests)."""
 
     models: Models
     device: torch.device
     dock: DockFunction = dock
+    judge: JudgeFunction = judge
 
 
 def load_engine(checkpoint: Path | None, device: str) -> Engine:

@@ -17,6 +17,8 @@ from disco_dock.runtime.files import sha256_file
 
 POSES, BEST, COMPLEX, TABLE, RECORD = "poses.sdf", "rank1.sdf", "complex_rank1.pdb", "results.csv", "run.json"
 TRAJECTORY = "trajectory_rank1.pdb"
+SAMPLED = "poses_sampled.sdf"
+"""Poses as the networks gave them, beside minimised ones."""
 FORMAT = 2
 
 
@@ -55,6 +57,10 @@ def write_prediction(folder: Path, prediction: Prediction, record: Mapping[str, 
     if prediction.trajectory is not None:
         write_trajectory_pdb(folder / TRAJECTORY, prediction.ligand.mol, prediction.trajectory)
         written.append(TRAJECTORY)
+    (folder / SAMPLED).unlink(missing_ok=True)
+    if prediction.sampled is not None:
+        prediction.sampled_to_sdf(folder / SAMPLED)
+        written.append(SAMPLED)
     hashes = {name: sha256_file(folder / name) for name in written}
     write_json(folder / RECORD, {"format": FORMAT, **record, "outputs": hashes})
 

@@ -15,11 +15,14 @@ from disco_dock.chem.conformers import embed
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.graph.build import build_complex
+from disco_dock.graph.schema import ComplexGraph
 from disco_dock.models.build import CheckpointConfig
 from disco_dock.models.calibration import Calibration, ThresholdCalibration
+from disco_dock.physics.search_settings import Sphere
 from disco_dock.pipeline.binding_modes import Mode, latent_choice, pose_clusters, pose_modes, suggest_pockets
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
+from disco_dock.pipeline.physics import RefinedPoses, ranking_score, refine
 from disco_dock.pipeline.pocket_hint import Pocket
 from disco_dock.pipeline.prediction import Prediction, RankedPose, rank_order
 from disco_dock.pipeline.progress import Progress, Silent
@@ -95,10 +98,15 @@ def predict_complex(
             chosen = replace(chosen, choice=choice)
     with clock.phase("docking"):
         docked, notes = _dock(engine, graph, chosen, f"{ligand.smiles} in {prepared.key}", progress)
+    with clock.phase("physics"):
+        refined = _refined(prepared, ligand, docked, settings, f"{ligand.smiles} in {prepared.key}")
+        sampled = docked.pos
+        docked = after_physics(engine, graph, docked, refined)
+        score = ranking_score(refined, docked.confidence, ligand, settings.physics, engine.models.config)
     with clock.phase("checks"):
         calibration = near_calibration(engine.models.config)
         far = far_probabilities(engine.models.config.calibration, docked.logits)
-        ranked, modes = _ranked(prepared, ligand, docked, calibration, far)
+        ranked, modes = _ranked(prepared, ligand, docked, calibration, far, score, refined)
         survey, frames = docked.survey, docked.frames
         suggestion = None if survey is None else suggest_pockets(survey, ligand.num_atoms, prepared.receptor)
     return Prediction(
@@ -109,11 +117,13 @@ def predict_complex(
         ranked=ranked,
         pocket=prepared.pocket,
         seed=settings.seed,
+        sampled=sampled[[pose.sample for pose in ranked]] if refined.minimised else None,
         notes=(
             *prepared.receptor.notes,
             *ligand.notes,
             *_conformer_notes(conformer.rung),
             *notes,
+            *refined.notes,
             *_pose_notes(prepared, ranked),
             *_calibration_notes(engine.models.config.calibration, calibration),
         ),
@@ -123,6 +133,28 @@ def predict_complex(
         pocket_suggestion=suggestion,
         trajectory=None if frames is None else frames[ranked[0].sample],
     )
+
+
+def _refined(
+    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, settings: PredictSettings, stream: str
+) -> RefinedPoses:
+    """The poses after what physics was asked to do, inside the pocket if there is one."""
+    pocket = prepared.pocket
+    sphere = None if pocket is None else Sphere(center=pocket.center, radius=pocket.radius)
+    field = prepared.field if settings.physics.scores else None
+    return refine(
+        prepared.receptor, field, ligand, docked.pos, settings.physics, seed=settings.seed, stream=stream, sphere=sphere
+    )
+
+
+def after_physics(engine: Engine, graph: ComplexGraph, docked: DockedPoses, refined: RefinedPoses) -> DockedPoses:
+    """Docked poses with minimised ones in their place, judged again by the confidence model."""
+    if not refined.minimised:
+        return docked
+    if docked.confidence is None:
+        return replace(docked, pos=refined.pos)
+    logits = engine.judge(engine.models, graph, refined.pos)
+    return replace(docked, pos=refined.pos, confidence=logits[:, 0], logits=logits)
 
 
 def _dock(
@@ -163,6 +195,8 @@ def _ranked(
     docked: DockedPoses,
     calibration: ThresholdCalibration | None,
     far: list[float] | None,
+    score: np.ndarray | None,
+    refined: RefinedPoses,
 ) -> tuple[tuple[RankedPose, ...], tuple[Mode, ...]]:
     """All poses with what is known about them, best first, and the modes that they have."""
     kept = stereo_kept_each(ligand.mol, docked.pos)
@@ -172,7 +206,7 @@ def _ranked(
     confidence, latents = docked.confidence, docked.latent_nodes
     has_latents = latents.shape[1] > 0
     near = None if calibration is None or confidence is None else [calibration.probability(x) for x in confidence]
-    order = rank_order(confidence, kept)
+    order = rank_order(score, kept)
     cluster = np.empty(len(order), dtype=np.int64)
     cluster[order] = pose_clusters(ligand.mol, docked.pos[order])
     number, codes, log_prob = pose_modes(docked)
@@ -191,6 +225,7 @@ def _ranked(
             p_rmsd_under_5=None if far is None else far[sample],
             mode=int(number[sample]) if has_latents else None,
             cluster=int(cluster[sample]),
+            physics=refined.poses[sample] if refined.poses else None,
         )
         for rank, sample in enumerate(map(int, order), start=1)
     )
@@ -234,7 +269,7 @@ def _calibration_notes(calibration: Calibration | None, near: ThresholdCalibrati
 def _pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> Iterator[str]:
     """What is worth telling about the poses."""
     total = len(ranked)
-    if ranked[0].confidence is None:
+    if ranked[0].confidence is None and ranked[0].physics is None:
         yield "the checkpoint has no confidence model, so poses are listed in the order of sampling"
     changed = sum(not pose.stereo_kept for pose in ranked)
     if changed:

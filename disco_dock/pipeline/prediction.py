@@ -16,6 +16,7 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
 from disco_dock.pipeline.binding_modes import Mode, PocketSuggestion
+from disco_dock.pipeline.physics import NO_PHYSICS, PosePhysics
 from disco_dock.pipeline.pocket_hint import Pocket
 from disco_dock.pipeline.tables import POSE_COLUMNS, cell_text, csv_text, write_text
 
@@ -38,6 +39,7 @@ class RankedPose:
         mode: number of its code of latents, 1 the most probable, or None without latents.
         cluster: number of its group of like poses, 1 that of the first-ranked one.
         stereo_kept: whether every stereo centre and double bond is as in the input.
+        physics: what physics says and did, or None.
     """
 
     rank: int
@@ -53,13 +55,14 @@ class RankedPose:
     p_rmsd_under_5: float | None = None
     mode: int | None = None
     cluster: int = 1
+    physics: PosePhysics | None = None
 
 
 def rank_order(confidence: np.ndarray | None, stereo_kept: np.ndarray) -> np.ndarray:
     """Indices of the poses from best to worst: stereo as in the input first, then confidence, then sampling order.
 
     Args:
-        confidence: (poses,) logits, or None; NaN counts as the worst.
+        confidence: (poses,) logits or another score of which more is better, or None; NaN counts as the worst.
         stereo_kept: (poses,) bool.
 
     Returns:
@@ -80,6 +83,7 @@ class Prediction:
         ligand: as read.
         ranked: the poses, best first.
         pocket: where it was docked in the receptor's frame, or None.
+        sampled: (poses, L, 3) the poses as the networks gave them, in the order of `ranked`, or None if they still are.
         seed: random seed.
         notes: what a user should know about inputs and results, one sentence each.
         conformer_rung: which method made the starting conformer.
@@ -96,6 +100,7 @@ class Prediction:
     ranked: tuple[RankedPose, ...]
     pocket: Pocket | None
     seed: int
+    sampled: np.ndarray | None = None
     notes: tuple[str, ...]
     conformer_rung: str
     timings: Mapping[str, float]
@@ -133,6 +138,12 @@ class Prediction:
         """Write the poses with hydrogens and the table's values as SD tags, best first."""
         write_sdf(Path(path), self.ligand, self.records)
 
+    def sampled_to_sdf(self, path: str | Path) -> None:
+        """Write the poses before minimisation, in the same order and with the same tags."""
+        assert self.sampled is not None
+        pairs = zip(self.sampled, self.records, strict=True)
+        write_sdf(Path(path), self.ligand, [PoseRecord(pos=pos, tags=record.tags) for pos, record in pairs])
+
     def _row(self, pose: RankedPose) -> dict[str, Any]:
         values = {
             "rank": pose.rank,
@@ -146,6 +157,7 @@ class Prediction:
             "pocket_distance": _rounded(pose.pocket_distance, 2),
             "clash_count": pose.clash_count,
             "stereo_kept": pose.stereo_kept,
+            **(NO_PHYSICS if pose.physics is None else pose.physics).columns(),
             "seed": self.seed,
             "sample": pose.sample,
         }

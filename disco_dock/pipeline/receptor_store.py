@@ -8,12 +8,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
+from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.contacts import Obstacles, obstacles
 from disco_dock.pipeline.embeddings import read_embeddings
 from disco_dock.pipeline.pocket_hint import Pocket, find_pocket
@@ -44,6 +46,11 @@ class PreparedReceptor:
     pocket: Pocket | None
     embeddings: np.ndarray | None
     seconds: float
+
+    @cached_property
+    def field(self) -> VinaField:
+        """The receptor prepared for Vina scores, made when it is first asked for."""
+        return VinaField(self.receptor)
 
 
 def prepare_receptor(path: Path, settings: PredictSettings, lm_dim: int) -> PreparedReceptor:

@@ -13,6 +13,7 @@ from disco_dock.pipeline.batch_inputs import DockingJob, FailedInput, Job
 from disco_dock.pipeline.engine import Engine, docking_settings
 from disco_dock.pipeline.input_files import file_hash, settings_files
 from disco_dock.pipeline.outputs import TABLE, TRAJECTORY, finished_record, make_folder, write_prediction
+from disco_dock.pipeline.physics import check_physics
 from disco_dock.pipeline.predict import predict_complex
 from disco_dock.pipeline.progress import Progress, Silent
 from disco_dock.pipeline.receptor_store import ReceptorStore
@@ -44,6 +45,7 @@ class Run:
             DiscoError: a setting has no effect, a file named in the settings or the output folder is unusable.
         """
         docking_settings(engine.models, settings, None)
+        check_physics(settings.physics, engine.models.config, confidence=engine.models.confidence is not None)
         self._engine = engine
         self._settings = settings
         self._out = out

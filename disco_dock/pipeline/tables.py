@@ -25,6 +25,10 @@ POSE_COLUMNS = (
     "pocket_distance",
     "clash_count",
     "stereo_kept",
+    "vina_score",
+    "vina_score_before",
+    "minimize_rmsd",
+    "strain",
     "seed",
     "sample",
 )

@@ -222,6 +222,24 @@ class _Complex:
         return model(self.rows(live), pos, self.receptor(model.trunk, self.group))[:live]
 
 
+def judge(models: Models, graph: ComplexGraph, pos: np.ndarray) -> np.ndarray:
+    """(poses, thresholds) confidence logits of poses that were not sampled, or were changed since.
+
+    Args:
+        models: networks of a checkpoint, with a confidence model.
+        graph: the complex.
+        pos: (poses, atoms, 3) in the receptor file's frame, Angstrom.
+    """
+    with torch.no_grad(), torch_on_one_thread() if available() else nullcontext():
+        context = _Complex(models, graph, DockingSettings(num_poses=len(pos)), "complex")
+        centred = torch.from_numpy(pos - graph.origin).float().to(models.device)
+        found = []
+        for some in centred.split(context.group):
+            filled = torch.cat([some, some[:1].expand(context.group - len(some), -1, -1)])
+            found.append(context.confidence(filled, len(some)))
+        return torch.cat(found).double().cpu().numpy()
+
+
 def dock(
     models: Models,
     graph: ComplexGraph,

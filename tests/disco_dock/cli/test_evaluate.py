@@ -60,6 +60,22 @@ def test_files(complexes, tmp_path, capsys):
     assert json.loads((out / "summary.json").read_text()) == summary
 
 
+def test_physics_stands_beside_the_networks_alone(complexes, tmp_path, capsys):
+    out, options = tmp_path / "out", ("--no-figures", "--check-poses", 0, "--minimize", "vina", "--search-moves", 1)
+    argv = ["--data", complexes, "-o", out, *options]
+    assert evaluate(*argv, "--rank-by", "vina") == 0
+    methods = json.loads((out / "summary.json").read_text())["methods"]
+    assert set(methods) == {"disco-dock", "disco-dock-vina-by-vina"}
+    assert {method["failures"] for method in methods.values()} == {0}
+    rows = [json.loads(line) for line in (out / "disco-dock-vina-by-vina.jsonl").read_text().splitlines()]
+    scores = [row["score"] for row in rows if row.get("score")]
+    assert len(scores) == 3 and all(row == sorted(row, reverse=True) for row in scores)
+    assert evaluate(*argv, "--rank-by", "consensus") == 1
+    assert "no consensus weights" in capsys.readouterr().err
+    assert evaluate("--data", made_up_shards(), "-o", tmp_path / "s", "--minimize", "vina", "--no-figures") == 1
+    assert "physics needs the files" in capsys.readouterr().err
+
+
 def test_shards_give_rmsd_only(tmp_path, capsys):
     out = tmp_path / "out"
     assert evaluate("--data", made_up_shards(), "-o", out, "--no-figures") == 0

@@ -27,6 +27,7 @@ def fake_models(*, lm_dim: int = 0, latents: bool = True, atom_graph=None, sha25
         lm_dim=lm_dim,
         atom_graph=atom_graph,
         calibration=None,
+        consensus=None,
         all_atom_confidence=None,
         score=SimpleNamespace(trunk=SimpleNamespace(num_latents=NUM_LATENTS if latents else 0)),
     )
@@ -56,6 +57,11 @@ def fake_dock(models, graph, settings, *, name, on_progress) -> DockedPoses:
     )
 
 
+def fake_judge(models, graph, pos) -> np.ndarray:
+    """Logits that depend on each pose alone."""
+    return pos[:, :1, 0] - graph.origin[0]
+
+
 def fake_engine(dock=fake_dock, **options) -> Engine:
     """An engine around `fake_models(**options)`."""
-    return Engine(models=cast(Any, fake_models(**options)), device=torch.device("cpu"), dock=dock)
+    return Engine(models=cast(Any, fake_models(**options)), device=torch.device("cpu"), dock=dock, judge=fake_judge)

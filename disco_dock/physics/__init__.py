@@ -1,0 +1,1 @@
+"""Physics of docked poses: the AutoDock Vina energy, search with it, and MMFF94s minimisation in a fixed pocket."""

@@ -1,0 +1,135 @@
+"""Vina scores, minimisation and search of the poses of one ligand in one receptor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from rdkit import Chem
+
+from disco_dock.chem.receptor import Receptor
+from disco_dock.kernels.compiled import available
+from disco_dock.kernels.vina import VECTOR, FieldArrays, LigandArrays, VinaKernel
+from disco_dock.physics.cells import EDGE, Cells, list_by_cell
+from disco_dock.physics.ligand_atoms import VinaLigand, vina_ligand
+from disco_dock.physics.receptor_atoms import VinaReceptor, vina_receptor
+from disco_dock.physics.search_settings import SearchSettings, Sphere
+from disco_dock.physics.torch_search import search as torch_search
+from disco_dock.physics.vina_energy import pose_energies
+from disco_dock.physics.vina_terms import ACCEPTOR, DONOR, HYDROPHOBIC, VINA
+
+NO_CONTACT = -1e3  # Angstrom: sum of radii of a pair that only fills a vector; it feels nothing
+
+
+class VinaScores(NamedTuple):
+    """Scores of poses in kcal/mol; none of them is an affinity.
+
+    Attributes:
+        score: (poses,) the intermolecular energy divided by 1 + 0.05846 rotors, what Vina's score-only mode reports.
+        inter: (poses,) energy between ligand and receptor.
+        intra: (poses,) energy inside the ligand.
+    """
+
+    score: np.ndarray
+    inter: np.ndarray
+    intra: np.ndarray
+
+
+class VinaField:
+    """A receptor prepared for scoring, shared by all ligands that are docked into it."""
+
+    def __init__(self, receptor: Receptor | VinaReceptor) -> None:
+        self.receptor = receptor if isinstance(receptor, VinaReceptor) else vina_receptor(receptor)
+        self.cells: Cells = list_by_cell(self.receptor, VINA.cutoff)
+
+
+class VinaScorer:
+    """The energy of one ligand in one receptor.
+
+    Compiled where there is a C compiler, else in torch: the same energies to single precision, more slowly.
+
+    Args:
+        field: the receptor.
+        ligand: the molecule without explicit hydrogens, or what Vina sees of it.
+        compiled: False for torch.
+    """
+
+    def __init__(self, field: VinaField, ligand: Chem.Mol | VinaLigand, *, compiled: bool = True) -> None:
+        self.field = field
+        self.ligand = ligand if isinstance(ligand, VinaLigand) else vina_ligand(ligand)
+        self._kernel = _kernel(field.cells, self.ligand) if compiled and available() else None
+
+    def energies(self, pos: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Energies with the receptor and inside the ligand (poses,), and the gradient of their sum (poses, atoms, 3).
+
+        Args:
+            pos: (poses, atoms, 3) Angstrom in the receptor's frame.
+        """
+        if self._kernel is None:
+            found = pose_energies(self.field.receptor, self.ligand, torch.from_numpy(np.asarray(pos, dtype=np.float64)))
+            return found.inter.numpy(), found.intra.numpy(), found.gradient.numpy()
+        energy, gradient = self._kernel.energies(pos - self.field.cells.origin)
+        return energy[:, 0], energy[:, 1], gradient
+
+    def score(self, pos: np.ndarray) -> VinaScores:
+        """Scores of poses (poses, atoms, 3) in the receptor's frame."""
+        inter, intra, _ = self.energies(pos)
+        return VinaScores(inter / (1 + VINA.rotor * self.ligand.rotors), inter, intra)
+
+    def search(
+        self, pos: np.ndarray, seeds: Sequence[int], settings: SearchSettings, sphere: Sphere | None = None
+    ) -> np.ndarray:
+        """(poses, atoms, 3) the best poses found from each start, never worse than it in energy (and wall).
+
+        A pose depends on its start and its seed only, whatever the other poses and the number of threads.
+
+        Args:
+            pos: (poses, atoms, 3) Angstrom in the receptor's frame.
+            seeds: (poses,) one of each random stream.
+            settings: minimisation only, or Monte-Carlo moves too.
+            sphere: where the centroid is held, or None.
+        """
+        origin = self.field.cells.origin
+        start, keys = np.asarray(pos, dtype=np.float64) - origin, np.array(seeds, dtype=np.uint64)
+        centre, radius, wall = np.zeros(3), np.inf, 0.0
+        if sphere is not None:
+            centre, radius, wall = sphere.center - origin, sphere.radius, sphere.wall
+        if self._kernel is None:
+            receptor = VinaReceptor(self.field.receptor.pos - origin, self.field.receptor.atoms)
+            return torch_search(receptor, self.ligand, start, keys, settings, (centre, radius, wall)) + origin
+        return self._kernel.search(start, keys, astuple(settings), (centre, radius, wall))[0] + origin
+
+
+def _kernel(cells: Cells, ligand: VinaLigand) -> VinaKernel:
+    field = FieldArrays(
+        cells=cells.shape,
+        edge=EDGE,
+        corner=cells.corner,
+        start=cells.start,
+        pos=cells.pos,
+        radius=cells.radius,
+        kind=cells.kind,
+    )
+    terms = astuple(VINA)[:13]  # all but the rotor weight, which no energy holds
+    atoms, (i, j) = ligand.atoms, ligand.pairs.T
+    missing = -len(i) % VECTOR
+    bonding = _donates(atoms.kind[i], atoms.kind[j]) | _donates(atoms.kind[j], atoms.kind[i])
+    kind = ((atoms.kind[i] & atoms.kind[j] & HYDROPHOBIC) != 0) + 2 * bonding
+    model = LigandArrays(
+        radius=atoms.radius,
+        kind=atoms.kind,
+        pair=np.pad(ligand.pairs.T, ((0, 0), (0, missing))).astype(np.int32),
+        pair_radii=np.pad(atoms.radius[i] + atoms.radius[j], (0, missing), constant_values=NO_CONTACT),
+        pair_kind=np.pad(kind, (0, missing)).astype(np.int32),
+        bonds=ligand.bonds.astype(np.int32),
+        moved_start=np.concatenate([[0], np.cumsum(ligand.moved.sum(1))]).astype(np.int32),
+        moved=np.nonzero(ligand.moved)[1].astype(np.int32),
+    )
+    return VinaKernel(terms, field, model)
+
+
+def _donates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return ((a & DONOR) != 0) & ((b & ACCEPTOR) != 0)

@@ -1,0 +1,189 @@
+"""What physics does with sampled poses: Vina scores, minimisation, strain, and rankings that use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
+from disco_dock.models.build import CheckpointConfig
+from disco_dock.models.consensus import PoseEvidence
+from disco_dock.physics.mmff import relax_in_pocket, strain
+from disco_dock.physics.search_settings import SearchSettings, Sphere
+from disco_dock.physics.vina_scorer import VinaField, VinaScorer
+from disco_dock.pipeline.request import PhysicsSettings
+from disco_dock.runtime.errors import ConfigError
+from disco_dock.runtime.random import derive_seed
+
+NEIGHBOURHOOD = 2.0  # Angstrom: RMSD of poses that are in one cluster
+
+
+@dataclass(frozen=True, kw_only=True)
+class PosePhysics:
+    """Physics of one pose.
+
+    Attributes:
+        vina_score: kcal/mol, not an affinity.
+        vina_score_before: the same of the pose before it was minimised, or None.
+        minimize_rmsd: Angstrom by which minimisation moved it, or None.
+        strain: kcal/mol of MMFF94s above the free ligand's nearest minimum, or None.
+    """
+
+    vina_score: float | None = None
+    vina_score_before: float | None = None
+    minimize_rmsd: float | None = None
+    strain: float | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """The values by column of the table, rounded."""
+        values = {"vina_score": 3, "vina_score_before": 3, "minimize_rmsd": 3, "strain": 2}
+        found = {name: getattr(self, name) for name in values}
+        return {
+            name: None if value is None or not np.isfinite(value) else round(float(value), values[name])
+            for name, value in found.items()
+        }
+
+
+NO_PHYSICS = PosePhysics()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RefinedPoses:
+    """Poses after physics, in the order of sampling.
+
+    Attributes:
+        pos: (poses, atoms, 3) Angstrom in the receptor's frame; as sampled when nothing is minimised.
+        minimised: whether they differ from the sampled ones.
+        score: (poses,) Vina scores, kcal/mol, or None when they were not asked for.
+        energy: (poses,) Vina energy with the receptor and inside the ligand, kcal/mol, or None.
+        poses: physics of each pose; empty when it was not asked for.
+        notes: what a user should know, one sentence each.
+    """
+
+    pos: np.ndarray
+    minimised: bool
+    score: np.ndarray | None
+    energy: np.ndarray | None
+    poses: tuple[PosePhysics, ...]
+    notes: tuple[str, ...]
+
+
+def check_physics(settings: PhysicsSettings, config: CheckpointConfig, *, confidence: bool) -> None:
+    """Check that a ranking can be made with a checkpoint.
+
+    Raises:
+        ConfigError: it lacks the consensus weights or the confidence model, or they were fitted on other poses.
+    """
+    if settings.rank_by != "consensus":
+        return
+    weights = config.consensus
+    if weights is None or not confidence:
+        raise ConfigError(
+            "this checkpoint has no consensus weights; rank by confidence or vina, or fit them with "
+            "scripts/fit_consensus.py"
+        )
+    moves = settings.moves if settings.minimize == "vina" else 0
+    if (settings.minimize, moves) != (weights.minimize, weights.moves):
+        raise ConfigError(
+            f"the consensus weights are for poses minimized by {weights.minimize} with {weights.moves} moves, not by "
+            f"{settings.minimize} with {moves}; ask for the same"
+        )
+
+
+def refine(
+    receptor: Receptor,
+    field: VinaField | None,
+    ligand: Ligand,
+    pos: np.ndarray,
+    settings: PhysicsSettings,
+    *,
+    seed: int,
+    stream: str,
+    sphere: Sphere | None = None,
+) -> RefinedPoses:
+    """Poses minimised and scored as asked; pose k depends on (seed, stream, k) and its start only.
+
+    Args:
+        receptor: with its atoms.
+        field: the same prepared for Vina; may be None when nothing is asked for.
+        ligand: of L heavy atoms.
+        pos: (poses, L, 3) sampled poses in the receptor's frame, Angstrom.
+        settings: what to do.
+        seed: of the run.
+        stream: of the complex.
+        sphere: where minimised poses stay, or None.
+    """
+    if not settings.scores or field is None:
+        return RefinedPoses(pos=pos, minimised=False, score=None, energy=None, poses=(), notes=())
+    scorer = VinaScorer(field, ligand.mol)
+    before = scorer.score(pos)
+    after_pos, notes = pos, []
+    if settings.minimize == "vina":
+        seeds = [derive_seed("physics", seed, stream, pose) for pose in range(len(pos))]
+        after_pos = scorer.search(pos, seeds, SearchSettings(moves=settings.moves), sphere)
+    elif settings.minimize == "mmff":
+        relaxed = [relax_in_pocket(receptor, ligand, one) for one in pos]
+        after_pos = np.stack([one if new is None else new.pos for one, new in zip(pos, relaxed, strict=True)])
+        failed = sum(new is None for new in relaxed)
+        if failed:
+            notes.append(f"MMFF94s does not know atoms of the ligand or its pocket: {failed} poses are as sampled")
+    after = scorer.score(after_pos)
+    if settings.minimize == "none":
+        poses = [PosePhysics(vina_score=score) for score in after.score.tolist()]
+    else:
+        moved = np.sqrt(((after_pos - pos) ** 2).sum(2).mean(1)).tolist()
+        strains = [strain(ligand, one) for one in after_pos]
+        if None in strains:
+            notes.append("MMFF94s does not know an atom of the ligand, so its strain is not known")
+        columns = zip(after.score.tolist(), before.score.tolist(), moved, strains, strict=True)
+        poses = [
+            PosePhysics(vina_score=own, vina_score_before=was, minimize_rmsd=shift, strain=bent)
+            for own, was, shift, bent in columns
+        ]
+        how = f"Vina with {settings.moves} Monte-Carlo moves" if settings.minimize == "vina" else "MMFF94s"
+        notes.append(
+            f"poses are minimized by {how}, moved by {np.median(moved):.2f} Angstrom in the median; the poses of the "
+            "networks are in poses_sampled.sdf"
+        )
+    return RefinedPoses(
+        pos=after_pos,
+        minimised=settings.minimize != "none",
+        score=after.score,
+        energy=after.inter + after.intra,
+        poses=tuple(poses),
+        notes=tuple(notes),
+    )
+
+
+def ranking_score(
+    refined: RefinedPoses,
+    confidence: np.ndarray | None,
+    ligand: Ligand,
+    settings: PhysicsSettings,
+    config: CheckpointConfig,
+) -> np.ndarray | None:
+    """(poses,) by which poses are ranked, higher is better, or None for the order of sampling."""
+    if settings.rank_by == "confidence":
+        return confidence
+    assert refined.energy is not None
+    if settings.rank_by == "vina":
+        return -refined.energy
+    assert config.consensus is not None and confidence is not None
+    return config.consensus.logit(evidence(refined, confidence, ligand))
+
+
+def evidence(refined: RefinedPoses, confidence: np.ndarray, ligand: Ligand) -> PoseEvidence:
+    """What speaks for each pose of one complex."""
+    assert refined.score is not None
+    return PoseEvidence(confidence, refined.score / ligand.num_atoms, cluster_share(ligand, refined.pos))
+
+
+def cluster_share(ligand: Ligand, pos: np.ndarray) -> np.ndarray:
+    """(poses,) share of the poses (poses, atoms, 3) within 2 Angstrom RMSD of each, itself included."""
+    symmetry = automorphisms(ligand.mol)
+    near = [symmetric_rmsd(ligand.mol, pos, one, symmetry=symmetry) < NEIGHBOURHOOD for one in pos]
+    return np.mean(near, axis=1)
