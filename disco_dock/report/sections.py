@@ -37,6 +37,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def pose_table(rows: Sequence[Mapping[str, str]]) -> str:
     """All poses, one selectable row each; columns that are empty everywhere are left out."""
     used = [name for name in rows[0] if name not in LEFT_OUT and any(row[name] for row in rows)]
+    if all(row["stereo_kept"] == "true" for row in rows):  # a warning tells when not
+        used.remove("stereo_kept")
     used = [name for name in used if name not in LAST] + [name for name in LAST if name in used]
     head = "".join(f'<th scope="col">{escape(LABELS.get(name, name.replace("_", " ")))}</th>' for name in used)
     lines = []
@@ -202,7 +204,7 @@ def modes_card(modes: Sequence[Mapping[str, Any]], enumerated: bool) -> str:
 
 
 def _share(value: float, largest: float) -> str:
-    width = round(40 * value / largest) if largest else 0
+    width = round(28 * value / largest) if largest else 0
     return f'<span class="share" style="width:{width}px"></span> {100 * value:.2g} %'
 
 

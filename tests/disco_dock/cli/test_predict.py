@@ -175,3 +175,52 @@ def test_broken_inputs_are_one_sentence(disco, peptide, tmp_path, argv):
     assert len(errors) == 1 and errors[0].startswith("disco-dock: error: "), done.err
     assert "Traceback" not in done.err and "unexpected" not in done.err
     assert not list(tmp_path.rglob("poses.sdf"))
+
+
+def test_pocket_box_and_forced_latents(disco, peptide, tmp_path):
+    (tmp_path / "conf.txt").write_text(
+        "".join(f"center_{a} = 1\nsize_{a} = {s}\n" for a, s in zip("xyz", (9, 10, 12), strict=True))
+    )
+    options = "--pocket-box conf.txt --latent any --latent lig:2 --avoid-latent A:3 --suggest-pockets --trajectory"
+    done = disco("predict", "--protein", peptide, "--ligand", "CCO", "-o", "out", *FAST, *options.split())
+    assert done.status == 0, done.err
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["resolved"]["pocket"] == {"center": [1.0, 1.0, 1.0], "radius": 4.5, "size": [9.0, 10.0, 12.0]}
+    assert record["settings"]["latents"] == ["any", "lig:2"] and record["settings"]["avoid_latents"] == ["A:3"]
+    assert names(tmp_path / "out") == FILES | {"trajectory_rank1.pdb"}
+    again = disco("predict", "--protein", peptide, "--ligand", "CCO", "-o", "out", *FAST, *options.split())
+    assert "reused" in again.out
+    (tmp_path / "conf.txt").write_text((tmp_path / "conf.txt").read_text() + "cpu = 3\n")
+    assert (
+        "reused" in disco("predict", "--protein", peptide, "--ligand", "CCO", "-o", "out", *FAST, *options.split()).out
+    )
+
+
+def test_trajectory_asked_for_later_docks_again(disco, peptide, tmp_path):
+    given = ("predict", "--protein", peptide, "--ligand", "CCO", "-o", "out", *FAST)
+    assert "written" in disco(*given).out
+    assert "written" in disco(*given, "--trajectory").out
+    assert "reused" in disco(*given).out
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ("--modes enumerate", "no prior"),
+        ("--latent lig:1", "no prior"),
+        ("--avoid-latent lig:1", "no prior"),
+        ("--suggest-pockets", "no prior"),
+    ],
+)
+def test_checkpoint_without_latents_is_one_sentence(disco, peptide, monkeypatch, options, part):
+    monkeypatch.setattr(engine, "load_engine", lambda checkpoint, device: fake_engine(latents=False))
+    done = disco("predict", "--protein", peptide, "--ligand", "CCO", "-o", "out", *options.split())
+    assert done.status == 1 and part in done.err and len(done.err.strip().splitlines()) == 1
+
+
+def test_more_latents_than_there_are(disco, peptide):
+    many = ("--latent", "lig:1") * 3
+    done = disco("predict", "--protein", peptide, "--ligand", "CCO", "-o", "out", *many)
+    assert done.status == 1 and "at most 2 times" in done.err
+    done = disco("predict", "--protein", peptide, "--ligand", "CCO", "--num-modes", 3)
+    assert done.status == 2 and "--num-modes has no effect" in done.err

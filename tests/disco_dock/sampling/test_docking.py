@@ -19,8 +19,9 @@ from disco_dock.models.prior import LatentPrior
 from disco_dock.models.score import ScoreModel
 from disco_dock.runtime.errors import ConfigError, NumericsError
 from disco_dock.runtime.random import PoseRandom
-from disco_dock.sampling.docking import DockingSettings, dock
+from disco_dock.sampling.docking import DockingSettings, dock, survey_prior
 from disco_dock.sampling.initial import initial_poses
+from disco_dock.sampling.latent_choice import LatentChoice
 from disco_dock.sampling.restraint import PocketRestraint, project
 from disco_dock.sampling.reverse import check_finite, guided, reverse_diffusion
 from disco_dock.training.presets import preset
@@ -209,3 +210,45 @@ def test_guidance_calls_the_null_score_only_where_it_acts():
     assert float(score(torch.zeros(1, 2, 3), 0.9).tr[0, 0]) == 1.0
     assert float(score(torch.zeros(1, 2, 3), 0.5).tr[0, 0]) == 2.5
     assert calls == [0.5]
+
+
+def test_poses_are_spread_over_the_most_probable_modes(models, graph, docked):
+    found = dock(models, graph, replace(SETTINGS, choice=LatentChoice(modes=4)), name="a")
+    assert found.survey is not None and found.survey.codes.shape == (4, 2)
+    np.testing.assert_array_equal(found.latent_nodes, found.survey.codes[np.arange(9) % 4])
+    np.testing.assert_allclose(found.latent_log_prob, found.survey.log_prob[np.arange(9) % 4], atol=1e-6)
+    assert (np.diff(found.survey.log_prob) <= 0).all()
+    assert docked.latent_log_prob.max() <= found.survey.log_prob[0] + 1e-6  # no draw beats the best mode
+    few = dock(models, graph, replace(SETTINGS, num_poses=3, choice=LatentChoice(modes=4)), name="a")
+    np.testing.assert_array_equal(few.pos, found.pos[:3])
+
+
+def test_forced_and_avoided_nodes(models, graph, docked):
+    choice = LatentChoice(forced=(-1, 5), avoided=tuple(set(docked.latent_nodes[:, 0].tolist()) - {5}))
+    found = dock(models, graph, replace(SETTINGS, choice=choice), name="a")
+    assert (found.latent_nodes[:, 1] == 5).all()
+    assert not set(found.latent_nodes[:, 0].tolist()) & set(choice.avoided)
+
+
+def test_survey_is_a_distribution_that_leaves_the_poses_alone(models, graph, docked):
+    found = dock(models, graph, replace(SETTINGS, choice=LatentChoice(survey=True)), name="a")
+    np.testing.assert_array_equal(found.pos, docked.pos)
+    assert found.survey is not None and len(found.survey.codes) == 0
+    assert found.survey.marginal.shape == (graph.num_atoms + graph.num_residues,)
+    assert found.survey.marginal.sum() == pytest.approx(1.0) and docked.survey is None
+    alone = survey_prior(models, graph, SETTINGS)
+    np.testing.assert_allclose(alone.marginal, found.survey.marginal)
+    with pytest.raises(ConfigError, match="no prior"):
+        survey_prior(replace(models, prior=None), graph, SETTINGS)
+
+
+def test_recorded_steps_end_at_the_pose(models, graph, docked):
+    found = dock(models, graph, replace(SETTINGS, record=True), name="a")
+    assert docked.frames is None and found.frames is not None and found.frames.shape[:2] == (9, 4)
+    np.testing.assert_array_equal(found.pos, docked.pos)
+    np.testing.assert_allclose(found.frames[:, -1], found.pos, atol=1e-4)
+
+
+def test_all_thresholds_are_kept(docked):
+    assert docked.logits is not None and docked.logits.shape == (9, len(SIZES.confidence.thresholds))
+    np.testing.assert_array_equal(docked.logits[:, 0], docked.confidence)
