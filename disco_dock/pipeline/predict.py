@@ -21,7 +21,7 @@ from disco_dock.models.calibration import Calibration, ThresholdCalibration
 from disco_dock.physics.search_settings import Sphere
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
-from disco_dock.pipeline.physics import RefinedPoses, ranking_score, refine
+from disco_dock.pipeline.physics import RefinedPoses, check_physics, ranking_score, refine
 from disco_dock.pipeline.prediction import Prediction, RankedPose, rank_order
 from disco_dock.pipeline.progress import Progress, Silent
 from disco_dock.pipeline.receptor_store import PreparedReceptor, ReceptorStore
@@ -79,6 +79,7 @@ def predict_complex(
     Raises:
         DiscoError: with one sentence on what is wrong.
     """
+    check_physics(settings.physics, engine.models.config, confidence=engine.models.confidence is not None)
     progress = Silent() if progress is None else progress
     clock = PhaseClock()
     with clock.phase("receptor"):
