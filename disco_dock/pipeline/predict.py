@@ -22,7 +22,7 @@ from disco_dock.physics.search_settings import Sphere
 from disco_dock.pipeline.binding_modes import Mode, latent_choice, pose_clusters, pose_modes, suggest_pockets
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
-from disco_dock.pipeline.physics import RefinedPoses, ranking_score, refine
+from disco_dock.pipeline.physics import RefinedPoses, check_physics, ranking_score, refine
 from disco_dock.pipeline.pocket_hint import Pocket
 from disco_dock.pipeline.prediction import Prediction, RankedPose, rank_order
 from disco_dock.pipeline.progress import Progress, Silent
@@ -81,6 +81,7 @@ def predict_complex(
     Raises:
         DiscoError: with one sentence on what is wrong.
     """
+    check_physics(settings.physics, engine.models.config, confidence=engine.models.confidence is not None)
     progress = Silent() if progress is None else progress
     clock = PhaseClock()
     with clock.phase("receptor"):
