@@ -239,14 +239,7 @@ def test_continuous_prior_trains(tmp_path):
     assert prior is not None and float(prior.std.min()) > 0
 
 
-@pytest.mark.parametrize(
-    "speed",
-    [
-        {"precision": "bfloat16"},
-        {"channels_last": True},
-        pytest.param({"compile": True}, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("speed", [{"precision": "bfloat16"}, {"channels_last": True}])
 def test_ways_of_computing_give_about_the_same(tmp_path, speed):
     plain = run(tmp_path / "plain")
     other = run(tmp_path / "other", replace(train_config(), speed=SpeedConfig(**speed)))
