@@ -30,8 +30,12 @@ def build_parser() -> Parser:
         help="training of the classifier, where no weights are given",
     )
     parser.add_argument("--guidance", type=float, default=0.0, metavar="W", help="D_z + W (D_z - D_null) (%(default)s)")
-    parser.add_argument("--solver", default="heun", help="heun, euler, churn, restart or ancestral (%(default)s)")
-    parser.add_argument("--steps", type=int, default=18, help="levels of the grid (%(default)s)")
+    parser.add_argument(
+        "--solver",
+        default="heun",
+        help="heun, euler, churn, restart, ancestral or the published restart-imagenet64 (%(default)s)",
+    )
+    parser.add_argument("--steps", type=int, help="levels of the grid (18, or those of a published solver)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="of sampling, such as solver.churn=20"
     )
@@ -50,10 +54,11 @@ def run(args: argparse.Namespace) -> int:
     from disco_image.metrics.report import EvaluateConfig, evaluate_images
     from disco_image.models.checkpoint import load_models
     from disco_image.sampling.generate import SampleConfig
+    from disco_image.sampling.solvers import solver_settings
 
     setup_logging(1)
     given = {
-        "solver": {"name": args.solver, "steps": args.steps},
+        "solver": solver_settings(args.solver, args.steps),
         "guidance": {"weight": args.guidance},
         "batch_size": args.batch_size,
     }

@@ -38,8 +38,12 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--guidance-interval", type=float, nargs=2, default=(0.0, 1e9), metavar=("LOW", "HIGH"), help="levels of sigma"
     )
-    parser.add_argument("--solver", default="heun", help="heun, euler, churn, restart or ancestral (%(default)s)")
-    parser.add_argument("--steps", type=int, default=18, help="levels of the grid (%(default)s)")
+    parser.add_argument(
+        "--solver",
+        default="heun",
+        help="heun, euler, churn, restart, ancestral or the published restart-imagenet64 (%(default)s)",
+    )
+    parser.add_argument("--steps", type=int, help="levels of the grid (18, or those of a published solver)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as solver.churn=20")
     parser.add_argument("--batch-size", type=int, default=64, help="images at once; does not change them (%(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
@@ -56,11 +60,11 @@ def run(args: argparse.Namespace) -> int:
     from disco_image.models.checkpoint import load_models
     from disco_image.sampling.generate import SampleConfig, class_labels, draw_latents, generate
     from disco_image.sampling.grids import write_grid, write_png
-    from disco_image.sampling.solvers import evaluations
+    from disco_image.sampling.solvers import evaluations, solver_settings
 
     low, high = args.guidance_interval
     given = {
-        "solver": {"name": args.solver, "steps": args.steps},
+        "solver": solver_settings(args.solver, args.steps),
         "guidance": {"weight": args.guidance, "sigma_min": low, "sigma_max": high},
         "batch_size": args.batch_size,
     }

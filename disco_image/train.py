@@ -47,9 +47,9 @@ def run(args: argparse.Namespace) -> int:
     """Train the stages and leave a grid of samples."""
     from disco_dock.runtime.config import from_dict, to_dict, write_yaml
     from disco_dock.runtime.device import resolve_device
+    from disco_dock.runtime.distributed import joined, processes, wait_for_all
     from disco_dock.runtime.log import setup_logging
     from disco_image.data.source import open_source
-    from disco_image.training.parallel import joined
     from disco_image.training.presets import PRESETS
     from disco_image.training.settings import TrainConfig
 
@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     if args.average is not None:
         return _average(out, args.average)
     source = open_source(config.data.source, config.data.resolution)
-    with joined(args.device) as (group, device_name):
+    with joined(args.device) as device_name:
+        group = processes()
         setup_logging(1 if group.first else 0)
         device = resolve_device(device_name)
         if group.first:
@@ -73,15 +74,16 @@ def run(args: argparse.Namespace) -> int:
         if args.stage != "prior":
             from disco_image.training.train_denoiser import train_denoiser
 
-            train_denoiser(config, source, out, device, group)
-            group.wait()
+            train_denoiser(config, source, out, device)
+            wait_for_all()
         if args.stage != "denoiser" and config.latents.kind != "none":
             from disco_image.training.train_prior import train_prior
 
-            train_prior(config, source, out, device, group)
+            train_prior(config, source, out, device)
         if group.first and args.stage is None:
             _final_grid(out, device)
-    print(f"checkpoint: {out / 'checkpoint'}")
+        if group.first:
+            print(f"checkpoint: {out / 'checkpoint'}")
     return 0
 
 

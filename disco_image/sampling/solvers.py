@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -52,6 +52,38 @@ class SolverConfig:
         for steps, repeats, low, high in self.restarts:
             if steps < 2 or repeats < 1 or not 0 < low < high:
                 raise ConfigError("each of solver.restarts is (steps >= 2, repeats >= 1, 0 < low < high)")
+
+
+RESTART_IMAGENET64 = SolverConfig(
+    name="restart",
+    steps=36,
+    restarts=(
+        (10, 3, 19.35, 40.79),
+        (10, 3, 1.09, 1.92),
+        (7, 6, 0.59, 1.09),
+        (7, 6, 0.30, 0.59),
+        (7, 25, 0.06, 0.30),
+    ),
+)
+"""The published settings of 623 evaluations for ImageNet-64, which DisCo-Diff takes too (its table 1).
+
+Source: Xu et al. 2023 (arXiv:2306.14878), table of the ImageNet-64 settings.
+"""
+PUBLISHED = {"restart-imagenet64": RESTART_IMAGENET64}
+"""Solvers with all of their numbers, by the name under which the commands take them."""
+
+
+def solver_settings(name: str, steps: int | None) -> dict[str, Any]:
+    """Values of a `SolverConfig` for a solver as a command names it.
+
+    Args:
+        name: of a solver, or of `PUBLISHED`.
+        steps: levels of the grid; None for 18, or for the published number.
+    """
+    chosen = {"steps": steps} if steps is not None else {}
+    if name in PUBLISHED:
+        return {**asdict(PUBLISHED[name]), **chosen}
+    return {"name": name, **chosen}
 
 
 def solve(config: SolverConfig, process: ProcessConfig, denoise: Denoise, noise: Noise) -> Tensor:

@@ -17,6 +17,11 @@ from disco_dock.runtime.random import generator
 from disco_image.processes.precondition import coefficients
 
 Kind = Literal["plain", "disco", "disco-closed-form", "gaussian"]
+GAIN = 1.68
+"""Keeps the size of what passes a layer of SiLU units: 1 / sqrt(E silu(x)^2) of a standard normal x."""
+WAVES = 4
+"""Sines and cosines of the noise level that the denoiser sees."""
+ENCODER_WIDTH = 32
 CLOSED_FORM_STD = 0.2
 """sigma_1 of the paper's closed-form decoder: the standard deviation of a mode of the ring."""
 
@@ -31,6 +36,7 @@ class ToyModelConfig:
         vocab_size: k.
         dimension: of a continuous latent.
         kl_weight: of a continuous latent.
+        balance: weight of the even use of codes; without it two or three of the ring's modes share a code.
         budget: parameters of all networks together; their common width follows from it.
     """
 
@@ -38,12 +44,13 @@ class ToyModelConfig:
     vocab_size: int = 8
     dimension: int = 2
     kl_weight: float = 0.1
+    balance: float = 0.3
     budget: int = 16_000
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        if self.vocab_size < 2 or self.dimension < 1 or self.kl_weight < 0 or self.budget < 500:
-            raise ConfigError("toy models need vocab_size >= 2, dimension >= 1, kl_weight >= 0 and budget >= 500")
+        if self.vocab_size < 2 or self.dimension < 1 or min(self.kl_weight, self.balance) < 0 or self.budget < 1500:
+            raise ConfigError("toy models need vocab_size >= 2, dimension >= 1, weights >= 0 and budget >= 1500")
 
     @property
     def latent_width(self) -> int:
@@ -58,48 +65,72 @@ class Stack(nn.Module):
         sizes: widths of input, hidden layers and output.
         seeds: of the members.
         role: names the random stream.
-        zero_last: whether the output starts as zero.
+        dense: whether every layer sees the inputs again, and the output starts as zero; so denoisers are made.
     """
 
-    def __init__(self, sizes: Sequence[int], seeds: Sequence[int], role: str, zero_last: bool = False) -> None:
+    def __init__(self, sizes: Sequence[int], seeds: Sequence[int], role: str, dense: bool = False) -> None:
         super().__init__()
+        self.dense = dense
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         streams = [generator("toy weights", role, seed) for seed in seeds]
-        for layer, (rows, columns) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
-            scale = 0.0 if zero_last and layer == len(sizes) - 2 else 1 / math.sqrt(rows)
+        for layer, (rows, columns) in enumerate(_layers(sizes, dense)):
+            scale = (GAIN if layer else 1.0) / math.sqrt(rows)
+            if dense and layer == len(sizes) - 2:
+                scale = 0.0
             weight = torch.stack([scale * torch.randn(rows, columns, generator=stream) for stream in streams])
             self.weights.append(nn.Parameter(weight))
             self.biases.append(nn.Parameter(torch.zeros(len(seeds), 1, columns)))
 
     def forward(self, x: Tensor) -> Tensor:
         """(seeds, batch, out) of inputs (seeds, batch, in)."""
+        inputs = x
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = torch.baddbmm(bias, F.silu(x) if layer else x, weight)
+            if layer:
+                x = F.silu(x)
+                x = torch.cat([x, inputs], -1) if self.dense else x
+            x = torch.baddbmm(bias, x, weight)
         return x
+
+
+def _layers(sizes: Sequence[int], dense: bool) -> list[tuple[int, int]]:
+    """Rows and columns of each weight."""
+    pairs = zip(sizes[:-1], sizes[1:], strict=True)
+    return [(rows + (sizes[0] if dense and layer else 0), columns) for layer, (rows, columns) in enumerate(pairs)]
 
 
 def _sizes(config: ToyModelConfig, width: int) -> dict[str, list[int]]:
     """Layer widths of each network: four-layer denoisers and a three-layer encoder, as in the paper."""
     latent = 0 if config.kind == "disco-closed-form" else config.latent_width
-    sizes = {"denoiser": [3 + latent, width, width, width, 2]}
+    level = 1 + 2 * WAVES
+    sizes = {"denoiser": [2 + level + latent, width, width, width, 2]}
     if config.kind == "gaussian":
-        sizes["encoder"] = [2, width, width, 2 * config.dimension]
-        sizes["prior"] = [1 + config.dimension, width, width, width, config.dimension]
+        sizes["encoder"] = [2, ENCODER_WIDTH, ENCODER_WIDTH, 2 * config.dimension]
+        sizes["prior"] = [config.dimension + level, width, width, width, config.dimension]
     elif config.kind != "plain":
-        sizes["encoder"] = [2, width, width, config.vocab_size]
+        sizes["encoder"] = [2, ENCODER_WIDTH, ENCODER_WIDTH, config.vocab_size]
     return sizes
 
 
-def _count(sizes: Sequence[int]) -> int:
-    return sum((rows + 1) * columns for rows, columns in zip(sizes[:-1], sizes[1:], strict=True))
+def _count(config: ToyModelConfig, width: int) -> int:
+    return sum(
+        (rows + 1) * columns
+        for name, sizes in _sizes(config, width).items()
+        for rows, columns in _layers(sizes, name != "encoder")
+    )
 
 
 def width_for_budget(config: ToyModelConfig) -> int:
-    """The largest hidden width at which all networks of a model together have at most `budget` parameters."""
+    """The largest width of the denoiser at which all networks of a model have at most `budget` parameters."""
     width = 2
-    while sum(_count(sizes) for sizes in _sizes(config, width + 1).values()) <= config.budget:
+    while _count(config, width + 1) <= config.budget:
         width += 1
     return width
+
+
+def _level_features(noise: Tensor) -> list[Tensor]:
+    """What a denoiser sees of the noise level, as (seeds, batch, 1) columns."""
+    waves = [wave(math.pi * count * noise) for count in range(1, WAVES + 1) for wave in (torch.sin, torch.cos)]
+    return [noise, *waves]
 
 
 class ToyModel(nn.Module):
@@ -116,9 +147,9 @@ class ToyModel(nn.Module):
         self.config, self.seeds, self.sigma_data = config, list(seeds), sigma_data
         self.width = width_for_budget(config)
         sizes = _sizes(config, self.width)
-        self.denoiser = Stack(sizes["denoiser"], seeds, "denoiser", zero_last=True)
+        self.denoiser = Stack(sizes["denoiser"], seeds, "denoiser", dense=True)
         self.encoder = Stack(sizes["encoder"], seeds, "encoder") if "encoder" in sizes else None
-        self.prior = Stack(sizes["prior"], seeds, "prior", zero_last=True) if "prior" in sizes else None
+        self.prior = Stack(sizes["prior"], seeds, "prior", dense=True) if "prior" in sizes else None
         self.modes: nn.Parameter | None = None
         if config.kind == "disco-closed-form":
             streams = [generator("toy weights", "modes", seed) for seed in seeds]
@@ -145,7 +176,7 @@ class ToyModel(nn.Module):
             latent: (seeds, batch, latent_width), or None for a plain model.
         """
         c = coefficients(sigma, self.sigma_data)
-        inputs = [c.c_in * x, c.noise]
+        inputs = [c.c_in * x, *_level_features(c.noise)]
         if self.modes is not None:
             # G = (F(z) - x) / (t^2 + sigma_1^2) + H(x, t) as in app. F of the paper; D = x + t^2 G
             assert latent is not None
@@ -156,25 +187,29 @@ class ToyModel(nn.Module):
         return c.skip * x + c.out * self.denoiser(torch.cat(inputs, -1))
 
     def infer(self, clean: Tensor, random: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Latents drawn by the encoder, (seeds, batch, latent_width), and their divergence (seeds, batch) in nats.
+        """Latents drawn by the encoder, (seeds, batch, latent_width), and what they cost, (seeds,) in nats.
+
+        The cost of a continuous latent is its mean divergence from the standard normal. That of a discrete one is how
+        far the use of the codes, averaged over the batch, is from an even one (ln k less its entropy).
 
         Args:
             clean: (seeds, batch, 2).
             random: (seeds, batch, latent_width) uniform numbers, or normal ones for a continuous latent.
         """
-        none = clean.new_zeros(clean.shape[:2])
         if self.encoder is None:
-            return None, none
+            return None, clean.new_zeros(len(clean))
         out = self.encoder(clean / self.sigma_data)
         if self.config.kind == "gaussian":
             mean, log_std = out.chunk(2, -1)
             log_std = log_std.clamp(-6, 3)
             kl = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
-            return mean + log_std.exp() * random, kl
-        return straight_through_one_hot(out, temperature=1.0, uniform=random), none
+            return mean + log_std.exp() * random, kl.mean(1)
+        use = out.softmax(-1).mean(1)
+        uneven = math.log(self.config.vocab_size) + torch.xlogy(use, use).sum(-1)
+        return straight_through_one_hot(out, temperature=1.0, uniform=random), uneven
 
     def prior_denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
         """(seeds, batch, dimension) expected clean normalised latents of the continuous prior."""
         assert self.prior is not None
         c = coefficients(sigma, 1.0)
-        return c.skip * x + c.out * self.prior(torch.cat([c.c_in * x, c.noise], -1))
+        return c.skip * x + c.out * self.prior(torch.cat([c.c_in * x, *_level_features(c.noise)], -1))

@@ -29,6 +29,7 @@ GOOD_ENOUGH = 1.1
 MODELS: dict[str, dict] = {
     "plain": {"kind": "plain"},
     "disco": {"kind": "disco"},
+    "disco, codes not balanced": {"kind": "disco", "balance": 0.0},
     "disco, closed-form decoder (told the shape of a mode)": {"kind": "disco-closed-form"},
     "continuous, KL 0.1": {"kind": "gaussian", "kl_weight": 0.1},
     "continuous, KL 1": {"kind": "gaussian", "kl_weight": 1.0},

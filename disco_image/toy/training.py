@@ -17,6 +17,7 @@ from disco_image.toy.networks import ToyModel, ToyModelConfig
 
 POINTS = 8000
 """Of the training set, every mode equally often (DisCo-Diff, app. F)."""
+WARMUP = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,23 +29,33 @@ class ToyTrainConfig:
         prior_steps: updates of the prior of a continuous latent.
         batch_size: points per step and seed.
         learning_rate: peak rate of Adam; falls to zero by a cosine.
-        p_mean: mean of the log of the noise level over the data's standard deviation.
+        p_start: mean of the log of the noise level over the data's standard deviation at the start; high levels
+            come first, where the modes are told apart.
+        p_mean: that mean from the middle of training on.
         p_std: standard deviation of that log.
+        encoder_rate: rate of the encoder over that of the denoiser.
+        encoder_share: share of the steps in which the encoder learns, by a cosine of its own. The straight-through
+            gradient is biased; once the denoiser has learnt, it wears down the codes that were found before.
         average: rate of the exponential moving average of the weights.
     """
 
-    steps: int = 5000
-    prior_steps: int = 2500
-    batch_size: int = 256
-    learning_rate: float = 3e-3
-    p_mean: float = -1.5
-    p_std: float = 1.4
-    average: float = 0.995
+    steps: int = 2500
+    prior_steps: int = 1000
+    batch_size: int = 128
+    learning_rate: float = 1e-2
+    p_start: float = 0.5
+    p_mean: float = -1.0
+    p_std: float = 1.2
+    encoder_rate: float = 3.0
+    encoder_share: float = 0.3
+    average: float = 0.99
 
     def __post_init__(self) -> None:
         """Check ranges."""
         if min(self.steps, self.prior_steps, self.batch_size) < 1 or self.learning_rate <= 0 or self.p_std <= 0:
             raise ConfigError("toy training needs positive steps, batch_size, learning_rate and p_std")
+        if not 0 < self.encoder_share <= 1 or self.encoder_rate < 0:
+            raise ConfigError("toy training needs 0 < encoder_share <= 1 and encoder_rate >= 0")
 
 
 class Streams:
@@ -68,22 +79,25 @@ def train_toy(config: ToyModelConfig, training: ToyTrainConfig, density: Density
     sigma_data = float(points.std())
     model = ToyModel(config, seeds, sigma_data)
     streams, uses_normal = Streams("denoiser", seeds), config.kind == "gaussian"
+    weight = config.kl_weight / 2 if uses_normal else config.balance
 
-    def loss(_: int) -> Tensor:
+    def loss(progress: float) -> Tensor:
         batch = training.batch_size
         place = (streams.uniform(batch) * POINTS).long()
         clean = points.gather(1, place[..., None].expand(-1, -1, 2))
         level = streams.normal(batch, 1)
-        sigma = sigma_data * torch.exp(training.p_mean + training.p_std * level)
+        mean = training.p_start + (training.p_mean - training.p_start) * min(1.0, 2 * progress)
+        sigma = sigma_data * torch.exp(mean + training.p_std * level)
         width = max(1, config.latent_width)
         random = streams.normal(batch, width) if uses_normal else streams.uniform(batch, width)
-        latent, kl = model.infer(clean, random)
+        latent, cost = model.infer(clean, random)
         denoised = model.denoise(clean + sigma * streams.normal(batch, 2), sigma, latent)
         error = edm_weight(sigma, sigma_data).squeeze(-1) * (denoised - clean).square().mean(-1)
-        return (error + config.kl_weight * kl / 2).mean(1).sum()
+        return (error.mean(1) + weight * cost).sum()
 
-    trained = [parameter for name, parameter in model.named_parameters() if not name.startswith("prior.")]
-    _optimise(trained, loss, training.steps, training)
+    encoder = [] if model.encoder is None else list(model.encoder.parameters())
+    denoiser = [*model.denoiser.parameters(), *([] if model.modes is None else [model.modes])]
+    _optimise(denoiser, encoder, loss, training.steps, training)
     _fit_prior(model, training, points, seeds)
     return model.requires_grad_(False)
 
@@ -106,7 +120,7 @@ def _fit_prior(model: ToyModel, training: ToyTrainConfig, points: Tensor, seeds:
     clean_latents = (latents - model.latent_mean) / model.latent_std
     assert model.prior is not None
 
-    def loss(_: int) -> Tensor:
+    def loss(_: float) -> Tensor:
         batch = training.batch_size
         place = (streams.uniform(batch) * POINTS).long()
         clean = clean_latents.gather(1, place[..., None].expand(-1, -1, config.dimension))
@@ -115,26 +129,43 @@ def _fit_prior(model: ToyModel, training: ToyTrainConfig, points: Tensor, seeds:
         error = edm_weight(sigma, 1.0).squeeze(-1) * (denoised - clean).square().mean(-1)
         return error.mean(1).sum()
 
-    _optimise(list(model.prior.parameters()), loss, training.prior_steps, training)
+    _optimise(list(model.prior.parameters()), [], loss, training.prior_steps, training)
 
 
 def _optimise(
-    parameters: list[torch.nn.Parameter], loss_fn: Callable[[int], Tensor], steps: int, training: ToyTrainConfig
+    denoiser: list[torch.nn.Parameter],
+    encoder: list[torch.nn.Parameter],
+    loss_fn: Callable[[float], Tensor],
+    steps: int,
+    training: ToyTrainConfig,
 ) -> None:
     """Adam with cosine decay; the parameters end as their moving average.
 
     The losses of the seeds are summed and Adam normalises each parameter, so a seed's result does not depend on others.
+
+    Args:
+        denoiser: parameters that learn to the end.
+        encoder: parameters that learn in the first `encoder_share` of the steps.
+        loss_fn: share of the steps that is done -> loss.
+        steps: updates.
+        training: rates.
     """
-    optimiser = torch.optim.Adam(parameters, lr=training.learning_rate, betas=(0.9, 0.99), foreach=True)
-    average = [parameter.detach().clone() for parameter in parameters]
+    shares = (1.0, training.encoder_share)
+    groups = [{"params": parameters} for parameters in (denoiser, encoder) if parameters]
+    optimiser = torch.optim.Adam(groups, lr=training.learning_rate, betas=(0.9, 0.99), foreach=True)
+    every = [*denoiser, *encoder]
+    average = [parameter.detach().clone() for parameter in every]
     for step in range(steps):
-        optimiser.param_groups[0]["lr"] = training.learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+        progress, warm = step / steps, min(1.0, (step + 1) / WARMUP)
+        for group, share, factor in zip(optimiser.param_groups, shares, (1.0, training.encoder_rate), strict=False):
+            rate = training.learning_rate * factor * warm
+            group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress / share)))
         optimiser.zero_grad()
-        loss_fn(step).backward()
+        loss_fn(progress).backward()
         optimiser.step()
         rate = min(training.average, (1 + step) / (10 + step))
         with torch.no_grad():
-            torch._foreach_lerp_(average, [parameter.detach() for parameter in parameters], 1 - rate)
+            torch._foreach_lerp_(average, [parameter.detach() for parameter in every], 1 - rate)
     with torch.no_grad():
-        for parameter, value in zip(parameters, average, strict=True):
+        for parameter, value in zip(every, average, strict=True):
             parameter.copy_(value)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.runtime.checkpoint import save_weights
-from disco_dock.runtime.errors import CheckpointError
+from disco_dock.runtime.distributed import processes
+from disco_dock.runtime.errors import CheckpointError, ConfigError
 from disco_dock.runtime.loop import TrainingRun
 from disco_dock.runtime.power_ema import PowerAverages
 from disco_dock.runtime.prefetch import Prefetcher
@@ -22,7 +23,6 @@ from disco_image.models.checkpoint import FOLDER, read_part, save_part
 from disco_image.models.denoiser import DenoiserWithEncoder, ModelConfig
 from disco_image.sampling.generate import SampleConfig
 from disco_image.training.denoiser_stage import DenoiserStage, StageBatch, batch_maker
-from disco_image.training.parallel import Group
 from disco_image.training.settings import TrainConfig
 from disco_image.training.ticks import TickGrids
 
@@ -107,22 +107,34 @@ def make_optimiser(model: DenoiserWithEncoder, config: TrainConfig, initial: set
     )
 
 
-def train_denoiser(
-    config: TrainConfig, source: ImageSource, out: Path, device: torch.device, group: Group | None = None
-) -> None:
+def own_rows(batch_size: int) -> list[int]:
+    """The rows of a global batch that this process computes.
+
+    Raises:
+        ConfigError: the processes would not get equally many.
+    """
+    group = processes()
+    if batch_size % group.size:
+        raise ConfigError(f"batch_size {batch_size} is not divisible by {group.size} processes")
+    return group.share(range(batch_size))
+
+
+def train_denoiser(config: TrainConfig, source: ImageSource, out: Path, device: torch.device) -> None:
     """Train until the loop's end; rerunning resumes, and `out/checkpoint` is always complete.
+
+    The processes that torchrun started share each batch.
 
     Args:
         config: settings.
         source: images.
         out: folder of the run.
         device: to train on.
-        group: the processes that train together, or None for this one alone.
 
     Raises:
         CheckpointError: the state in the folder or the initial weights are of another model.
+        ConfigError: the batch does not divide among the processes.
     """
-    group = group or Group()
+    group = processes()
     stage_config = config.denoiser
     torch.manual_seed(config.seed)
     shape = model_config(config, source.info)
@@ -134,56 +146,52 @@ def train_denoiser(
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     stage = DenoiserStage(model, config.speed.precision == "bfloat16")
     averages = PowerAverages(model, stage_config.ema_power)
-    batches = make_batches(config, source, stage_config.batch_size, group.rows(stage_config.batch_size))
+    batches = make_batches(config, source, stage_config.batch_size, own_rows(stage_config.batch_size))
     prefetch = Prefetcher(batch_maker(batches, shape, config.levels, stage_config.null_rate))
     facts = data_facts(source)
 
-    with group.state_folder(out / STAGE) as state_folder:
-        run = TrainingRun(model, make_optimiser(model, config, initial), averages, state_folder, stage_config.loop)
-        step_function = group.wrap(torch.compile(stage) if config.speed.compile else stage)  # type: ignore[arg-type]
-        grids = TickGrids(out, batches, SampleConfig()) if group.first else None
-        tick = stage_config.tick_images // stage_config.batch_size
+    optimiser = make_optimiser(model, config, initial)
+    run = TrainingRun(model, optimiser, averages, out / STAGE, stage_config.loop, seed=config.seed)
+    step_function = torch.compile(stage) if config.speed.compile else stage
+    grids = TickGrids(out, batches, SampleConfig()) if group.first else None
+    tick = stage_config.tick_images // stage_config.batch_size
 
-        def show(step: int) -> None:
-            if grids is None:
-                return
-            with averages.swapped(model):
-                logger.info("%s", grids.write(model, step, device))
-            if stage_config.ema_snapshots:
-                _snapshot(out, averages, stage_config.ema_power)
+    def show(step: int) -> None:
+        if grids is None:
+            return
+        with averages.swapped(model):
+            logger.info("%s", grids.write(model, step, device))
+        if stage_config.ema_snapshots:
+            _snapshot(out, averages, stage_config.ema_power)
 
-        def loss_fn(batch: StageBatch, step: int) -> tuple[Tensor, dict[str, float]]:
-            if tick and step and step % tick == 0:
-                show(step)
-            losses = step_function(batch.to(device, layout), stage_config.temperature.at(step))
-            values = torch.stack(
-                [losses.total.detach().mean(), losses.error.detach().mean(), losses.kl.mean()]
-            ).tolist()
-            metrics = dict(zip(("loss", "error", "kl"), values, strict=True))
-            return losses.total.mean(), {**metrics, "images": float(len(batch.sigma) * group.size)}
+    def loss_fn(batch: StageBatch, step: int) -> tuple[Tensor, dict[str, float]]:
+        if tick and step and step % tick == 0:
+            show(step)
+        losses = step_function(batch.to(device, layout), stage_config.temperature.at(step))
+        values = torch.stack([losses.total.detach().mean(), losses.error.detach().mean(), losses.kl.mean()]).tolist()
+        metrics = dict(zip(("loss", "error", "kl"), values, strict=True))
+        return losses.total.mean(), {**metrics, "images": float(len(batch.sigma) * group.size)}
 
-        def export() -> None:
-            if not group.first:
-                return
-            known = {
-                **facts,
-                "steps": run.step,
-                "seconds": run.seconds,
-                "sampled_images": run.step * batches.batch_size,
-            }
-            with averages.swapped(model):
-                save_part(out / FOLDER, "denoiser", model.denoiser, shape, known)
-                if model.encoder is not None:
-                    save_part(out / FOLDER, "encoder", model.encoder, shape, known)
+    def export() -> None:
+        known = {
+            **facts,
+            "steps": run.step,
+            "seconds": run.seconds,
+            "sampled_images": run.step * batches.batch_size,
+        }
+        with averages.swapped(model):
+            save_part(out / FOLDER, "denoiser", model.denoiser, shape, known)
+            if model.encoder is not None:
+                save_part(out / FOLDER, "encoder", model.encoder, shape, known)
 
-        try:
-            done = run.progress() >= 1
-            run.run(prefetch, loss_fn, export)
-            if not done:
-                show(run.step)
-        finally:
-            prefetch.close()
-            batches.close()
+    try:
+        done = run.progress() >= 1
+        run.run(prefetch, loss_fn, export)
+        if not done:
+            show(run.step)
+    finally:
+        prefetch.close()
+        batches.close()
 
 
 def _snapshot(out: Path, averages: PowerAverages, widths: Sequence[float]) -> None:

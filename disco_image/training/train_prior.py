@@ -11,6 +11,7 @@ from torch import Tensor
 
 from disco_dock.latents.metrics import code_usage, perplexity
 from disco_dock.latents.transformer import CodePrior, CodePriorConfig
+from disco_dock.runtime.distributed import processes
 from disco_dock.runtime.ema import ExponentialMovingAverage
 from disco_dock.runtime.errors import CheckpointError, ConfigError
 from disco_dock.runtime.files import sha256_file
@@ -19,7 +20,6 @@ from disco_dock.runtime.random import generator
 from disco_image.data.source import ImageSource
 from disco_image.models.checkpoint import FOLDER, Prior, load_models, read_part, save_part
 from disco_image.models.gaussian_prior import GaussianPrior, GaussianPriorConfig
-from disco_image.training.parallel import Group
 from disco_image.training.prior_stage import (
     LatentSet,
     extract_latents,
@@ -29,7 +29,7 @@ from disco_image.training.prior_stage import (
     unigram_nats,
 )
 from disco_image.training.settings import TrainConfig
-from disco_image.training.train_denoiser import make_batches
+from disco_image.training.train_denoiser import make_batches, own_rows
 
 logger = logging.getLogger(__name__)
 STAGE = "prior"
@@ -63,9 +63,7 @@ def build_prior(config: TrainConfig, num_classes: int) -> Prior:
     )
 
 
-def train_prior(
-    config: TrainConfig, source: ImageSource, out: Path, device: torch.device, group: Group | None = None
-) -> None:
+def train_prior(config: TrainConfig, source: ImageSource, out: Path, device: torch.device) -> None:
     """Train until the loop's end and add the prior to `out/checkpoint`; rerunning resumes.
 
     Args:
@@ -73,13 +71,11 @@ def train_prior(
         source: the images of stage 1.
         out: folder of the run.
         device: to train on.
-        group: the processes that train together, or None for this one alone.
 
     Raises:
         CheckpointError: stage 1 has not been run, or was trained on after this stage began.
         ConfigError: a plain model, or other latents.
     """
-    group = group or Group()
     models = load_models(out / FOLDER, device, with_encoder=True)
     if models.encoder is None:
         raise ConfigError(f"{out / FOLDER}: a model without latents needs no prior; leave this stage out")
@@ -106,50 +102,46 @@ def train_prior(
     if isinstance(prior, CodePrior):
         facts |= _code_facts(data, config)
 
-    with group.state_folder(out / STAGE) as state_folder:
-        run = TrainingRun(prior, optimiser, ema, state_folder, stage.loop)
-        wrapped = group.wrap(prior)
-        rows = group.rows(stage.batch_size)
+    run = TrainingRun(prior, optimiser, ema, out / STAGE, stage.loop, seed=config.seed)
+    rows = own_rows(stage.batch_size)
 
-        def next_batch(step: int) -> tuple[Tensor, Tensor | None, Tensor]:
-            random = generator("prior", config.seed, step)
-            chosen = training[torch.randint(len(training), (stage.batch_size,), generator=random)][list(rows)]
-            latents = data.latents[chosen]
-            labels = None if data.labels is None else data.labels[chosen].to(device)
-            draws = torch.zeros(0)
-            if isinstance(prior, GaussianPrior):
-                draws = torch.randn(stage.batch_size, 1 + latents.shape[1], generator=random)[list(rows)]
-            return latents.to(device), labels, draws.to(device)
+    def next_batch(step: int) -> tuple[Tensor, Tensor | None, Tensor]:
+        random = generator("prior", config.seed, step)
+        chosen = training[torch.randint(len(training), (stage.batch_size,), generator=random)][rows]
+        latents = data.latents[chosen]
+        labels = None if data.labels is None else data.labels[chosen].to(device)
+        draws = torch.zeros(0)
+        if isinstance(prior, GaussianPrior):
+            draws = torch.randn(stage.batch_size, 1 + latents.shape[1], generator=random)[rows]
+        return latents.to(device), labels, draws.to(device)
 
-        every = max(1, stage.loop.max_steps // CHECKS)
+    every = max(1, stage.loop.max_steps // CHECKS)
 
-        def loss_fn(batch: tuple[Tensor, Tensor | None, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
-            latents, labels, draws = batch
-            if step and step % every == 0:
-                export()
-            if isinstance(prior, GaussianPrior):
-                hot = one_hot_labels(labels, models.config.num_classes)
-                loss = gaussian_prior_loss(wrapped, latents, hot, draws).mean()  # type: ignore[arg-type]
-            else:
-                logits = wrapped(latents, labels)
-                loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), latents.flatten()) * latents.shape[1]
-            return loss, {"loss": float(loss.detach())}
+    def loss_fn(batch: tuple[Tensor, Tensor | None, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        latents, labels, draws = batch
+        if step and step % every == 0 and processes().first:
+            export()
+        if isinstance(prior, GaussianPrior):
+            hot = one_hot_labels(labels, models.config.num_classes)
+            loss = gaussian_prior_loss(prior, latents, hot, draws).mean()
+        else:
+            logits = prior(latents, labels)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), latents.flatten()) * latents.shape[1]
+        return loss, {"loss": float(loss.detach())}
 
-        def export() -> None:
-            """Keep the averaged weights where their held-out likelihood is the best so far."""
-            if not group.first:
-                return
-            prior.eval()
-            with ema.swapped(prior):
-                known = {**facts, "steps": run.step}
-                if isinstance(prior, CodePrior):
-                    known["held_out_nats"] = held_out_nats(prior, data, device)
-                    run.log.write(run.step, {name: known[name] for name in ("held_out_nats", "unigram_nats")})
-                if known.get("held_out_nats", 0.0) <= _kept_nats(out, run.step):
-                    save_part(out / FOLDER, "prior", prior, prior.config, known)
-            prior.train()
+    def export() -> None:
+        """Keep the averaged weights where their held-out likelihood is the best so far."""
+        prior.eval()
+        with ema.swapped(prior):
+            known = {**facts, "steps": run.step}
+            if isinstance(prior, CodePrior):
+                known["held_out_nats"] = held_out_nats(prior, data, device)
+                run.log.write(run.step, {name: known[name] for name in ("held_out_nats", "unigram_nats")})
+            if known.get("held_out_nats", 0.0) <= _kept_nats(out, run.step):
+                save_part(out / FOLDER, "prior", prior, prior.config, known)
+        prior.train()
 
-        run.run(next_batch, loss_fn, export)
+    run.run(next_batch, loss_fn, export)
 
 
 def _code_facts(data: LatentSet, config: TrainConfig) -> dict[str, Any]:

@@ -55,6 +55,27 @@ def test_class_folder_is_cropped_and_resized(tmp_path):
     assert [source.label(i) for i in range(4)] == [0, 0, 1, 1]
 
 
+def test_photographs_of_many_sizes_become_one_size(tmp_path):
+    sizes = [(500, 375), (375, 500), (640, 480), (200, 1200), (64, 64), (80, 50)]
+    for number, size in enumerate(sizes):
+        folder = tmp_path / f"n{number % 3:08d}"
+        folder.mkdir(exist_ok=True)
+        image = Image.new("RGB", size, (0, 0, 0))
+        short = min(size)
+        left, top = (size[0] - short) // 2, (size[1] - short) // 2
+        image.paste((250, 120, 10), (left, top, left + short, top + short))
+        image.save(folder / f"{number}.JPEG", quality=95)
+    Image.new("L", (300, 300), 99).save(tmp_path / "n00000000" / "grey.JPEG")
+    Image.new("CMYK", (300, 200)).save(tmp_path / "n00000001" / "print.JPEG")
+    for resolution in (64, 128):
+        source = open_source(str(tmp_path), resolution)
+        assert source.info.classes == ("n00000000", "n00000001", "n00000002") and source.info.count == 8
+        for index in range(source.info.count):
+            assert source.image(index).shape == (3, resolution, resolution)
+        inner = source.image(0)[:, 4:-4, 4:-4]
+        assert abs(int(inner[0].min()) - 250) < 8, "the centre square is what is kept"
+
+
 def test_flat_folder_has_no_classes(tmp_path):
     for number in range(3):
         picture((8, 8)).save(tmp_path / f"{number}.png")

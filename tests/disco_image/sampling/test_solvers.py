@@ -9,7 +9,7 @@ import torch
 
 from disco_dock.runtime.errors import ConfigError
 from disco_image.processes.noise import ProcessConfig, rho_grid
-from disco_image.sampling.solvers import SolverConfig, euler, evaluations, heun, solve
+from disco_image.sampling.solvers import SolverConfig, euler, evaluations, heun, solve, solver_settings
 
 MEAN, STD = 0.7, 0.5
 PROCESS = ProcessConfig(sigma_min=0.02, sigma_max=20.0)
@@ -88,6 +88,19 @@ def test_evaluations_are_counted(name):
 def test_paper_evaluations_of_heun():
     assert evaluations(SolverConfig(steps=40), PROCESS) == 79
     assert evaluations(SolverConfig(steps=58), PROCESS) == 115
+
+
+def test_published_restart_takes_its_623_evaluations():
+    config, calls = SolverConfig(**solver_settings("restart-imagenet64", None)), []
+
+    def counting(x, sigma):
+        calls.append(sigma)
+        return exact(x, sigma)
+
+    solve(config, ProcessConfig(), counting, lambda: torch.zeros(1, 1))
+    assert evaluations(config, ProcessConfig()) == len(calls) == 623
+    assert solver_settings("restart-imagenet64", 18)["steps"] == 18
+    assert solver_settings("heun", None) == {"name": "heun"}
 
 
 @pytest.mark.parametrize("bad", [{"steps": 1}, {"churn": -1.0}, {"restarts": ((1, 1, 0.1, 1.0),)}])

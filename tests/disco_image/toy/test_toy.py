@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,12 +55,45 @@ def test_budgets_are_equal(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_seed_does_not_depend_on_its_neighbours(kind):
-    config, truth = ToyModelConfig(kind=kind, budget=900), density("ring")
+    config, truth = ToyModelConfig(kind=kind, budget=1600), density("ring")
     both, alone = train_toy(config, SHORT, truth, [0, 7]), train_toy(config, SHORT, truth, [7])
     a = sample_toy(both, 1, 16, seed=3, steps=4).points[-1]
     # sigma_data is that of all points of a run, so that members of one run are comparable
     b = sample_toy(alone, 0, 16, seed=3, steps=4).points[-1]
     assert torch.allclose(a, b, atol=5e-2)
+
+
+def test_cost_of_codes_is_zero_where_they_are_used_evenly():
+    model = ToyModel(ToyModelConfig(kind="disco", vocab_size=4), [0], 1.0)
+    assert model.encoder is not None
+    points, random = torch.randn(1, 64, 2), torch.rand(1, 64, 4)
+    with torch.no_grad():
+        model.encoder.weights[-1].zero_()
+    assert float(model.infer(points, random)[1].detach()) == pytest.approx(0.0, abs=1e-6)
+    with torch.no_grad():
+        model.encoder.biases[-1][..., 2] = 30.0
+    code, cost = model.infer(points, random)
+    assert code is not None and bool((code.argmax(-1) == 2).all())
+    assert float(cost.detach()) == pytest.approx(math.log(4), abs=1e-4)
+
+
+def test_encoder_learns_only_in_its_share_of_the_steps():
+    truth, config = density("ring"), ToyModelConfig(kind="disco", budget=1600)
+
+    def encoder(**changes):
+        # without averaging, what is left is the last value; rate zero from the share's end on
+        training = replace(SHORT, average=0.0, **changes)
+        model = train_toy(config, training, truth, [0])
+        assert model.encoder is not None
+        return torch.cat([parameter.flatten() for parameter in model.encoder.parameters()])
+
+    start = ToyModel(config, [0], 1.0).encoder
+    assert start is not None
+    first = torch.cat([parameter.flatten() for parameter in start.parameters()])
+    assert torch.equal(encoder(encoder_rate=0.0), first)
+    assert not torch.equal(encoder(), first)
+    moved = [(encoder(encoder_share=share) - first).norm() for share in (0.2, 1.0)]
+    assert moved[0] < 0.5 * moved[1]
 
 
 def test_balanced_codes_are_in_proportion_to_the_prior():
@@ -91,7 +125,7 @@ def test_closed_form_decoder_pulls_to_the_mode_of_its_code():
 
 
 def test_run_leaves_table_numbers_and_plots(tmp_path, capsys):
-    options = ["training.steps=10", "training.prior_steps=5", "training.batch_size=32", "points=64", "budget=900"]
+    options = ["training.steps=10", "training.prior_steps=5", "training.batch_size=32", "points=64", "budget=1600"]
     argv = ["-o", str(tmp_path), "--seeds", "2", *(part for option in options for part in ("--set", option))]
     assert main([*argv, "--set", "models=[plain, disco]"]) == 0
     table = capsys.readouterr().out

@@ -12,12 +12,13 @@ import pytest
 import torch
 
 from disco_dock.runtime.checkpoint import load_weights
+from disco_dock.runtime.distributed import Processes
 from disco_dock.runtime.errors import CheckpointError, ConfigError
 from disco_image.models.checkpoint import load_models
 from disco_image.models.latents import LatentConfig
-from disco_image.training.parallel import Group
 from disco_image.training.prior_stage import unigram_nats
-from disco_image.training.train_denoiser import train_denoiser
+from disco_image.training.settings import SpeedConfig
+from disco_image.training.train_denoiser import own_rows, train_denoiser
 from disco_image.training.train_prior import train_prior
 from tests.support.images import LATENTS, TwoTone, train_config
 
@@ -75,13 +76,13 @@ import torch
 torch.set_num_threads(1)
 sys.path.insert(0, {root!r})
 from tests.support.images import TwoTone, train_config
-from disco_image.training.parallel import joined
+from disco_dock.runtime.distributed import joined, wait_for_all
 from disco_image.training.train_denoiser import train_denoiser
 from disco_image.training.train_prior import train_prior
-with joined("cpu") as (group, device):
-    train_denoiser(train_config(), TwoTone(), Path({out!r}), torch.device(device), group)
-    group.wait()
-    train_prior(train_config(), TwoTone(), Path({out!r}), torch.device(device), group)
+with joined("cpu") as device:
+    train_denoiser(train_config(), TwoTone(), Path({out!r}), torch.device(device))
+    wait_for_all()
+    train_prior(train_config(), TwoTone(), Path({out!r}), torch.device(device))
 """
 
 
@@ -103,10 +104,14 @@ def test_two_processes_equal_one(tmp_path):
     assert one
 
 
-def test_rows_must_divide_among_processes():
-    assert list(Group(1, 2).rows(6)) == [1, 3, 5]
+def test_rows_must_divide_among_processes(monkeypatch):
+    from disco_image.training import train_denoiser as module
+
+    monkeypatch.setattr(module, "processes", lambda: Processes(1, 2))
+    assert own_rows(6) == [1, 3, 5]
+    monkeypatch.setattr(module, "processes", lambda: Processes(0, 4))
     with pytest.raises(ConfigError, match="divisible"):
-        Group(0, 4).rows(6)
+        own_rows(6)
 
 
 def test_fine_tuning_starts_as_the_plain_model(tmp_path):
@@ -232,3 +237,26 @@ def test_continuous_prior_trains(tmp_path):
     train_prior(config, TwoTone(), tmp_path, CPU)
     prior = load_models(tmp_path, CPU).prior
     assert prior is not None and float(prior.std.min()) > 0
+
+
+@pytest.mark.parametrize("speed", [{"precision": "bfloat16"}, {"channels_last": True}])
+def test_ways_of_computing_give_about_the_same(tmp_path, speed):
+    plain = run(tmp_path / "plain")
+    other = run(tmp_path / "other", replace(train_config(), speed=SpeedConfig(**speed)))
+    assert plain.keys() == other.keys()
+    tolerance = 2e-2 if "precision" in speed else 1e-3
+    assert all(torch.allclose(plain[name], other[name], atol=tolerance) for name in plain)
+
+
+def test_tensorboard_gets_both_stages(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator").EventAccumulator
+    config = train_config()
+    denoiser = replace(config.denoiser, loop=replace(config.denoiser.loop, tensorboard=True))
+    prior = replace(config.prior, loop=replace(config.prior.loop, tensorboard=True))
+    config = replace(config, denoiser=denoiser, prior=prior)
+    run(tmp_path, config)
+    train_prior(config, TwoTone(), tmp_path, CPU)
+    for stage in ("denoiser", "prior"):
+        events = accumulator(str(tmp_path / stage / "tensorboard"))
+        events.Reload()
+        assert [event.step for event in events.Scalars("loss")] == [1, 2, 3, 4, 5, 6], stage
