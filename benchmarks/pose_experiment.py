@@ -28,8 +28,7 @@ from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.latents.autoregressive import sample_codes
 from disco_dock.latents.spaces import one_hot
-from disco_dock.models.build import Models
-from disco_dock.pipeline.engine import load_engine
+from disco_dock.models.build import Models, load_models
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.curvature import PathShape, path_shape
 from disco_dock.sampling.docking import DockingSettings
@@ -136,7 +135,7 @@ def usage(models: Models, dataset: ComplexDataset) -> dict[str, float]:
 @torch.no_grad()
 def measure(name: str, folder: Path, dataset: ComplexDataset, args: argparse.Namespace) -> Iterator[dict]:
     """One line per kind of latents."""
-    models = replace(load_engine(folder / "checkpoint", "cpu").models, confidence=None)
+    models = replace(load_models(folder / "checkpoint", with_encoder=True), confidence=None)
     used = usage(models, dataset)
     for case in cases_of(models):
         part = losses(models, dataset, case if case != "prior" else "oracle")

@@ -17,8 +17,8 @@ from disco_dock.data.sources import read_ids
 from disco_dock.evaluation.cases import FileCases
 from disco_dock.evaluation.consensus_fit import fit_consensus, judged_poses
 from disco_dock.models.build import write_config
+from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.pipeline.engine import load_engine
-from disco_dock.pipeline.request import PhysicsSettings
 from disco_dock.runtime.errors import DiscoError
 from disco_dock.sampling.docking import DockingSettings
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from disco_dock.cli.parsing import UsageError
-from disco_dock.cli.predict import add_physics, physics_settings
+from disco_dock.cli.predict import add_physics, physics_choice
 
 BASELINES = ("vina", "vina-blind", "vina-pocket")
 
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         blind=bool({"vina", "vina-blind"} & set(args.baseline)),
         pocket=bool({"vina", "vina-pocket"} & set(args.baseline)),
         vina_cpu_seconds=args.vina_cpu_seconds,
-        physics=physics_settings(vars(args)),
+        physics=physics_choice(vars(args)),
     )
 
     def report(method: str, done: int, total: int) -> None:

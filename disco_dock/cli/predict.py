@@ -12,8 +12,9 @@ DEFAULT_MODES = 8
 POCKETS = {"pocket_center", "pocket_ligand", "pocket_residues", "pocket_box"}
 
 if TYPE_CHECKING:
+    from disco_dock.models.physics_settings import PhysicsChoice
     from disco_dock.pipeline.batch_inputs import JobList
-    from disco_dock.pipeline.request import PhysicsSettings, PredictSettings
+    from disco_dock.pipeline.request import PredictSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -149,38 +150,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
     """Add the options that `predict` and `evaluate` share: minimisation and ranking."""
+    hidden = argparse.SUPPRESS
     group.add_argument(
         "--minimize",
         choices=("none", "vina", "mmff"),
-        default="none",
-        help="minimise poses by Vina, with a search around each, or by MMFF94s in the fixed pocket (%(default)s)",
+        default=hidden,
+        help="by Vina, with a search around each pose, or by MMFF94s in the fixed pocket (as the checkpoint says)",
     )
     group.add_argument(
         "--search-moves",
         type=int,
         metavar="N",
-        default=argparse.SUPPRESS,
+        default=hidden,
         help="Monte-Carlo steps around each pose with --minimize vina; 0 only minimises (100)",
     )
     group.add_argument(
         "--rank-by",
         choices=("confidence", "vina", "consensus"),
-        default="confidence",
-        help="order of the poses: confidence, Vina energy (kcal/mol, not an affinity) or both (%(default)s)",
+        default=hidden,
+        help="confidence, Vina energy (kcal/mol, not an affinity) or both (as the checkpoint says)",
     )
 
 
-def physics_settings(given: dict) -> PhysicsSettings:
-    """What the physics options mean."""
-    from disco_dock.pipeline.request import PhysicsSettings
+def physics_choice(given: dict) -> PhysicsChoice:
+    """What the physics options ask for."""
+    from disco_dock.models.physics_settings import PhysicsChoice
 
-    if "search_moves" in given and given["minimize"] != "vina":
-        raise UsageError("--search-moves has no effect without --minimize vina")
-    return PhysicsSettings(
-        minimize=given["minimize"],
+    return PhysicsChoice(
+        minimize=given.get("minimize"),
+        moves=given.get("search_moves"),
         score=given.get("physics", False),
-        rank_by=given["rank_by"],
-        **({"moves": given["search_moves"]} if "search_moves" in given else {}),
+        rank_by=given.get("rank_by"),
     )
 
 
@@ -269,7 +269,7 @@ def _settings(given: dict) -> PredictSettings:
         largest_fragment=given["largest_fragment"],
         template_smiles=given.get("smiles"),
         embeddings=Path(given["embeddings"]) if "embeddings" in given else None,
-        physics=physics_settings(given),
+        physics=physics_choice(given),
     )
 
 

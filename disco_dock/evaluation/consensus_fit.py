@@ -11,11 +11,11 @@ from scipy.optimize import minimize
 from disco_dock.chem.symmetry import symmetric_rmsd
 from disco_dock.evaluation.cases import Cases
 from disco_dock.models.consensus import Consensus, PoseEvidence
+from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting
 from disco_dock.pipeline.physics import evidence, refine
 from disco_dock.pipeline.predict import after_physics
-from disco_dock.pipeline.request import PhysicsSettings
 from disco_dock.runtime.errors import ConfigError, DiscoError
 from disco_dock.sampling.docking import DockingSettings
 

@@ -13,12 +13,12 @@ from scipy.special import expit
 
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.evaluation.cases import Case
+from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting
 from disco_dock.pipeline.physics import check_physics, ranking_score, refine
 from disco_dock.pipeline.predict import after_physics, near_calibration
 from disco_dock.pipeline.prediction import rank_order
-from disco_dock.pipeline.request import PhysicsSettings
 from disco_dock.runtime.errors import DiscoError, InputError, NumericsError
 from disco_dock.sampling.docking import DockedPoses, DockingSettings
 
@@ -61,9 +61,6 @@ class Method(Protocol):
         ...
 
 
-NO_PHYSICS = PhysicsSettings()
-
-
 def _physics_name(physics: PhysicsSettings) -> list[str]:
     minimized = [] if physics.minimize == "none" else [physics.minimize]
     return minimized + ([] if physics.rank_by == "confidence" else [f"by-{physics.rank_by}"])
@@ -82,7 +79,7 @@ class NetworkMethod:
     """
 
     def __init__(self, engine: Engine, settings: DockingSettings, physics: PhysicsSettings = NO_PHYSICS) -> None:
-        check_physics(physics, engine.models.config, confidence=engine.models.confidence is not None)
+        check_physics(PhysicsChoice.exactly(physics), engine.models)
         self._engine, self._settings, self._physics = engine, settings, physics
         self.name = "-".join(["disco-dock", *_physics_name(physics)])
         plain = asdict(settings)

@@ -12,15 +12,15 @@ from disco_dock.data.sources import read_ids
 from disco_dock.evaluation.cases import Cases, open_cases
 from disco_dock.evaluation.figures import require_matplotlib, write_figures
 from disco_dock.evaluation.measure import evaluate
-from disco_dock.evaluation.method import NO_PHYSICS, NetworkMethod
+from disco_dock.evaluation.method import NetworkMethod
 from disco_dock.evaluation.report import write_report
 from disco_dock.evaluation.rows import Row
 from disco_dock.evaluation.strata import read_manifest
 from disco_dock.evaluation.validity import require_posebusters
 from disco_dock.evaluation.vina import VinaMethod, Where, require_vina
+from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice
 from disco_dock.pipeline.engine import Engine, load_engine
 from disco_dock.pipeline.physics import check_physics
-from disco_dock.pipeline.request import PhysicsSettings
 from disco_dock.runtime.errors import InputError
 from disco_dock.sampling.docking import DockingSettings
 
@@ -48,7 +48,7 @@ class EvaluationSettings:
         blind: run Vina in a box around the receptor.
         pocket: run Vina in a box around the crystal ligand.
         vina_cpu_seconds: processor time of Vina, or None for that of the networks on the same complex.
-        physics: measured beside the networks alone.
+        physics: measured beside the networks alone, on top of what the checkpoint says.
     """
 
     data: Path
@@ -67,7 +67,7 @@ class EvaluationSettings:
     blind: bool = False
     pocket: bool = False
     vina_cpu_seconds: float | None = None
-    physics: PhysicsSettings = NO_PHYSICS
+    physics: PhysicsChoice = PhysicsChoice()
 
 
 def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None) -> dict[str, Any]:
@@ -82,20 +82,22 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     engine = load_engine(settings.checkpoint, settings.device)
     cases = open_cases(settings.data, ids, seed=settings.seed, lm_dim=engine.models.config.score.lm_dim)
     _check_needs(settings, cases)
+    physics = check_physics(settings.physics, engine.models)
+    if not cases.has_files and not settings.physics.asked:
+        physics = NO_PHYSICS  # shards hold no receptor atoms
     check = partial(evaluate, out=settings.out, check_poses=settings.check_poses if cases.has_files else 0)
     network_sampling = _sampling(engine, settings)
     network = NetworkMethod(engine, network_sampling)
-    check_physics(settings.physics, engine.models.config, confidence=engine.models.confidence is not None)
     rows: dict[str, list[Row]] = {network.name: check(network, cases, on_row=_named(on_row, network.name))}
     budget_rows = rows[network.name]
-    if settings.physics != NO_PHYSICS:
-        refined = NetworkMethod(engine, network_sampling, settings.physics)
+    if physics != NO_PHYSICS:
+        refined = NetworkMethod(engine, network_sampling, physics)
         budget_rows = rows[refined.name] = check(refined, cases, on_row=_named(on_row, refined.name))
     wheres: list[Where] = [where for where in ("blind", "pocket") if getattr(settings, where)]
     for where in wheres:
         budget = _budget(settings, budget_rows)
         origin = (
-            {**network.settings, "physics": asdict(settings.physics)}
+            {**network.settings, "physics": asdict(physics)}
             if settings.vina_cpu_seconds is None
             else settings.vina_cpu_seconds
         )
@@ -123,7 +125,7 @@ def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
         require_matplotlib()
     if settings.check_poses and cases.has_files:
         require_posebusters()
-    if settings.physics.scores and not cases.has_files:
+    if settings.physics.asked and not cases.has_files:
         raise InputError(f"{settings.data}: physics needs the files of the complexes, and these are shards")
     if settings.blind or settings.pocket:
         require_vina()

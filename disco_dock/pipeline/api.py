@@ -7,11 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.models.physics_settings import PhysicsChoice, PhysicsSettings
 from disco_dock.pipeline.engine import Engine, load_engine
 from disco_dock.pipeline.predict import predict_complex
 from disco_dock.pipeline.prediction import Prediction
 from disco_dock.pipeline.receptor_store import ReceptorStore
-from disco_dock.pipeline.request import PhysicsSettings, PocketHint, PredictSettings
+from disco_dock.pipeline.request import PocketHint, PredictSettings
 
 
 @lru_cache(maxsize=2)
@@ -63,7 +64,7 @@ def dock(
         guidance_weight: weight of guidance by the latents; None for the checkpoint's.
         guidance_interval: (low, high) diffusion times of guidance; None for the checkpoint's.
         ode: probability-flow ODE instead of the stochastic sampler.
-        physics: Vina scores, minimisation and ranking by them; None for none.
+        physics: Vina scores, minimisation and ranking by them; None for what the checkpoint says.
 
     Returns:
         A `Prediction`: `.poses` are RDKit molecules, best first; `.table` has a dictionary per pose; `.to_csv(path)`.
@@ -86,7 +87,7 @@ def dock(
         largest_fragment=largest_fragment,
         template_smiles=template_smiles,
         embeddings=None if embeddings is None else Path(embeddings),
-        physics=PhysicsSettings() if physics is None else physics,
+        physics=PhysicsChoice() if physics is None else PhysicsChoice.exactly(physics),
     )
     molecule = read_ligand(str(ligand), template_smiles=template_smiles, largest_fragment=largest_fragment)
     engine = _engine(None if checkpoint is None else Path(checkpoint).resolve(), device)

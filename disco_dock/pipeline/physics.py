@@ -10,15 +10,16 @@ import numpy as np
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
-from disco_dock.models.build import CheckpointConfig
+from disco_dock.models.build import CheckpointConfig, Models
 from disco_dock.models.consensus import PoseEvidence
+from disco_dock.models.physics_settings import PhysicsChoice, PhysicsSettings
 from disco_dock.physics.mmff import relax_in_pocket, strain
 from disco_dock.physics.search_settings import SearchSettings, Sphere
 from disco_dock.physics.vina_scorer import VinaField, VinaScorer
-from disco_dock.pipeline.request import PhysicsSettings
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.random import derive_seed
 
+MIN_ATOMS_PER_RESIDUE = 4  # a backbone
 NEIGHBOURHOOD = 2.0  # Angstrom: RMSD of poses that are in one cluster
 
 
@@ -72,16 +73,23 @@ class RefinedPoses:
     notes: tuple[str, ...]
 
 
-def check_physics(settings: PhysicsSettings, config: CheckpointConfig, *, confidence: bool) -> None:
-    """Check that a ranking can be made with a checkpoint.
+def is_trace(receptor: Receptor) -> bool:
+    """Whether a receptor is too bare for physics: less than a backbone."""
+    return len(receptor.atom_pos) < MIN_ATOMS_PER_RESIDUE * len(receptor.restype)
+
+
+def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
+    """What is done with the poses of a checkpoint, after checking that it can be.
 
     Raises:
-        ConfigError: it lacks the consensus weights or the confidence model, or they were fitted on other poses.
+        ConfigError: it lacks the consensus weights or the confidence model, or they were fitted on other poses; or
+            the choice contradicts itself.
     """
+    settings = choice.over(models.config.physics)
     if settings.rank_by != "consensus":
-        return
-    weights = config.consensus
-    if weights is None or not confidence:
+        return settings
+    weights = models.config.consensus
+    if weights is None or models.confidence is None:
         raise ConfigError(
             "this checkpoint has no consensus weights; rank by confidence or vina, or fit them with "
             "scripts/fit_consensus.py"
@@ -92,6 +100,7 @@ def check_physics(settings: PhysicsSettings, config: CheckpointConfig, *, confid
             f"the consensus weights are for poses minimized by {weights.minimize} with {weights.moves} moves, not by "
             f"{settings.minimize} with {moves}; ask for the same"
         )
+    return settings
 
 
 def refine(

@@ -18,11 +18,12 @@ from disco_dock.graph.build import build_complex
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.models.build import CheckpointConfig
 from disco_dock.models.calibration import Calibration, ThresholdCalibration
+from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsSettings
 from disco_dock.physics.search_settings import Sphere
 from disco_dock.pipeline.binding_modes import Mode, latent_choice, pose_clusters, pose_modes, suggest_pockets
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
-from disco_dock.pipeline.physics import RefinedPoses, check_physics, ranking_score, refine
+from disco_dock.pipeline.physics import RefinedPoses, check_physics, is_trace, ranking_score, refine
 from disco_dock.pipeline.pocket_hint import Pocket
 from disco_dock.pipeline.prediction import Prediction, RankedPose, rank_order
 from disco_dock.pipeline.progress import Progress, Silent
@@ -81,11 +82,17 @@ def predict_complex(
     Raises:
         DiscoError: with one sentence on what is wrong.
     """
-    check_physics(settings.physics, engine.models.config, confidence=engine.models.confidence is not None)
+    physics = check_physics(settings.physics, engine.models)
     progress = Silent() if progress is None else progress
     clock = PhaseClock()
     with clock.phase("receptor"):
         prepared = store.get(protein)
+    left_out = []
+    if physics.scores and not settings.physics.asked and is_trace(prepared.receptor):
+        physics = NO_PHYSICS
+        left_out = [
+            "the receptor is a trace without side chains, so poses are not minimised and are ranked by confidence"
+        ]
     with clock.phase("conformer"):
         conformer = embed(ligand.mol, seed=derive_seed("conformer", settings.seed, ligand.smiles))
     with clock.phase("graph"):
@@ -100,10 +107,10 @@ def predict_complex(
     with clock.phase("docking"):
         docked, notes = _dock(engine, graph, chosen, f"{ligand.smiles} in {prepared.key}", progress)
     with clock.phase("physics"):
-        refined = _refined(prepared, ligand, docked, settings, f"{ligand.smiles} in {prepared.key}")
+        refined = _refined(prepared, ligand, docked, physics, settings.seed, f"{ligand.smiles} in {prepared.key}")
         sampled = docked.pos
         docked = after_physics(engine, graph, docked, refined)
-        score = ranking_score(refined, docked.confidence, ligand, settings.physics, engine.models.config)
+        score = ranking_score(refined, docked.confidence, ligand, physics, engine.models.config)
     with clock.phase("checks"):
         calibration = near_calibration(engine.models.config)
         far = far_probabilities(engine.models.config.calibration, docked.logits)
@@ -123,6 +130,7 @@ def predict_complex(
             *prepared.receptor.notes,
             *ligand.notes,
             *_conformer_notes(conformer.rung),
+            *left_out,
             *notes,
             *refined.notes,
             *_pose_notes(prepared, ranked),
@@ -137,15 +145,13 @@ def predict_complex(
 
 
 def _refined(
-    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, settings: PredictSettings, stream: str
+    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, physics: PhysicsSettings, seed: int, stream: str
 ) -> RefinedPoses:
     """The poses after what physics was asked to do, inside the pocket if there is one."""
     pocket = prepared.pocket
     sphere = None if pocket is None else Sphere(center=pocket.center, radius=pocket.radius)
-    field = prepared.field if settings.physics.scores else None
-    return refine(
-        prepared.receptor, field, ligand, docked.pos, settings.physics, seed=settings.seed, stream=stream, sphere=sphere
-    )
+    field = prepared.field if physics.scores else None
+    return refine(prepared.receptor, field, ligand, docked.pos, physics, seed=seed, stream=stream, sphere=sphere)
 
 
 def after_physics(engine: Engine, graph: ComplexGraph, docked: DockedPoses, refined: RefinedPoses) -> DockedPoses:

@@ -83,6 +83,7 @@ def run_record(
             "sampler": asdict(chosen.sampler),
             "latent_inverse_temperature": chosen.latent_inverse_temperature,
             "guidance": asdict(chosen.guidance),
+            "physics": asdict(settings.physics.over(engine.models.config.physics)),
             "pocket": None if pocket is None else pocket.as_dict(),
         },
         "modes": [asdict(mode) for mode in prediction.modes],

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from disco_dock.models.physics_settings import PhysicsChoice
 from disco_dock.runtime.errors import ConfigError
 
 FREE_LATENT = "any"  # the name that leaves a latent to the prior
-MINIMIZERS, RANKINGS = ("none", "vina", "mmff"), ("confidence", "vina", "consensus")
 ARGMAX_INVERSE_TEMPERATURE = 1e4  # stands for a latent temperature of zero; 100 and above means argmax to the sampler
 
 
@@ -56,38 +56,6 @@ class PocketHint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhysicsSettings:
-    """What physics does with sampled poses, before they are ranked.
-
-    Attributes:
-        minimize: "vina" (with Monte-Carlo search around each pose), "mmff" (MMFF94s in the fixed pocket) or "none".
-        moves: Monte-Carlo steps for each pose, 0 to minimise only; for "vina".
-        score: whether poses get a Vina score; minimised ones always do.
-        rank_by: "confidence", "vina" (energy) or "consensus" (of both, with the checkpoint's weights).
-    """
-
-    minimize: Literal["none", "vina", "mmff"] = "none"
-    moves: int = 100
-    score: bool = False
-    rank_by: Literal["confidence", "vina", "consensus"] = "confidence"
-
-    def __post_init__(self) -> None:
-        """Check the choices."""
-        _require(self.minimize in MINIMIZERS, f"poses are minimized by {_choices(MINIMIZERS)}, not {self.minimize!r}")
-        _require(self.rank_by in RANKINGS, f"poses are ranked by {_choices(RANKINGS)}, not {self.rank_by!r}")
-        _require(self.moves >= 0, f"the number of search moves must be 0 or larger, not {self.moves}")
-
-    @property
-    def scores(self) -> bool:
-        """Whether poses get a Vina score."""
-        return self.score or self.minimize != "none" or self.rank_by != "confidence"
-
-
-def _choices(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:-1]) + f" or {names[-1]}"
-
-
-@dataclass(frozen=True, kw_only=True)
 class PredictSettings:
     """Settings of a docking run; None means "as the checkpoint says".
 
@@ -111,7 +79,7 @@ class PredictSettings:
         largest_fragment: keep the largest fragment of a salt or mixture.
         template_smiles: SMILES that gives bond orders to a ligand read from PDB.
         embeddings: file of language-model features of the receptor's residues, or None.
-        physics: scores, minimisation and ranking by physics.
+        physics: scores, minimisation and ranking by physics, on top of what the checkpoint says.
     """
 
     num_poses: int = 40
@@ -133,7 +101,7 @@ class PredictSettings:
     largest_fragment: bool = False
     template_smiles: str | None = None
     embeddings: str | Path | None = None
-    physics: PhysicsSettings = PhysicsSettings()
+    physics: PhysicsChoice = PhysicsChoice()
 
     def __post_init__(self) -> None:
         """Check every number against its allowed range."""

@@ -45,7 +45,7 @@ class Run:
             DiscoError: a setting has no effect, a file named in the settings or the output folder is unusable.
         """
         docking_settings(engine.models, settings, None)
-        check_physics(settings.physics, engine.models.config, confidence=engine.models.confidence is not None)
+        check_physics(settings.physics, engine.models)
         self._engine = engine
         self._settings = settings
         self._out = out

@@ -35,7 +35,7 @@ def test_minimised_poses_say_so(disco, peptide, tmp_path, how):
         assert np.sqrt((shift**2).sum(1).mean()) == pytest.approx(float(row["minimize_rmsd"]), abs=2e-3)
         assert new.GetProp("minimize_rmsd") == row["minimize_rmsd"]
     record = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert record["settings"]["physics"]["minimize"] == how[0]
+    assert record["settings"]["physics"]["minimize"] == record["resolved"]["physics"]["minimize"] == how[0]
     assert any("minimized by" in note for note in record["notes"])
     assert "reused" in predict(disco, peptide, "--minimize", *how).out
     assert predict(disco, peptide).status == 0
@@ -63,7 +63,7 @@ def test_ranking_by_vina(disco, peptide, tmp_path):
     ("options", "status", "message"),
     [
         (("--rank-by", "consensus"), 1, "no consensus weights"),
-        (("--search-moves", 3), 2, "--search-moves has no effect without --minimize vina"),
+        (("--search-moves", 3), 1, "--search-moves has no effect without --minimize vina"),
         (("--minimize", "vina", "--search-moves", -1), 2, "must be 0 or larger"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from disco_dock.evaluation.consensus_fit import JudgedPoses, fit_consensus
 from disco_dock.models.consensus import Consensus, PoseEvidence
-from disco_dock.pipeline.request import PhysicsSettings
+from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import ConfigError
 

@@ -11,6 +11,7 @@ import torch
 
 from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.latents.guidance import GuidanceConfig
+from disco_dock.models.physics_settings import NO_PHYSICS
 from disco_dock.pipeline.engine import Engine
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.docking import DockedPoses
@@ -18,7 +19,9 @@ from disco_dock.sampling.docking import DockedPoses
 NUM_LATENTS = 2
 
 
-def fake_models(*, lm_dim: int = 0, latents: bool = True, atom_graph=None, sha256: str = "f" * 64) -> Any:
+def fake_models(
+    *, lm_dim: int = 0, latents: bool = True, atom_graph=None, sha256: str = "f" * 64, physics=NO_PHYSICS
+) -> Any:
     """What the pipeline reads from loaded networks."""
     config = SimpleNamespace(
         sampler=SamplerConfig(),
@@ -28,6 +31,7 @@ def fake_models(*, lm_dim: int = 0, latents: bool = True, atom_graph=None, sha25
         atom_graph=atom_graph,
         calibration=None,
         consensus=None,
+        physics=physics,
         all_atom_confidence=None,
         score=SimpleNamespace(trunk=SimpleNamespace(num_latents=NUM_LATENTS if latents else 0)),
     )

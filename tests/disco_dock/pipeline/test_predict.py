@@ -10,6 +10,7 @@ import torch
 
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.graph.receptor_atoms import AtomGraphConfig
+from disco_dock.models.physics_settings import PhysicsChoice, PhysicsSettings
 from disco_dock.pipeline.engine import docking_settings
 from disco_dock.pipeline.predict import predict_complex
 from disco_dock.pipeline.receptor_store import ReceptorStore
@@ -38,6 +39,26 @@ def test_poses_are_ranked_described_and_kept_in_the_receptors_frame(peptide):
     np.testing.assert_allclose(first.GetConformer().GetPositions()[:6], prediction.ranked[0].pos, atol=1e-6)
     assert first.GetProp("confidence") == str(confidence[0])
     assert set(prediction.timings) == {"receptor", "conformer", "graph", "docking", "physics", "checks"}
+
+
+def test_physics_is_as_the_checkpoint_says_unless_asked_otherwise(peptide):
+    engine = fake_engine(physics=PhysicsSettings(minimize="vina", moves=1, rank_by="vina"))
+    own = predict(peptide, engine=engine)
+    assert own.sampled is not None
+    scores = [row["vina_score"] for row in own.table]
+    assert len(set(scores)) > 1 and scores[0] == min(scores)
+    asked = predict(peptide, engine=engine, physics=PhysicsChoice(minimize="none", rank_by="confidence"))
+    assert asked.sampled is None and all(row["vina_score"] is None for row in asked.table)
+
+
+def test_a_trace_goes_without_the_checkpoints_physics(peptide, tmp_path):
+    trace = tmp_path / "trace.pdb"
+    lines = [line for line in peptide.read_text().splitlines() if not line.startswith("ATOM") or line[12:16] == " CA "]
+    trace.write_text("\n".join(lines) + "\n")
+    engine = fake_engine(physics=PhysicsSettings(minimize="vina", moves=1, rank_by="vina"))
+    prediction = predict(trace, engine=engine)
+    assert prediction.sampled is None and all(row["vina_score"] is None for row in prediction.table)
+    assert any("trace without side chains" in note for note in prediction.notes)
 
 
 def test_same_complex_same_poses_at_any_batch_size_and_under_any_name(peptide, tmp_path):

@@ -1,0 +1,85 @@
+"""What physics does with sampled poses: part of how a checkpoint's weights are best sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from disco_dock.runtime.errors import ConfigError
+
+MINIMIZERS, RANKINGS = ("none", "vina", "mmff"), ("confidence", "vina", "consensus")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhysicsSettings:
+    """What physics does with sampled poses, before they are ranked.
+
+    Attributes:
+        minimize: "vina" (with Monte-Carlo search around each pose), "mmff" (MMFF94s in the fixed pocket) or "none".
+        moves: Monte-Carlo steps for each pose, 0 to minimise only; for "vina".
+        score: whether poses get a Vina score; minimised ones always do.
+        rank_by: "confidence", "vina" (energy) or "consensus" (of both, with the checkpoint's weights).
+    """
+
+    minimize: Literal["none", "vina", "mmff"] = "none"
+    moves: int = 100
+    score: bool = False
+    rank_by: Literal["confidence", "vina", "consensus"] = "confidence"
+
+    def __post_init__(self) -> None:
+        """Check the choices."""
+        if self.minimize not in MINIMIZERS:
+            raise ConfigError(f"poses are minimized by {_choices(MINIMIZERS)}, not {self.minimize!r}")
+        if self.rank_by not in RANKINGS:
+            raise ConfigError(f"poses are ranked by {_choices(RANKINGS)}, not {self.rank_by!r}")
+        if self.moves < 0:
+            raise ConfigError(f"the number of search moves must be 0 or larger, not {self.moves}")
+
+    @property
+    def scores(self) -> bool:
+        """Whether poses get a Vina score."""
+        return self.score or self.minimize != "none" or self.rank_by != "confidence"
+
+
+NO_PHYSICS = PhysicsSettings()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhysicsChoice:
+    """What a user asks of physics; what is None or False is as the checkpoint says, see `PhysicsSettings`."""
+
+    minimize: Literal["none", "vina", "mmff"] | None = None
+    moves: int | None = None
+    score: bool = False
+    rank_by: Literal["confidence", "vina", "consensus"] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the choices."""
+        self.over(PhysicsSettings(minimize="vina"))
+
+    @classmethod
+    def exactly(cls, settings: PhysicsSettings) -> PhysicsChoice:
+        """The choice that leaves nothing to the checkpoint."""
+        moves = settings.moves if settings.minimize == "vina" else None
+        return cls(minimize=settings.minimize, moves=moves, score=settings.score, rank_by=settings.rank_by)
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything was asked for."""
+        return self != PhysicsChoice()
+
+    def over(self, base: PhysicsSettings) -> PhysicsSettings:
+        """These choices on top of a checkpoint's settings.
+
+        Raises:
+            ConfigError: search moves without a search.
+        """
+        given = {name: getattr(self, name) for name in ("minimize", "moves", "rank_by")}
+        chosen = replace(base, **{name: value for name, value in given.items() if value is not None})
+        if self.moves is not None and chosen.minimize != "vina":
+            raise ConfigError("--search-moves has no effect without --minimize vina; leave one out or give the other")
+        return replace(chosen, score=chosen.score or self.score)
+
+
+def _choices(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:-1]) + f" or {names[-1]}"
