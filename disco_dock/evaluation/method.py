@@ -109,7 +109,9 @@ class NetworkMethod:
         if not np.isfinite(pos).all():
             raise NumericsError("coordinates that are not finite; try another seed or checkpoint")
         order = rank_order(score, stereo_kept_each(case.ligand.mol, pos))
-        probability = None if docked.confidence is None else self._probability(docked.confidence[order])
+        probability = None
+        if docked.confidence is not None and self._physics.minimize == "none":  # calibrated for poses as sampled
+            probability = self._probability(docked.confidence[order])
         return RankedPoses(pos[order], None if score is None else score[order], probability, seconds, cpu)
 
     def _refined(self, case: Case, docked: DockedPoses) -> tuple[DockedPoses, np.ndarray | None]:

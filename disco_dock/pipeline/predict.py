@@ -112,8 +112,10 @@ def predict_complex(
         docked = after_physics(engine, graph, docked, refined)
         score = ranking_score(refined, docked.confidence, ligand, physics, engine.models.config)
     with clock.phase("checks"):
-        calibration = near_calibration(engine.models.config)
-        far = far_probabilities(engine.models.config.calibration, docked.logits)
+        known = engine.models.config.calibration
+        applies = known is not None and not refined.minimised  # it was made on poses as sampled
+        calibration = near_calibration(engine.models.config) if applies else None
+        far = far_probabilities(known, docked.logits) if applies else None
         ranked, modes = _ranked(prepared, ligand, docked, calibration, far, score, refined)
         survey, frames = docked.survey, docked.frames
         suggestion = None if survey is None else suggest_pockets(survey, ligand.num_atoms, prepared.receptor)
@@ -134,7 +136,12 @@ def predict_complex(
             *notes,
             *refined.notes,
             *_pose_notes(prepared, ranked),
-            *_calibration_notes(engine.models.config.calibration, calibration),
+            *_calibration_notes(known, calibration),
+            *(
+                ["no probability of being near is given: it is calibrated for poses as sampled"]
+                if known and not applies
+                else []
+            ),
         ),
         conformer_rung=conformer.rung,
         timings=clock.seconds,

@@ -14,8 +14,8 @@ BANDS = (
 """Lowest P(RMSD < 2 Angstrom) of each band, and what it means in words."""
 NOT_AN_AFFINITY = "It is not a binding affinity: it says where a pose is, not how strongly the ligand binds."
 UNCALIBRATED = (
-    "This checkpoint has no calibration. Its confidence only puts these poses in an order; it does not tell how likely "
-    "any of them is right."
+    "There is no calibration for these poses: the checkpoint has none, or they were minimised after it judged them. "
+    "The confidence only puts poses in an order; it does not tell how likely any of them is right."
 )
 
 
