@@ -91,7 +91,8 @@ def test_noise_ranges_and_sizes_reach_every_network():
     sizes = networks(TrainConfig(preset="tiny", noise=NoiseConfig(tr_max=34.0), networks=changes))
     assert sizes.prior is not None and sizes.encoder is not None
     assert sizes.score.noise.tr_max == sizes.prior.noise.tr_max == 34.0
-    assert sizes.score.trunk.layers == sizes.prior.trunk.layers == 1 and sizes.encoder.num_latents == 3
+    assert sizes.score.trunk.layers == 1
+    assert sizes.score.trunk.num_latents == sizes.prior.trunk.num_latents == sizes.encoder.num_latents == 3
     assert sizes.prior.shared_head
     with pytest.raises(ConfigError, match="no such network"):
         networks(TrainConfig(preset="diffdock-s", networks={"prior": {"shared_head": True}}))

@@ -57,7 +57,7 @@ def test_prior_starts_from_the_score_model(run):
     assert prior is not None
     after = prior.trunk.state_dict()
     same = [name for name in before if name in after and before[name].shape == after[name].shape]
-    assert len(same) > 0.9 * len(before)
+    assert len(same) > 0.5 * len(before)  # embeddings and receptor layers; the joint layers are the prior's own
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in same)
 
 
