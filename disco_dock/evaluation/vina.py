@@ -23,6 +23,7 @@ from disco_dock.evaluation import vina_process
 from disco_dock.evaluation.cases import Case
 from disco_dock.evaluation.method import RankedPoses
 from disco_dock.evaluation.worker import CappedWorker
+from disco_dock.pipeline.physics import is_trace
 from disco_dock.pipeline.versions import package_version
 from disco_dock.runtime.errors import ConfigError, InputError
 
@@ -31,7 +32,6 @@ PACKAGES = {"vina": "vina", "meeko": "meeko", "gemmi": "gemmi", "openbabel": "op
 POCKET_SIZE = 25.0  # Angstrom, edge of the pocket box
 POCKET_MARGIN = 5.0  # Angstrom around a ligand that is longer than the box
 BLIND_MARGIN = 5.0  # Angstrom around the receptor's atoms
-MIN_ATOMS_PER_RESIDUE = 4  # backbone; with fewer the receptor is a trace that Vina cannot see
 PREPARE_SECONDS = 120.0
 DOCK_SECONDS = 3600.0
 
@@ -111,7 +111,7 @@ class VinaMethod:
         receptor = case.receptor
         if receptor is None:
             raise InputError(f"{case.name}: shards hold no receptor atoms; give the files of the complexes")
-        if len(receptor.atom_pos) < MIN_ATOMS_PER_RESIDUE * len(receptor.restype):
+        if is_trace(receptor):
             raise InputError(f"{case.name}: the receptor is a trace without side chains, which Vina cannot dock into")
         box = blind_box(receptor) if self._where == "blind" else pocket_box(case.crystal)
         ligand = pose_mol(case.ligand, case.graph.conformer.double().numpy() + box.center)
