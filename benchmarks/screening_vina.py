@@ -25,7 +25,8 @@ from rdkit.Chem import AllChem
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.write_complex import write_receptor_pdb
 from disco_dock.evaluation import vina_process
-from disco_dock.evaluation.vina import Box, blind_box, pocket_box, require_vina
+from disco_dock.evaluation.boxes import Box, blind_box, pocket_box
+from disco_dock.evaluation.vina import require_vina
 from disco_dock.evaluation.worker import CappedWorker
 
 RESULTS = Path(__file__).parent / "results" / "screening_vina.jsonl"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,8 +12,10 @@ import torch
 from scipy.special import expit
 
 from disco_dock.chem.stereo import stereo_kept_each
+from disco_dock.evaluation.boxes import pocket_sphere
 from disco_dock.evaluation.cases import Case
 from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
+from disco_dock.physics.search_settings import Sphere
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting
 from disco_dock.pipeline.physics import check_physics, ranking_score, refine
@@ -73,15 +75,23 @@ class NetworkMethod:
         engine: the networks.
         settings: how to sample.
         physics: what is done with the samples before they are ranked; nothing by default.
+        in_pocket: whether the centre of Vina's pocket box is told, as `predict --pocket-center` tells it.
 
     Raises:
         ConfigError: the checkpoint cannot rank as asked.
     """
 
-    def __init__(self, engine: Engine, settings: DockingSettings, physics: PhysicsSettings = NO_PHYSICS) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: DockingSettings,
+        physics: PhysicsSettings = NO_PHYSICS,
+        *,
+        in_pocket: bool = False,
+    ) -> None:
         check_physics(PhysicsChoice.exactly(physics), engine.models)
-        self._engine, self._settings, self._physics = engine, settings, physics
-        self.name = "-".join(["disco-dock", *_physics_name(physics)])
+        self._engine, self._settings, self._physics, self._in_pocket = engine, settings, physics, in_pocket
+        self.name = "-".join(["disco-dock", *_physics_name(physics), *(["pocket"] if in_pocket else [])])
         plain = asdict(settings)
         plain.pop("batch_size")  # changes time and memory, not the poses
         self.settings: dict[str, Any] = {
@@ -90,14 +100,19 @@ class NetworkMethod:
         }
         if physics != NO_PHYSICS:
             self.settings["physics"] = asdict(physics)
+        if in_pocket:
+            self.settings["in_pocket"] = True
 
     def dock(self, case: Case) -> RankedPoses:
         """Poses in the order that `predict` gives them."""
         if case.receptor is None and self._physics.scores:
             raise InputError(f"{case.name}: shards hold no receptor atoms, which physics needs; give the files")
         begin, cpu = time.perf_counter(), time.process_time()
+        settings = self._settings
+        if self._in_pocket:
+            settings = replace(settings, pocket=pocket_sphere(case.crystal).restraint(case.graph.origin))
         try:
-            docked, _ = dock_fitting(self._engine, case.graph, self._settings, name=case.name, on_progress=None)
+            docked, _ = dock_fitting(self._engine, case.graph, settings, name=case.name, on_progress=None)
         except torch.OutOfMemoryError as error:
             raise DiscoError("the accelerator's memory does not hold one pose of this complex") from error
         if case.receptor is not None and self._physics.scores:
@@ -118,7 +133,11 @@ class NetworkMethod:
         """Poses after physics, and what ranks them."""
         assert case.receptor is not None
         field = VinaField(case.receptor)
-        options = {"seed": self._settings.seed, "stream": case.name}
+        sphere = None
+        if self._in_pocket:
+            pocket = pocket_sphere(case.crystal)
+            sphere = Sphere(center=pocket.center, radius=pocket.radius)
+        options = {"seed": self._settings.seed, "stream": case.name, "sphere": sphere}
         refined = refine(case.receptor, field, case.ligand, docked.pos, self._physics, **options)
         docked = after_physics(self._engine, case.graph, docked, refined)
         config = self._engine.models.config
