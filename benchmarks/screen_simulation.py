@@ -45,7 +45,7 @@ class Cluster(NamedTuple):
 def measured_costs(store: Path) -> np.ndarray:
     """Seconds of docking per ligand of a finished screen."""
     with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as base:
-        rows = base.execute("SELECT seconds FROM ligands WHERE status = 'done'").fetchall()
+        rows = base.execute("SELECT seconds_total FROM ligand WHERE status = 'docked'").fetchall()
     return np.array([row[0] for row in rows], dtype=float)
 
 
