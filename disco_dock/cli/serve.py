@@ -89,8 +89,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     if not settings.loopback and settings.token is None:
         print(
-            f"disco-dock: warning: {settings.host} can be reached from other machines without "
-            f"authentication: whoever reaches it can dock and read all results; give a token (${TOKEN}) or keep to 127.0.0.1",
+            f"disco-dock: warning: {settings.host} can be reached from other machines without authentication: whoever "
+            f"does can dock and read all results; give a token (${TOKEN}) or keep to 127.0.0.1",
             file=sys.stderr,
         )
     return _serve(settings)

@@ -77,13 +77,14 @@ class JobQueue:
 
     def start(self) -> None:
         """Take up the jobs of an earlier server and begin to dock."""
-        for job in self.store.load():
-            self._jobs[job.id] = job
-            if job.state == "running":  # the server was killed meanwhile
-                if job.attempts >= MAX_ATTEMPTS:
-                    self._end(job, "failed", error=f"the server ended {job.attempts} times while this job ran")
-                else:
-                    self._put(job.model_copy(update={"state": "queued"}))
+        with self._changed:
+            for job in self.store.load():
+                self._jobs[job.id] = job
+                if job.state == "running":  # the server was killed meanwhile
+                    if job.attempts >= MAX_ATTEMPTS:
+                        self._end(job, "failed", error=f"the server ended {job.attempts} times while this job ran")
+                    else:
+                        self._put(job.model_copy(update={"state": "queued"}))
         self._tidy()
         for thread in self._threads:
             thread.start()

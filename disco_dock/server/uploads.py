@@ -37,7 +37,7 @@ def inflate(data: bytes, limit: int, what: str) -> bytes:
         except (EOFError, OSError, zlib.error) as error:
             raise InputError(f"{what}: its gzip compression is broken ({error}); upload it again") from error
     if len(content) > limit:
-        raise TooLargeError(f"{what}: is larger than {limit / (1 << 20):g} MB; this server accepts no more")
+        raise TooLargeError(f"{what}: is larger than {limit / (1 << 20):.3g} MB; this server accepts no more")
     if not content.strip():
         raise InputError(f"{what}: is empty; choose another file")
     return content

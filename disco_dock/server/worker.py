@@ -28,7 +28,8 @@ Tell = Callable[..., None]
 
 NIM_POSES = "nim.json"
 INTERVAL = 0.2  # seconds between two messages of progress
-SAMPLED = 0.75  # share of a complex's progress that sampling takes
+SAMPLED = 0.75  # share of a complex's docking that sampling takes
+REPORTED = 0.3  # share of a job that its reports take
 
 
 class StoppedError(Exception):
@@ -110,7 +111,8 @@ def dock_job(engine: Engine, folder: Path, job: Job, pipe: Connection, max_ligan
     from disco_dock.pipeline.run import Run
 
     os.chdir(folder)
-    progress = JobProgress(pipe)
+    reports = job.source == "api" and job.options.report
+    progress = JobProgress(pipe, 1 - REPORTED if reports else 1.0)
     progress.say(0.0, "reading the files")
     settings = job.options.settings(next(Path(INPUT).glob("pocket.*"), None))
     found = _jobs(job, max_ligands)
@@ -151,7 +153,7 @@ def _complex(job: Job, number: int, total: int, row: Row, progress: JobProgress)
 
         write_poses(folder)
     elif job.options.report:
-        progress.say(0.9 + 0.1 * (number - 1) / total, "writing the report")
+        progress.say(1 - REPORTED + REPORTED * (number - 1) / total, "writing the report")
         _report(folder, progress)
     return {
         "number": number,
@@ -178,8 +180,9 @@ def _report(folder: Path, progress: JobProgress) -> None:
 class JobProgress:
     """Progress of a run for the server, a few times per second; stops the run when the server asks for it."""
 
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
+    def __init__(self, pipe: Connection, docking: float) -> None:
+        """Send to a pipe; `docking` is the share of the job that docking is, the rest being reports."""
+        self._pipe, self._docking = pipe, docking
         self._number, self._total, self._told, self._noted = 1, 1, 0.0, set[str]()
 
     def say(self, fraction: float, stage: str) -> None:
@@ -214,4 +217,4 @@ class JobProgress:
 
     def _part(self, share: float, stage: str) -> None:
         which = f" ({self._number} of {self._total})" if self._total > 1 else ""
-        self.say(0.9 * (self._number - 1 + share) / self._total, stage + which)
+        self.say(self._docking * (self._number - 1 + share) / self._total, stage + which)
