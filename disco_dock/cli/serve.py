@@ -10,6 +10,7 @@ from pathlib import Path
 
 NEEDED = ("fastapi", "uvicorn", "python_multipart")
 TOKEN = "DISCO_DOCK_TOKEN"  # noqa: S105
+BACKLOG = 100  # connections that wait to be taken
 GRACE = 2  # seconds that open requests get when the server ends
 
 
@@ -121,6 +122,7 @@ def _serve(settings) -> int:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)  # before the address is printed: whoever reads it may connect at once
     except OSError as error:
         listener.close()
         raise ConfigError(
