@@ -102,6 +102,8 @@ class NimRequest(BaseModel):
         ligand = ("\n".join(self.smiles()) if self.ligand_file_type == "txt" else self.ligand).encode()
         if not ligand.strip():
             raise InputError("ligand: holds no molecule; send SMILES, one per line")
+        if self.ligand_file_type != "txt" and _molecules(self.ligand) > 1:
+            raise InputError("ligand: holds several molecules; send one, or a batch as lines of SMILES")
         name = "ligand.smi" if self.ligand_file_type == "txt" else f"ligand.{self.ligand_file_type}"
         if self.ligand_file_type != "txt" and ligand_name(ligand) == "ligand.pdb":
             raise InputError(f"ligand: is PDB, not {self.ligand_file_type}; send SDF, MOL2 or SMILES")
@@ -185,6 +187,11 @@ def _filled(poses: NimPoses, length: int) -> NimPoses:
         position_confidence=[*poses.position_confidence, *[None] * missing],
         trajectory=[*poses.trajectory, *[""] * missing],
     )
+
+
+def _molecules(text: str) -> int:
+    """Number of molecules in an SDF or MOL2 text."""
+    return max(text.count("@<TRIPOS>MOLECULE"), sum(1 for part in text.split("$$$$") if part.strip()))
 
 
 def _unescaped(text: str) -> str:

@@ -105,6 +105,7 @@ def test_escaped_line_ends():
         ({"ligand": "/etc/passwd"}, "ligand: looks like a path"),
         ({"ligand": "CCO\n/data/a.sdf", "ligand_file_type": "txt"}, "ligand: looks like a path"),
         ({"ligand": "6F8E3C1A-0b1d-4c39-9a53-1f2f0c8b7a11", "ligand_file_type": "txt"}, "asset id"),
+        ({"ligand": SDF * 2}, "several molecules"),
         ({"steps": 21}, "steps may not be larger"),
         ({"protein": "HEADER only"}, "neither PDB nor mmCIF"),
         ({"ligand": "#\n", "ligand_file_type": "txt"}, "no molecule"),
