@@ -16,6 +16,7 @@ from disco_dock.runtime.errors import DiscoError
 COMMANDS = {
     "predict": ("disco_dock.cli.predict", "dock ligands into a protein"),
     "report": ("disco_dock.cli.report", "write a page that shows docked poses, for any browser"),
+    "serve": ("disco_dock.cli.serve", "serve a page and a web service that dock"),
     "doctor": ("disco_dock.cli.doctor", "check the installation and say how to repair it"),
     "train": ("disco_dock.cli.train", "train a stage on shards of complexes"),
     "evaluate": ("disco_dock.cli.evaluate", "dock complexes with known poses and report success rates"),
