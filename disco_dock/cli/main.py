@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -11,7 +12,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from disco_dock.cli.parsing import USAGE_ERROR, Parser, UsageError, join_negative_values
-from disco_dock.runtime.errors import DiscoError
+from disco_dock.runtime.errors import DiscoError, one_line
 
 COMMANDS = {
     "predict": ("disco_dock.cli.predict", "dock ligands into a protein"),
@@ -51,6 +52,9 @@ def build_parser(command: str | None) -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status of a command line: 0 done, 1 something failed, 2 wrong usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):  # a path may hold what the terminal's encoding has not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = join_negative_values(sys.argv[1:] if argv is None else argv)
     command = next((argument for argument in arguments if argument in COMMANDS), None)
     parser = build_parser(command)
@@ -93,7 +97,7 @@ def run_command(args: argparse.Namespace) -> int:
 
 
 def _fail(message: str, status: int, kind: str = "error: ") -> int:
-    print(f"disco-dock: {kind}{' '.join(message.split())}", file=sys.stderr)
+    print(f"disco-dock: {kind}{one_line(message)}", file=sys.stderr)
     return status
 
 
