@@ -15,6 +15,8 @@ from disco_dock.runtime.errors import DiscoError
 
 COMMANDS = {
     "predict": ("disco_dock.cli.predict", "dock ligands into a protein"),
+    "screen": ("disco_dock.cli.screen", "dock a library of ligands, with a ledger that survives everything"),
+    "results": ("disco_dock.cli.results", "list or export the ligands of a screen, best first"),
     "report": ("disco_dock.cli.report", "write a page that shows docked poses, for any browser"),
     "doctor": ("disco_dock.cli.doctor", "check the installation and say how to repair it"),
     "train": ("disco_dock.cli.train", "train a stage on shards of complexes"),

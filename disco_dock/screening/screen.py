@@ -1,0 +1,116 @@
+"""A whole screening run from the user's files: checks, store, libraries, engine, loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from disco_dock.models.build import bundled_checkpoint
+from disco_dock.pipeline.versions import versions
+from disco_dock.screening.engines import ScreenEngine
+from disco_dock.screening.identity import ScreenSettings, StoreIdentity
+from disco_dock.screening.ingest import Ingest
+from disco_dock.screening.library import TableColumns
+from disco_dock.screening.lock import only_run
+from disco_dock.screening.plan import Shard
+from disco_dock.screening.progress import ScreenProgress, Snapshot
+from disco_dock.screening.run import Screen
+from disco_dock.screening.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreenRequest:
+    """What to screen, and where to.
+
+    Attributes:
+        protein: receptor file.
+        checkpoint: folder, or None for the one of the package.
+        libraries: files of ligands.
+        columns: of libraries that are tables.
+        store: file of the ledger; made when it is absent, gone on with when it is there.
+        settings: how every ligand is docked.
+        identity: what the store must have been made for.
+        shard: part of the libraries.
+        stop_after: seconds after which no further ligand is begun, or None.
+    """
+
+    protein: Path
+    checkpoint: Path | None
+    libraries: tuple[Path, ...]
+    columns: TableColumns
+    store: Path
+    settings: ScreenSettings
+    identity: StoreIdentity
+    shard: Shard = Shard()
+    stop_after: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScreenEnd:
+    """How a run ended.
+
+    Attributes:
+        snapshot: the last numbers.
+        broken: why libraries could not be read to their end, one sentence each.
+    """
+
+    snapshot: Snapshot
+    broken: tuple[str, ...]
+
+
+EngineMaker = Callable[[], AbstractContextManager[ScreenEngine]]
+
+
+def run_screen(request: ScreenRequest, make_engine: EngineMaker, progress: ScreenProgress | None = None) -> ScreenEnd:
+    """Run a screen, or go on with one, until all that can be docked is docked or the time is over.
+
+    The libraries are opened and compared with the ledger before any worker starts.
+
+    Args:
+        request: what to do.
+        make_engine: the engine that docks.
+        progress: is told how far it is.
+
+    Raises:
+        DiscoError: with one sentence; what is in the ledger stays.
+    """
+    with only_run(request.store), _open(request) as store:
+        ingests = open_libraries(store, request)
+        with make_engine() as engine:
+            screen = Screen(store, ingests, engine, progress=progress, stop_after=request.stop_after)
+            snapshot = screen.run()
+    return ScreenEnd(snapshot=snapshot, broken=tuple(one.broken for one in ingests if one.broken is not None))
+
+
+def open_libraries(store: Store, request: ScreenRequest) -> Sequence[Ingest]:
+    """The libraries of a run, already past what the store holds of them."""
+    largest = request.settings.predict.largest_fragment
+    return [
+        Ingest(store, path, shard=request.shard, largest_fragment=largest, columns=request.columns)
+        for path in request.libraries
+    ]
+
+
+def _open(request: ScreenRequest) -> Store:
+    """The store of a run: the existing one, if it was made for the same, or a new one."""
+    if not request.store.exists():
+        return Store.create(request.store, request.identity, _about(request))
+    store = Store.open(request.store)
+    try:
+        store.identity.check(request.identity, request.store)
+    except BaseException:
+        store.__exit__()
+        raise
+    return store
+
+
+def _about(request: ScreenRequest) -> dict[str, str]:
+    """What is kept for a reader, beside what must be the same."""
+    checkpoint = bundled_checkpoint() if request.checkpoint is None else request.checkpoint
+    return {
+        "protein": str(request.protein.absolute()),
+        "checkpoint": str(checkpoint),
+        **{f"version {name}": text for name, text in versions().items()},
+    }
