@@ -19,7 +19,7 @@ from disco_dock.cli.predict import (
 )
 
 if TYPE_CHECKING:
-    from disco_dock.screening.identity import ScreenSettings
+    from disco_dock.screening.identity import ScreenSettings, StoreIdentity
     from disco_dock.screening.plan import Shard
     from disco_dock.screening.screen import EngineMaker, ScreenRequest
 
@@ -184,7 +184,7 @@ def _screen(args: argparse.Namespace) -> int:
     except ConfigError as error:
         raise UsageError(str(error)) from error
     request = _request(given, settings, shard)
-    make_engine = _engine(args, request)
+    make_engine = _engine(args, settings, request.identity)
     with end_on_signals(), ScreenConsole(args.progress, args.progress_file) as console:
         try:
             end = run_screen(request, make_engine, console)
@@ -233,29 +233,33 @@ def _shard(text: str | None) -> Shard:
     return Shard.of_slurm(os.environ) or Shard()
 
 
+def _checkpoint(given: dict) -> Path | None:
+    return Path(given["checkpoint"]).absolute() if "checkpoint" in given else None
+
+
 def _request(given: dict, settings: ScreenSettings, shard: Shard) -> ScreenRequest:
     from disco_dock.models.build import bundled_checkpoint, checkpoint_sha256
+    from disco_dock.pipeline.versions import versions
     from disco_dock.screening.identity import store_identity
     from disco_dock.screening.library import TableColumns
     from disco_dock.screening.screen import ScreenRequest
 
-    checkpoint = Path(given["checkpoint"]).absolute() if "checkpoint" in given else None
+    checkpoint = _checkpoint(given) or bundled_checkpoint()
     protein = Path(given["protein"])
-    digest = checkpoint_sha256(bundled_checkpoint() if checkpoint is None else checkpoint)
+    about = {"protein": str(protein.absolute()), "checkpoint": str(checkpoint)}
     return ScreenRequest(
-        protein=protein,
-        checkpoint=checkpoint,
         libraries=tuple(map(Path, given["ligands"])),
         columns=TableColumns(smiles=given["smiles_column"], name=given["name_column"]),
         store=Path(given["store"]),
-        settings=settings,
-        identity=store_identity(settings, protein, digest, shard),
+        largest_fragment=settings.predict.largest_fragment,
+        identity=store_identity(settings, protein, checkpoint_sha256(checkpoint), shard),
+        about={**about, **{f"version {name}": text for name, text in versions().items()}},
         shard=shard,
         stop_after=given["stop_after"],
     )
 
 
-def _engine(args: argparse.Namespace, request: ScreenRequest) -> EngineMaker:
+def _engine(args: argparse.Namespace, settings: ScreenSettings, identity: StoreIdentity) -> EngineMaker:
     """The engine that the options name.
 
     Raises:
@@ -266,12 +270,12 @@ def _engine(args: argparse.Namespace, request: ScreenRequest) -> EngineMaker:
     if args.workers < 0 or not args.ligand_timeout > 0:
         raise UsageError("--workers must not be negative, and --ligand-timeout must be positive")
     plan = DockerPlan(
-        settings=request.settings,
-        protein=request.protein.absolute(),
-        checkpoint=request.checkpoint,
+        settings=settings,
+        protein=Path(args.protein).absolute(),
+        checkpoint=_checkpoint(vars(args)),
         device=args.device,
-        protein_hash=request.identity.protein,
-        checkpoint_hash=request.identity.checkpoint,
+        protein_hash=identity.protein,
+        checkpoint_hash=identity.checkpoint,
     )
     if args.engine == "ray":
         from disco_dock.screening.engine_ray import RayEngine

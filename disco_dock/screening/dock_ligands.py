@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,15 +17,13 @@ from disco_dock.pipeline.prediction import Prediction
 from disco_dock.pipeline.receptor_store import ReceptorStore
 from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
 from disco_dock.screening.coordinates import digest, pack
+from disco_dock.screening.engines import DockLigand
 from disco_dock.screening.entries import canonical_ligand
 from disco_dock.screening.identity import ScreenSettings
 from disco_dock.screening.plan import BUCKET_ATOMS
 from disco_dock.screening.rows import Docked, Failed, Failure, Outcome, Work
 from disco_dock.screening.sampling_rounds import RoundSampler, StopRule
 from disco_dock.screening.schema import POSE_COLUMNS
-
-DockLigand = Callable[[Work], Outcome]
-"""Docks one ligand; what a worker holds."""
 
 
 @dataclass(frozen=True, kw_only=True)

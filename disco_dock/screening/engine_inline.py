@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
-from disco_dock.screening.dock_ligands import DockLigand
-from disco_dock.screening.engines import Event
+from disco_dock.screening.engines import DockLigand, Event, MakeDocker
 from disco_dock.screening.plan import Batch
 from disco_dock.screening.rows import Work
 
@@ -16,7 +14,7 @@ class InlineEngine:
 
     workers = 1
 
-    def __init__(self, make: Callable[[], DockLigand]) -> None:
+    def __init__(self, make: MakeDocker) -> None:
         """Dock with what `make` gives."""
         self._make = make
         self._dock: DockLigand | None = None

@@ -5,15 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Literal
 
-from disco_dock.screening.dock_ligands import DockLigand
-from disco_dock.screening.engines import Event, Lost
+from disco_dock.screening.engines import Event, Lost, MakeDocker
 from disco_dock.screening.errors import EngineError
 from disco_dock.screening.plan import Batch
 from disco_dock.screening.rows import Docked, Failed, Work
@@ -50,9 +49,7 @@ class _Worker:
 class ProcessEngine:
     """`workers` processes, each ligand limited to `ligand_seconds` of wall time."""
 
-    def __init__(
-        self, make: Callable[[], DockLigand], workers: int, *, ligand_seconds: float, start_seconds: float = 300.0
-    ) -> None:
+    def __init__(self, make: MakeDocker, workers: int, *, ligand_seconds: float, start_seconds: float = 300.0) -> None:
         """Dock with what `make`, which can be pickled, gives in each process.
 
         Args:

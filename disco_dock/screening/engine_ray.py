@@ -8,14 +8,13 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Literal
 
 from disco_dock.runtime.errors import ConfigError, DiscoError
-from disco_dock.screening.dock_ligands import DockLigand
-from disco_dock.screening.engines import Event, Lost
+from disco_dock.screening.engines import DockLigand, Event, Lost, MakeDocker
 from disco_dock.screening.errors import EngineError
 from disco_dock.screening.plan import Batch
 from disco_dock.screening.rows import Outcome
@@ -29,7 +28,7 @@ LONGEST_TICK = 5.0  # seconds; a longer gap between two looks means that the run
 class DockActor:
     """What runs on a node: networks and receptor, loaded once."""
 
-    def __init__(self, make: Callable[[], DockLigand]) -> None:
+    def __init__(self, make: MakeDocker) -> None:
         """Keep what loads them; `start` does it, for an actor cannot say why its making failed."""
         self._make = make
         self._dock: DockLigand | None = None
@@ -80,7 +79,7 @@ class RayEngine:
 
     def __init__(
         self,
-        make: Callable[[], DockLigand],
+        make: MakeDocker,
         workers: int,
         *,
         address: str | None,

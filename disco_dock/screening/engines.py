@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -27,6 +28,12 @@ class Lost:
 
 
 Event = Outcome | Lost
+
+DockLigand = Callable[[Work], Outcome]
+"""Docks one ligand; what a worker holds."""
+
+MakeDocker = Callable[[], DockLigand]
+"""Loads what docks; can be pickled, for it is called in the worker."""
 
 
 class ScreenEngine(Protocol):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from disco_dock.models.build import bundled_checkpoint
-from disco_dock.pipeline.versions import versions
 from disco_dock.screening.engines import ScreenEngine
-from disco_dock.screening.identity import ScreenSettings, StoreIdentity
+from disco_dock.screening.identity import StoreIdentity
 from disco_dock.screening.ingest import Ingest
 from disco_dock.screening.library import TableColumns
 from disco_dock.screening.lock import only_run
@@ -25,24 +23,22 @@ class ScreenRequest:
     """What to screen, and where to.
 
     Attributes:
-        protein: receptor file.
-        checkpoint: folder, or None for the one of the package.
         libraries: files of ligands.
         columns: of libraries that are tables.
         store: file of the ledger; made when it is absent, gone on with when it is there.
-        settings: how every ligand is docked.
+        largest_fragment: keep the largest fragment of a salt or mixture.
         identity: what the store must have been made for.
+        about: what a new store keeps for a reader, such as paths and versions.
         shard: part of the libraries.
         stop_after: seconds after which no further ligand is begun, or None.
     """
 
-    protein: Path
-    checkpoint: Path | None
     libraries: tuple[Path, ...]
     columns: TableColumns
     store: Path
-    settings: ScreenSettings
+    largest_fragment: bool
     identity: StoreIdentity
+    about: Mapping[str, str]
     shard: Shard = Shard()
     stop_after: float | None = None
 
@@ -86,9 +82,14 @@ def run_screen(request: ScreenRequest, make_engine: EngineMaker, progress: Scree
 
 def open_libraries(store: Store, request: ScreenRequest) -> Sequence[Ingest]:
     """The libraries of a run, already past what the store holds of them."""
-    largest = request.settings.predict.largest_fragment
     return [
-        Ingest(store, path, shard=request.shard, largest_fragment=largest, columns=request.columns)
+        Ingest(
+            store,
+            path,
+            shard=request.shard,
+            largest_fragment=request.largest_fragment,
+            columns=request.columns,
+        )
         for path in request.libraries
     ]
 
@@ -96,7 +97,7 @@ def open_libraries(store: Store, request: ScreenRequest) -> Sequence[Ingest]:
 def _open(request: ScreenRequest) -> Store:
     """The store of a run: the existing one, if it was made for the same, or a new one."""
     if not request.store.exists():
-        return Store.create(request.store, request.identity, _about(request))
+        return Store.create(request.store, request.identity, request.about)
     store = Store.open(request.store)
     try:
         store.identity.check(request.identity, request.store)
@@ -104,13 +105,3 @@ def _open(request: ScreenRequest) -> Store:
         store.__exit__()
         raise
     return store
-
-
-def _about(request: ScreenRequest) -> dict[str, str]:
-    """What is kept for a reader, beside what must be the same."""
-    checkpoint = bundled_checkpoint() if request.checkpoint is None else request.checkpoint
-    return {
-        "protein": str(request.protein.absolute()),
-        "checkpoint": str(checkpoint),
-        **{f"version {name}": text for name, text in versions().items()},
-    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -11,7 +10,7 @@ from rdkit import RDLogger
 
 from disco_dock.runtime.children import end_with_parent
 from disco_dock.runtime.errors import DiscoError
-from disco_dock.screening.dock_ligands import DockLigand
+from disco_dock.screening.engines import MakeDocker
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Idle:
     """The worker has done a batch."""
 
 
-def serve(pipe: Connection, make: Callable[[], DockLigand]) -> None:
+def serve(pipe: Connection, make: MakeDocker) -> None:
     """Dock what comes through the pipe until it closes.
 
     An error that is no `DiscoError` ends the process: the main one sees it die, and counts it against the ligand.
