@@ -16,6 +16,8 @@ from disco_dock.runtime.errors import DiscoError, one_line
 
 COMMANDS = {
     "predict": ("disco_dock.cli.predict", "dock ligands into a protein"),
+    "screen": ("disco_dock.cli.screen", "dock a library of ligands, with a ledger that survives everything"),
+    "results": ("disco_dock.cli.results", "list or export the ligands of a screen, best first"),
     "report": ("disco_dock.cli.report", "write a page that shows docked poses, for any browser"),
     "serve": ("disco_dock.cli.serve", "serve a page and a web service that dock"),
     "doctor": ("disco_dock.cli.doctor", "check the installation and say how to repair it"),
