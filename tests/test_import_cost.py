@@ -25,6 +25,8 @@ HEAVY = {
     "vina",
     "meeko",
     "openbabel",
+    "pyarrow",
+    "ray",
 }
 
 
@@ -46,6 +48,8 @@ def loaded(code: str) -> set[str]:
         "from disco_dock.cli.main import main; main(['data', '--help'])",
         "from disco_dock.cli.main import main; main(['evaluate', '--help'])",
         "from disco_dock.cli.main import main; main(['report', '--help'])",
+        "from disco_dock.cli.main import main; main(['screen', '--help'])",
+        "from disco_dock.cli.main import main; main(['results', '--help'])",
         "from disco_dock.cli.main import main; main(['--version'])",
     ],
 )
