@@ -61,7 +61,7 @@ def test_a_ligand_does_not_depend_on_what_was_docked_before(peptide):
 
 
 def test_a_failure_is_an_outcome(peptide):
-    def broken(models, graph, settings, *, name, on_progress):
+    def broken(models, graph, settings, *, name, on_progress, states):
         docked = fake_dock(models, graph, settings, name=name, on_progress=on_progress)
         return replace(docked, pos=docked.pos * np.nan)
 
@@ -75,7 +75,7 @@ def test_a_failure_is_an_outcome(peptide):
 def test_a_batch_that_does_not_fit_is_halved_and_the_size_remembered_for_larger_ligands(peptide):
     sizes = []
 
-    def tight(models, graph, settings, *, name, on_progress):
+    def tight(models, graph, settings, *, name, on_progress, states):
         sizes.append(settings.batch_size)
         if settings.batch_size > 2:
             raise torch.OutOfMemoryError("no room")
@@ -92,7 +92,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_size_remembered_for_larger_
 
 
 def test_a_pose_that_does_not_fit_at_all_is_a_failure(peptide):
-    def full(models, graph, settings, *, name, on_progress):
+    def full(models, graph, settings, *, name, on_progress, states):
         raise torch.OutOfMemoryError("no room")
 
     outcome = LigandDocker(fake_engine(dock=full), SETTINGS, peptide)(work())
