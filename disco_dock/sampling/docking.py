@@ -96,10 +96,21 @@ class DockedPoses:
     frames: np.ndarray | None = None
 
 
+ReceptorStates = dict[int, ReceptorState]
+"""What the networks make of one receptor alone, by the identity of their trunks."""
+
+
 class _Complex:
     """One complex on the device, with what its networks share between calls."""
 
-    def __init__(self, models: Models, graph: ComplexGraph, settings: DockingSettings, name: str) -> None:
+    def __init__(
+        self,
+        models: Models,
+        graph: ComplexGraph,
+        settings: DockingSettings,
+        name: str,
+        states: ReceptorStates | None = None,
+    ) -> None:
         trunk = models.score.config.trunk
         self.models, self.settings, self.name = models, settings, name
         batch = collate([graph], radius=trunk.receptor_radius, neighbours=trunk.receptor_neighbours)
@@ -108,7 +119,7 @@ class _Complex:
         self.allowed = self.batch.node_mask.clone()
         self.allowed[:, list(settings.choice.avoided)] = False
         self.group = CPU_GROUP if models.device.type == "cpu" else min(settings.batch_size, settings.num_poses)
-        self._states: dict[int, ReceptorState] = {}
+        self._states: ReceptorStates = {} if states is None else states
         self._logits: dict[tuple[int, ...], Tensor] = {}
         judge = models.confidence
         self.judge = AllAtomJudge(judge, graph, models.device) if isinstance(judge, AllAtomConfidence) else None
@@ -250,6 +261,7 @@ def dock(
     *,
     name: str = "complex",
     on_progress: Callable[[int, int], None] | None = None,
+    states: ReceptorStates | None = None,
 ) -> DockedPoses:
     """Sampled poses of one complex; pose k depends on (seed, name, k) only, not on the batch size.
 
@@ -259,6 +271,7 @@ def dock(
         settings: how to sample.
         name: of the complex, part of the random key and of messages.
         on_progress: called with (finished pose-steps, all pose-steps).
+        states: of this receptor, filled here, from a caller that docks many ligands into it with the same networks.
 
     Raises:
         NumericsError: a score is not finite.
@@ -266,7 +279,7 @@ def dock(
     Source: DisCo-Diff (arXiv:2407.03300), sec. 3: latents from the prior, then diffusion given the latents.
     """
     with torch.no_grad(), torch_on_one_thread() if available() else nullcontext():
-        return _dock(models, graph, settings, name, on_progress)
+        return _dock(models, graph, settings, name, on_progress, states)
 
 
 def survey_prior(models: Models, graph: ComplexGraph, settings: DockingSettings) -> PriorSurvey:
@@ -292,8 +305,9 @@ def _dock(
     settings: DockingSettings,
     name: str,
     on_progress: Callable[[int, int], None] | None,
+    states: ReceptorStates | None,
 ) -> DockedPoses:
-    context = _Complex(models, graph, settings, name)
+    context = _Complex(models, graph, settings, name, states)
     noise = models.score.config.noise
     total = settings.num_poses * settings.sampler.steps
     results: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []

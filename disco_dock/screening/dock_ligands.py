@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from disco_dock.pipeline.predict import predict_complex
 from disco_dock.pipeline.prediction import Prediction
 from disco_dock.pipeline.receptor_store import ReceptorStore
 from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
+from disco_dock.sampling.docking import CPU_GROUP, ReceptorStates
 from disco_dock.screening.coordinates import digest, pack
 from disco_dock.screening.engines import DockLigand
 from disco_dock.screening.entries import canonical_ligand
@@ -85,8 +87,10 @@ class LigandDocker:
         check_screen(engine, settings)
         self._engine, self._settings, self._protein = engine, settings, protein
         self._rule = StopRule(converged=settings.stop_when_converged, seconds=settings.time_budget)
+        self._group = CPU_GROUP if engine.device.type == "cpu" else None
         self._store = ReceptorStore(settings.predict, engine.models.config.lm_dim, [protein])
         self._store.get(protein)
+        self._states: ReceptorStates = {}
         self._fitting: dict[int, int] = {}  # batch size that fitted by bucket, where it is smaller than asked for
 
     def __call__(self, work: Work) -> Outcome:
@@ -95,7 +99,8 @@ class LigandDocker:
         bucket = work.heavy_atoms // BUCKET_ATOMS
         try:
             ligand = canonical_ligand(work.smiles, work.name)
-            sampler = RoundSampler(self._engine.dock, ligand.mol, self._rule)
+            dock = partial(self._engine.dock, states=self._states)
+            sampler = RoundSampler(dock, ligand.mol, self._rule, group=self._group)
             settings = self._settings.predict
             smaller = min((size for known, size in self._fitting.items() if known <= bucket), default=None)
             if smaller is not None:

@@ -13,7 +13,7 @@ from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.models.build import Models
 from disco_dock.pipeline.engine import DockFunction
-from disco_dock.sampling.docking import CPU_GROUP, DockedPoses, DockingSettings
+from disco_dock.sampling.docking import DockedPoses, DockingSettings
 
 AGREEMENT = 2.0  # Angstrom
 AGREEING = 4  # poses near the best one, itself included
@@ -48,15 +48,23 @@ class RoundSampler:
         fitted: batch size of the last call that fitted into memory.
     """
 
-    def __init__(self, dock: DockFunction, mol: Chem.Mol, rule: StopRule) -> None:
+    def __init__(self, dock: DockFunction, mol: Chem.Mol, rule: StopRule, *, group: int | None) -> None:
+        """Sample with a dock function.
+
+        Args:
+            dock: samples poses.
+            mol: ligand, for the deviation of poses.
+            rule: when to stop.
+            group: poses of a round; None for the batch size.
+        """
         self.converged = False
         self.fitted = 0
-        self._dock, self._mol, self._rule = dock, mol, rule
+        self._dock, self._mol, self._rule, self._group = dock, mol, rule, group
 
     def __call__(self, models: Models, graph: ComplexGraph, settings: DockingSettings, **options: Any) -> DockedPoses:
         """Docked poses, at most `settings.num_poses`; arguments as of `sampling.docking.dock`."""
         begin = time.perf_counter()
-        size = CPU_GROUP if models.device.type == "cpu" else settings.batch_size
+        size = self._group or settings.batch_size
         if not self._rule.acts:
             size = settings.num_poses
         parts: list[DockedPoses] = []

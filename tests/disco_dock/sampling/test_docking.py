@@ -64,6 +64,28 @@ def test_pose_is_the_same_bit_for_bit_at_every_batch_size(models, graph, docked,
         np.testing.assert_array_equal(getattr(again, field), getattr(docked, field), err_msg=field)
 
 
+def test_the_receptor_is_computed_once_for_many_ligands(models, graph, docked, monkeypatch):
+    states = {}
+    other = replace(random_graph(2), **{name: getattr(graph, name) for name in vars(graph) if name.startswith("rec_")})
+    dock(models, other, SETTINGS, name="b", states=states)
+    networks = (models.score, models.prior, models.confidence)
+    assert set(states) == {id(network.trunk) for network in networks}
+    for network in networks:
+        monkeypatch.setattr(network.trunk, "receptor_state", pytest.fail)
+    again = dock(models, graph, SETTINGS, name="a", states=states)
+    for field in ("pos", "latent_nodes", "latent_log_prob", "confidence"):
+        np.testing.assert_array_equal(getattr(again, field), getattr(docked, field), err_msg=field)
+
+
+def test_poses_sampled_later_are_those_of_one_call(models, graph, docked):
+    rounds = [
+        dock(models, graph, replace(SETTINGS, first=first, num_poses=num), name="a") for first, num in ((0, 8), (8, 1))
+    ]
+    for field in ("pos", "latent_nodes", "latent_log_prob", "confidence"):
+        joined = np.concatenate([getattr(part, field) for part in rounds])
+        np.testing.assert_array_equal(joined, getattr(docked, field), err_msg=field)
+
+
 @pytest.mark.skipif(not available(), reason="no C compiler")
 @pytest.mark.parametrize("threads", [1, 3])
 def test_pose_is_the_same_bit_for_bit_at_every_number_of_threads(models, graph, docked, threads):
