@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from disco_dock.chem.validity import require_posebusters
 from disco_dock.data.sources import read_ids
 from disco_dock.evaluation.cases import Cases, open_cases
 from disco_dock.evaluation.figures import require_matplotlib, write_figures
@@ -16,7 +17,6 @@ from disco_dock.evaluation.method import NetworkMethod
 from disco_dock.evaluation.report import write_report
 from disco_dock.evaluation.rows import Row
 from disco_dock.evaluation.strata import read_manifest
-from disco_dock.evaluation.validity import require_posebusters
 from disco_dock.evaluation.vina import VinaMethod, Where, require_vina
 from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice
 from disco_dock.pipeline.engine import Engine, load_engine
@@ -124,7 +124,7 @@ def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
     if settings.figures:
         require_matplotlib()
     if settings.check_poses and cases.has_files:
-        require_posebusters()
+        require_posebusters("give --check-poses 0")
     if settings.physics.asked and not cases.has_files:
         raise InputError(f"{settings.data}: physics needs the files of the complexes, and these are shards")
     if settings.blind or settings.pocket:
