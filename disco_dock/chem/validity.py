@@ -49,7 +49,7 @@ class Surroundings:
 
     def near(self, pos: np.ndarray) -> str:
         """PDB text of the atoms within reach of points (atoms, 3) in Angstrom; at least of the nearest atom."""
-        distance, nearest = self._tree.query(pos)
+        distance, nearest = map(np.asarray, self._tree.query(pos))
         found = {int(nearest[distance.argmin()])}.union(*self._tree.query_ball_point(pos, REACH))
         return "\n".join([*(self._lines[atom] for atom in sorted(found)), "END", ""])
 

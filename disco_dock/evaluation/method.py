@@ -16,7 +16,7 @@ from disco_dock.evaluation.cases import Case
 from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting
-from disco_dock.pipeline.physics import check_physics, ranking_score, refine
+from disco_dock.pipeline.physics import check_physics, physics_for, ranking_score, refine
 from disco_dock.pipeline.predict import after_physics, near_calibration
 from disco_dock.pipeline.prediction import rank_order
 from disco_dock.runtime.errors import DiscoError, InputError, NumericsError
@@ -73,35 +73,44 @@ class NetworkMethod:
         engine: the networks.
         settings: how to sample.
         physics: what is done with the samples before they are ranked; nothing by default.
+        asked: whether physics is wanted for traces without side chains too, as `predict` does when asked for it.
 
     Raises:
         ConfigError: the checkpoint cannot rank as asked.
     """
 
-    def __init__(self, engine: Engine, settings: DockingSettings, physics: PhysicsSettings = NO_PHYSICS) -> None:
+    def __init__(
+        self, engine: Engine, settings: DockingSettings, physics: PhysicsSettings = NO_PHYSICS, *, asked: bool = True
+    ) -> None:
         check_physics(PhysicsChoice.exactly(physics), engine.models)
-        self._engine, self._settings, self._physics = engine, settings, physics
+        self._engine, self._settings, self._physics, self._asked = engine, settings, physics, asked
         self.name = "-".join(["disco-dock", *_physics_name(physics)])
         plain = asdict(settings)
-        plain.pop("batch_size")  # changes time and memory, not the poses
+        for name in ("batch_size", "first"):  # the first changes time and memory only, the other is always 0
+            plain.pop(name)
         self.settings: dict[str, Any] = {
             "checkpoint": engine.models.sha256,
             "sampling": json.loads(json.dumps(plain, default=str)),
         }
         if physics != NO_PHYSICS:
             self.settings["physics"] = asdict(physics)
+            if not asked:
+                self.settings["traces"] = "without physics"
 
     def dock(self, case: Case) -> RankedPoses:
         """Poses in the order that `predict` gives them."""
         if case.receptor is None and self._physics.scores:
             raise InputError(f"{case.name}: shards hold no receptor atoms, which physics needs; give the files")
+        physics = self._physics
+        if case.receptor is not None:
+            physics, _ = physics_for(case.receptor, physics, asked=self._asked)
         begin, cpu = time.perf_counter(), time.process_time()
         try:
             docked, _ = dock_fitting(self._engine, case.graph, self._settings, name=case.name, on_progress=None)
         except torch.OutOfMemoryError as error:
             raise DiscoError("the accelerator's memory does not hold one pose of this complex") from error
-        if case.receptor is not None and self._physics.scores:
-            docked, score = self._refined(case, docked)
+        if case.receptor is not None and physics.scores:
+            docked, score = self._refined(case, docked, physics)
         else:
             score = docked.confidence
         seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
@@ -110,19 +119,21 @@ class NetworkMethod:
             raise NumericsError("coordinates that are not finite; try another seed or checkpoint")
         order = rank_order(score, stereo_kept_each(case.ligand.mol, pos))
         probability = None
-        if docked.confidence is not None and self._physics.minimize == "none":  # calibrated for poses as sampled
+        if docked.confidence is not None and physics.minimize == "none":  # calibrated for poses as sampled
             probability = self._probability(docked.confidence[order])
         return RankedPoses(pos[order], None if score is None else score[order], probability, seconds, cpu)
 
-    def _refined(self, case: Case, docked: DockedPoses) -> tuple[DockedPoses, np.ndarray | None]:
+    def _refined(
+        self, case: Case, docked: DockedPoses, physics: PhysicsSettings
+    ) -> tuple[DockedPoses, np.ndarray | None]:
         """Poses after physics, and what ranks them."""
         assert case.receptor is not None
         field = VinaField(case.receptor)
         options = {"seed": self._settings.seed, "stream": case.name}
-        refined = refine(case.receptor, field, case.ligand, docked.pos, self._physics, **options)
+        refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
         docked = after_physics(self._engine, case.graph, docked, refined)
         config = self._engine.models.config
-        return docked, ranking_score(refined, docked.confidence, case.ligand, self._physics, config)
+        return docked, ranking_score(refined, docked.confidence, case.ligand, physics, config)
 
     def _probability(self, score: np.ndarray) -> np.ndarray | None:
         """P(RMSD < 2 Angstrom) of poses: calibrated if the checkpoint is, else what the logit itself says.

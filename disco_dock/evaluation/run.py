@@ -91,7 +91,7 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     rows: dict[str, list[Row]] = {network.name: check(network, cases, on_row=_named(on_row, network.name))}
     budget_rows = rows[network.name]
     if physics != NO_PHYSICS:
-        refined = NetworkMethod(engine, network_sampling, physics)
+        refined = NetworkMethod(engine, network_sampling, physics, asked=settings.physics.asked)
         budget_rows = rows[refined.name] = check(refined, cases, on_row=_named(on_row, refined.name))
     wheres: list[Where] = [where for where in ("blind", "pocket") if getattr(settings, where)]
     for where in wheres:

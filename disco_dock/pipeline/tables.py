@@ -25,6 +25,8 @@ POSE_COLUMNS = (
     "pocket_distance",
     "clash_count",
     "stereo_kept",
+    "valid",
+    "failed_checks",
     "vina_score",
     "vina_score_before",
     "minimize_rmsd",
@@ -33,8 +35,8 @@ POSE_COLUMNS = (
     "sample",
 )
 
-BEST_NUMBERS = ("num_poses", "confidence", "pocket_distance", "clash_count")
-"""Fields of a row that describe the first-ranked pose."""
+BEST_NUMBERS = ("num_poses", "valid_poses", "draws", "confidence", "pocket_distance", "clash_count", "valid")
+"""Fields of a row that describe the poses, from `confidence` on the first-ranked one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +52,12 @@ class Row:
         ligand: ligand file or SMILES as given.
         smiles: canonical SMILES of the docked molecule.
         num_poses: poses written.
+        valid_poses: those of them that are valid, or None where none was checked.
+        draws: samples drawn; more than the poses where only valid ones are wanted.
         confidence: logit, or None without a confidence model.
         pocket_distance: Angstrom from the pocket centre, or None when docked blindly.
         clash_count: ligand atoms that overlap the receptor.
+        valid: whether it passes PoseBusters, or None when it was not checked.
         seconds: wall time spent on the complex in this run.
     """
 
@@ -64,9 +69,12 @@ class Row:
     ligand: str
     smiles: str = ""
     num_poses: int = 0
+    valid_poses: int | None = None
+    draws: int = 0
     confidence: float | None = None
     pocket_distance: float | None = None
     clash_count: int | None = None
+    valid: bool | None = None
     seconds: float = 0.0
 
 
