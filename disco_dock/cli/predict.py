@@ -249,7 +249,8 @@ def _check_inputs(given: dict) -> None:
             raise UsageError(f"{' and '.join(missing)} missing; give --protein and --ligand, or --csv")
     if "pocket_radius" in given and not POCKETS & given.keys():
         raise UsageError(
-            "--pocket-radius needs --pocket-center, --pocket-ligand or --pocket-residues (a --pocket-box has its own size)"
+            "--pocket-radius needs --pocket-center, --pocket-ligand or --pocket-residues; "
+            "a --pocket-box has its own size"
         )
     if "valid_budget" in given and not given["valid_only"]:
         raise UsageError("--valid-budget has no effect without --valid-only; give both")

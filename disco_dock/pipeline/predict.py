@@ -24,6 +24,7 @@ from disco_dock.pipeline.binding_modes import Mode, latent_choice, pose_clusters
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
 from disco_dock.pipeline.draws import Drawn, draw_all, draw_valid
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
+from disco_dock.pipeline.novelty import NO_INDEX, complex_novelty
 from disco_dock.pipeline.physics import (
     RefinedPoses,
     check_physics,
@@ -138,6 +139,7 @@ def predict_complex(
         ranked = everything[: drawn.kept.sum()]
         survey, frames = docked.survey, docked.frames
         suggestion = None if survey is None else suggest_pockets(survey, ligand.num_atoms, prepared.receptor)
+        near = complex_novelty(engine.models.directory, prepared.receptor, ligand, physics)
     problem = drawn.note
     if checked and not settings.valid_only:
         found, problem = judge(np.stack([pose.pos for pose in ranked[:checked]]))
@@ -153,6 +155,7 @@ def predict_complex(
         ranked=ranked,
         rejected=everything[len(ranked) :],
         draw_budget=settings.draw_budget,
+        novelty=near,
         pocket=prepared.pocket,
         seed=settings.seed,
         sampled=sampled[[pose.sample for pose in ranked]] if refined.minimised else None,
@@ -166,6 +169,7 @@ def predict_complex(
             *_pose_notes(prepared, ranked),
             *_validity_notes(prepared, ranked, settings, problem),
             *_calibration_notes(known, calibration),
+            *([NO_INDEX] if near is None else near.sentences()),
             *(
                 ["no probability of being near is given: it is calibrated for poses as sampled"]
                 if known and not applies

@@ -15,6 +15,7 @@ from rdkit import Chem
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
+from disco_dock.data.novelty import Novelty
 from disco_dock.pipeline.binding_modes import Mode, PocketSuggestion
 from disco_dock.pipeline.physics import NO_PHYSICS, PosePhysics
 from disco_dock.pipeline.pocket_hint import Pocket
@@ -87,6 +88,7 @@ class Prediction:
         ranked: the poses, best first.
         rejected: poses that were drawn and are not valid, where only valid ones are wanted, best first.
         draw_budget: samples that might have been drawn.
+        novelty: how near the complex is to the checkpoint's training set, or None where that has no index.
         pocket: where it was docked in the receptor's frame, or None.
         sampled: (poses, L, 3) the poses as the networks gave them, in the order of `ranked`, or None if they still are.
         seed: random seed.
@@ -105,6 +107,7 @@ class Prediction:
     ranked: tuple[RankedPose, ...]
     rejected: tuple[RankedPose, ...] = ()
     draw_budget: int
+    novelty: Novelty | None = None
     pocket: Pocket | None
     seed: int
     sampled: np.ndarray | None = None
@@ -181,6 +184,8 @@ class Prediction:
             "valid": None if pose.validity is None else pose.validity.valid,
             "failed_checks": None if pose.validity is None else " ".join(pose.validity.failed) or None,
             **(NO_PHYSICS if pose.physics is None else pose.physics).columns(),
+            "train_identity": None if self.novelty is None else self.novelty.nearest.identity,
+            "train_tanimoto": None if self.novelty is None else self.novelty.nearest.tanimoto,
             "seed": self.seed,
             "sample": pose.sample,
         }

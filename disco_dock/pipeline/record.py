@@ -113,6 +113,7 @@ def run_record(
         "pocket_suggestion": None if suggestion is None else asdict(suggestion),
         "calibration": to_dict(engine.models.config.calibration),
         "validity": _validity(prediction, settings),
+        "novelty": None if prediction.novelty is None else prediction.novelty.as_dict(),
         "conformer": prediction.conformer_rung,
         "notes": list(prediction.notes),
         "timings_seconds": dict(prediction.timings),

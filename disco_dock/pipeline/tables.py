@@ -31,11 +31,23 @@ POSE_COLUMNS = (
     "vina_score_before",
     "minimize_rmsd",
     "strain",
+    "train_identity",
+    "train_tanimoto",
     "seed",
     "sample",
 )
 
-BEST_NUMBERS = ("num_poses", "valid_poses", "draws", "confidence", "pocket_distance", "clash_count", "valid")
+BEST_NUMBERS = (
+    "num_poses",
+    "valid_poses",
+    "draws",
+    "confidence",
+    "pocket_distance",
+    "clash_count",
+    "valid",
+    "train_identity",
+    "train_tanimoto",
+)
 """Fields of a row that describe the poses, from `confidence` on the first-ranked one."""
 
 
@@ -58,6 +70,8 @@ class Row:
         pocket_distance: Angstrom from the pocket centre, or None when docked blindly.
         clash_count: ligand atoms that overlap the receptor.
         valid: whether it passes PoseBusters, or None when it was not checked.
+        train_identity: sequence identity of the nearest training protein, or None without a training index.
+        train_tanimoto: Tanimoto similarity of the nearest training ligand.
         seconds: wall time spent on the complex in this run.
     """
 
@@ -75,6 +89,8 @@ class Row:
     pocket_distance: float | None = None
     clash_count: int | None = None
     valid: bool | None = None
+    train_identity: float | None = None
+    train_tanimoto: float | None = None
     seconds: float = 0.0
 
 
