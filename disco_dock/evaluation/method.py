@@ -18,7 +18,8 @@ from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, Physic
 from disco_dock.physics.search_settings import Sphere
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting
-from disco_dock.pipeline.physics import check_physics, ranking_score, refine
+from disco_dock.pipeline.physics import check_physics, physics_for, ranking_score, refine
+from disco_dock.pipeline.pocket_hint import Pocket
 from disco_dock.pipeline.predict import after_physics, near_calibration
 from disco_dock.pipeline.prediction import rank_order
 from disco_dock.runtime.errors import DiscoError, InputError, NumericsError
@@ -76,6 +77,7 @@ class NetworkMethod:
         settings: how to sample.
         physics: what is done with the samples before they are ranked; nothing by default.
         in_pocket: whether the centre of Vina's pocket box is told, as `predict --pocket-center` tells it.
+        asked: whether physics is wanted for traces without side chains too, as `predict` does when asked for it.
 
     Raises:
         ConfigError: the checkpoint cannot rank as asked.
@@ -87,19 +89,24 @@ class NetworkMethod:
         settings: DockingSettings,
         physics: PhysicsSettings = NO_PHYSICS,
         *,
+        asked: bool = True,
         in_pocket: bool = False,
     ) -> None:
         check_physics(PhysicsChoice.exactly(physics), engine.models)
-        self._engine, self._settings, self._physics, self._in_pocket = engine, settings, physics, in_pocket
+        self._engine, self._settings, self._physics = engine, settings, physics
+        self._asked, self._in_pocket = asked, in_pocket
         self.name = "-".join(["disco-dock", *_physics_name(physics), *(["pocket"] if in_pocket else [])])
         plain = asdict(settings)
-        plain.pop("batch_size")  # changes time and memory, not the poses
+        for name in ("batch_size", "first"):  # the first changes time and memory only, the other is always 0
+            plain.pop(name)
         self.settings: dict[str, Any] = {
             "checkpoint": engine.models.sha256,
             "sampling": json.loads(json.dumps(plain, default=str)),
         }
         if physics != NO_PHYSICS:
             self.settings["physics"] = asdict(physics)
+            if not asked:
+                self.settings["traces"] = "without physics"
         if in_pocket:
             self.settings["in_pocket"] = True
 
@@ -107,16 +114,19 @@ class NetworkMethod:
         """Poses in the order that `predict` gives them."""
         if case.receptor is None and self._physics.scores:
             raise InputError(f"{case.name}: shards hold no receptor atoms, which physics needs; give the files")
+        physics = self._physics
+        if case.receptor is not None:
+            physics, _ = physics_for(case.receptor, physics, asked=self._asked)
         begin, cpu = time.perf_counter(), time.process_time()
-        settings = self._settings
-        if self._in_pocket:
-            settings = replace(settings, pocket=pocket_sphere(case.crystal).restraint(case.graph.origin))
+        pocket, settings = pocket_sphere(case.crystal) if self._in_pocket else None, self._settings
+        if pocket is not None:
+            settings = replace(settings, pocket=pocket.restraint(case.graph.origin))
         try:
             docked, _ = dock_fitting(self._engine, case.graph, settings, name=case.name, on_progress=None)
         except torch.OutOfMemoryError as error:
             raise DiscoError("the accelerator's memory does not hold one pose of this complex") from error
-        if case.receptor is not None and self._physics.scores:
-            docked, score = self._refined(case, docked)
+        if case.receptor is not None and physics.scores:
+            docked, score = self._refined(case, docked, physics, pocket)
         else:
             score = docked.confidence
         seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
@@ -125,23 +135,22 @@ class NetworkMethod:
             raise NumericsError("coordinates that are not finite; try another seed or checkpoint")
         order = rank_order(score, stereo_kept_each(case.ligand.mol, pos))
         probability = None
-        if docked.confidence is not None and self._physics.minimize == "none":  # calibrated for poses as sampled
+        if docked.confidence is not None and physics.minimize == "none":  # calibrated for poses as sampled
             probability = self._probability(docked.confidence[order])
         return RankedPoses(pos[order], None if score is None else score[order], probability, seconds, cpu)
 
-    def _refined(self, case: Case, docked: DockedPoses) -> tuple[DockedPoses, np.ndarray | None]:
+    def _refined(
+        self, case: Case, docked: DockedPoses, physics: PhysicsSettings, pocket: Pocket | None
+    ) -> tuple[DockedPoses, np.ndarray | None]:
         """Poses after physics, and what ranks them."""
         assert case.receptor is not None
         field = VinaField(case.receptor)
-        sphere = None
-        if self._in_pocket:
-            pocket = pocket_sphere(case.crystal)
-            sphere = Sphere(center=pocket.center, radius=pocket.radius)
+        sphere = None if pocket is None else Sphere(center=pocket.center, radius=pocket.radius)
         options = {"seed": self._settings.seed, "stream": case.name, "sphere": sphere}
-        refined = refine(case.receptor, field, case.ligand, docked.pos, self._physics, **options)
+        refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
         docked = after_physics(self._engine, case.graph, docked, refined)
         config = self._engine.models.config
-        return docked, ranking_score(refined, docked.confidence, case.ligand, self._physics, config)
+        return docked, ranking_score(refined, docked.confidence, case.ligand, physics, config)
 
     def _probability(self, score: np.ndarray) -> np.ndarray | None:
         """P(RMSD < 2 Angstrom) of poses: calibrated if the checkpoint is, else what the logit itself says.

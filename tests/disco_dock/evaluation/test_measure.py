@@ -14,6 +14,7 @@ from rdkit import Chem
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
+from disco_dock.chem.validity import check_validity
 from disco_dock.evaluation import measure as module
 from disco_dock.evaluation.boxes import blind_box, pocket_box
 from disco_dock.evaluation.cases import FileCases, ShardCases, open_cases
@@ -21,12 +22,11 @@ from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod, RankedPoses
 from disco_dock.evaluation.molecule import ligand_of
 from disco_dock.evaluation.rows import Row, RowFile
-from disco_dock.evaluation.validity import check_validity
 from disco_dock.evaluation.vina import PACKAGES, VinaMethod
-from disco_dock.evaluation.worker import WorkerError
 from disco_dock.graph.build import build_complex
 from disco_dock.models.calibration import Calibration, ThresholdCalibration
 from disco_dock.runtime.errors import InputError, NumericsError
+from disco_dock.runtime.worker import WorkerError
 from disco_dock.sampling.docking import DockedPoses, DockingSettings
 from tests.disco_dock.pipeline.fake_engine import fake_engine
 from tests.support.complexes import LIGANDS, write_complexes
