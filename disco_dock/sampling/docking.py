@@ -102,7 +102,7 @@ class DockedPoses:
 
 def joined(parts: Sequence[DockedPoses]) -> DockedPoses:
     """Poses of several draws of one complex as those of one."""
-    return _each_array(lambda *values: np.concatenate(values), *parts)
+    return parts[0] if len(parts) == 1 else _each_array(lambda *values: np.concatenate(values), *parts)
 
 
 def _each_array(function: Callable[..., np.ndarray], *parts: DockedPoses) -> DockedPoses:
