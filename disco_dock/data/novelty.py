@@ -113,19 +113,20 @@ class Novelty:
     def sentences(self) -> tuple[str, str]:
         """What a user should know: what is nearest, and how docking fared that far from the training set."""
         near = self.nearest
-        protein = f"with {100 * near.identity:.0f} % identity ({near.protein_id})" if near.protein_id else "unlike it"
-        return (
-            f"nearest protein in the training set {protein}, nearest ligand with Tanimoto similarity "
-            f"{near.tanimoto:.2f} ({near.ligand_id})",
-            self._success(),
+        protein = (
+            f"nearest protein in the training set with {100 * near.identity:.0f} % identity ({near.protein_id})"
+            if near.protein_id
+            else "no protein in the training set is alike"
         )
+        ligand = f"nearest ligand with Tanimoto similarity {near.tanimoto:.2f} ({near.ligand_id})"
+        return f"{protein}, {ligand}", self._success()
 
     def _success(self) -> str:
-        where = f"proteins that near ({self.protein}) and ligands that near ({self.ligand})"
+        where = f"protein identity {self.protein} and ligand similarity {self.ligand} to the training set"
         if self.rates is None:
-            return f"how often poses are right for {where} was not measured with these settings"
+            return f"how often poses are right with {where} was not measured for these settings"
         if self.measured is None:
-            return f"how often poses are right for {where} is not known: no measured complex is like that"
+            return f"how often poses are right with {where} is not known: no measured complex is like that"
         found, count = self.measured, self.measured.complexes
         low, high = interval(found.under_2, count)
         share = f"{100 * found.under_2 / count:.0f} %, 95 % interval {100 * low:.0f} to {100 * high:.0f}"
