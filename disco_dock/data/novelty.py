@@ -129,12 +129,13 @@ class Novelty:
             return f"how often poses are right with {where} is not known: no measured complex is like that"
         found, count = self.measured, self.measured.complexes
         low, high = interval(found.under_2, count)
+        complexes = "complex" if count == 1 else "complexes"
         share = f"{100 * found.under_2 / count:.0f} %, 95 % interval {100 * low:.0f} to {100 * high:.0f}"
         rate = (
-            f"of {count} measured complexes ({self.rates.source}) with {where}, the first pose was within 2 Angstrom "
+            f"of {count} measured {complexes} ({self.rates.source}) with {where}, the first pose was within 2 Angstrom "
             f"in {found.under_2} ({share}) and within 5 Angstrom in {found.under_5}"
         )
-        return f"{rate}; {count} complexes say little" if count < FEW else rate
+        return f"{rate}; so few say little" if count < FEW else rate
 
 
 def bin_of(value: float, bins: Sequence[tuple[float, str]]) -> str:
