@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rdkit import Chem, DataStructs
+from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
 from disco_dock.data.sequence_search import SequenceIndex, likeness
@@ -82,9 +83,16 @@ def nearest_neighbours(training: Sequence[Member], held_out: Sequence[tuple[str,
 
 
 def fingerprint(smiles: str) -> DataStructs.ExplicitBitVect:
-    """Morgan fingerprint of radius 2 and 2,048 bits of a ligand."""
+    """Morgan fingerprint of radius 2 and 2,048 bits of a ligand, the same for each protonation and common tautomer.
+
+    These are as InChI normalises them; without that, the two forms of an amino acid have a similarity of 0.6.
+    """
+    mol = Chem.MolFromSmiles(smiles)
+    with rdBase.BlockLogs():
+        neutral = re.sub(r"/p[+-]\d+", "", Chem.MolToInchi(mol))
+        mol = Chem.MolFromInchi(neutral) or mol  # there is no InChI of some ligands, such as clusters
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT_BITS)
-    return generator.GetFingerprint(Chem.MolFromSmiles(smiles))
+    return generator.GetFingerprint(mol)
 
 
 def most_alike(index: SequenceIndex, known: Container[str], chain: str, *, tried: int = TRIED) -> tuple[float, str]:

@@ -113,27 +113,29 @@ class Novelty:
     def sentences(self) -> tuple[str, str]:
         """What a user should know: what is nearest, and how docking fared that far from the training set."""
         near = self.nearest
-        protein = f"with {100 * near.identity:.0f} % identity ({near.protein_id})" if near.protein_id else "unlike it"
-        return (
-            f"nearest protein in the training set {protein}, nearest ligand with Tanimoto similarity "
-            f"{near.tanimoto:.2f} ({near.ligand_id})",
-            self._success(),
+        protein = (
+            f"nearest protein in the training set with {100 * near.identity:.0f} % identity ({near.protein_id})"
+            if near.protein_id
+            else "no protein in the training set is alike"
         )
+        ligand = f"nearest ligand with Tanimoto similarity {near.tanimoto:.2f} ({near.ligand_id})"
+        return f"{protein}, {ligand}", self._success()
 
     def _success(self) -> str:
-        where = f"proteins that near ({self.protein}) and ligands that near ({self.ligand})"
+        where = f"protein identity {self.protein} and ligand similarity {self.ligand} to the training set"
         if self.rates is None:
-            return f"how often poses are right for {where} was not measured with these settings"
+            return f"how often poses are right with {where} was not measured for these settings"
         if self.measured is None:
-            return f"how often poses are right for {where} is not known: no measured complex is like that"
+            return f"how often poses are right with {where} is not known: no measured complex is like that"
         found, count = self.measured, self.measured.complexes
         low, high = interval(found.under_2, count)
+        complexes = "complex" if count == 1 else "complexes"
         share = f"{100 * found.under_2 / count:.0f} %, 95 % interval {100 * low:.0f} to {100 * high:.0f}"
         rate = (
-            f"of {count} measured complexes ({self.rates.source}) with {where}, the first pose was within 2 Angstrom "
+            f"of {count} measured {complexes} ({self.rates.source}) with {where}, the first pose was within 2 Angstrom "
             f"in {found.under_2} ({share}) and within 5 Angstrom in {found.under_5}"
         )
-        return f"{rate}; {count} complexes say little" if count < FEW else rate
+        return f"{rate}; so few say little" if count < FEW else rate
 
 
 def bin_of(value: float, bins: Sequence[tuple[float, str]]) -> str:

@@ -193,7 +193,8 @@ def validity_card(rows: Sequence[Mapping[str, str]], validity: Mapping[str, Any]
     drawn = ""
     if validity is not None and "draws" in validity:
         rate = f"{100 * validity['acceptance_rate']:.0f} %"
-        drawn = f" They are from {validity['draws']} draws, of which {rate} were accepted; others are left out."
+        others = "the others are in poses_rejected.sdf"
+        drawn = f" They are from {validity['draws']} draws, of which {rate} were accepted; {others}."
     return (
         f"<p>{count} of {len(judged)} checked poses are valid.{drawn}</p>"
         f'<div class="scroll short">{table(("Pose", "Verdict", "Failed checks"), lines)}</div>'

@@ -43,7 +43,7 @@ class CappedWorker:
         self._modules = list(modules)
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[tuple[bool, Any] | None] = queue.SimpleQueue()
-        self._fresh = False
+        self._fresh, self._owner = False, os.getpid()
 
     def __enter__(self) -> CappedWorker:
         return self
@@ -53,6 +53,8 @@ class CappedWorker:
 
     def start(self) -> None:
         """Start the process if there is none, without waiting for it."""
+        if self._owner != os.getpid():  # this process was forked, and the other one still uses its own
+            self._process, self._owner = None, os.getpid()
         if self._process is not None and self._process.poll() is None:
             return
         self.close()

@@ -73,3 +73,17 @@ def test_the_process_ends_with_its_parent():
     while psutil.pid_exists(int(done.stdout)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not psutil.pid_exists(int(done.stdout))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_process_has_a_worker_of_its_own():
+    code = (
+        "import os, sys; from disco_dock.runtime.worker import CappedWorker\n"
+        "worker = CappedWorker(); own = worker.call(os.getpid, seconds=30); child = os.fork()\n"
+        "other = worker.call(os.getpid, seconds=30)\n"
+        "if not child: os._exit(int(other == own))\n"
+        "print(other == own, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split() == ["True", "0"]

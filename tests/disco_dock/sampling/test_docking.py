@@ -19,7 +19,7 @@ from disco_dock.models.prior import LatentPrior
 from disco_dock.models.score import ScoreModel
 from disco_dock.runtime.errors import ConfigError, NumericsError
 from disco_dock.runtime.random import PoseRandom
-from disco_dock.sampling.docking import DockingSettings, dock, survey_prior
+from disco_dock.sampling.docking import DockingSettings, dock, joined, survey_prior
 from disco_dock.sampling.initial import initial_poses
 from disco_dock.sampling.latent_choice import LatentChoice
 from disco_dock.sampling.restraint import PocketRestraint, project
@@ -29,6 +29,7 @@ from tests.support.graphs import random_graph
 
 SIZES = preset("tiny")
 SETTINGS = DockingSettings(num_poses=9, seed=3, sampler=SamplerConfig(steps=3))
+PARTS = ((0, 3), (3, 2), (5, 4))  # first pose and number of poses
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,14 @@ def test_pose_is_the_same_bit_for_bit_at_every_number_of_threads(models, graph, 
 def test_pose_does_not_depend_on_the_number_of_poses(models, graph, docked):
     few = dock(models, graph, replace(SETTINGS, num_poses=3), name="a")
     np.testing.assert_array_equal(few.pos, docked.pos[:3])
+
+
+def test_poses_from_a_number_on_are_those_of_the_whole_bit_for_bit(models, graph, docked):
+    parts = [dock(models, graph, replace(SETTINGS, first=first, num_poses=count), name="a") for first, count in PARTS]
+    whole = joined(parts)
+    for name in ("pos", "latent_nodes", "latent_log_prob", "confidence", "logits"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(docked, name))
+    np.testing.assert_array_equal(docked.take(slice(3, 5)).pos, parts[1].pos)
 
 
 def test_seed_and_name_change_the_poses(models, graph, docked):
