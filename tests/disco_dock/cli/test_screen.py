@@ -30,7 +30,7 @@ def screened(disco, peptide, tmp_path, monkeypatch):
 def test_a_library_is_screened_and_listed(disco, screened):
     done = screened()
     assert done.status == 0, done.err
-    assert done.out == "4 records, 2 docked, 1 duplicates, 1 failed (1 input); run.sqlite\n"
+    assert done.out == "4 records, 2 docked, 1 duplicate, 1 failed (1 input); run.sqlite\n"
     table = disco("results", "run.sqlite")
     assert table.status == 0
     assert "paracetamol" in table.out and "broken" not in table.out

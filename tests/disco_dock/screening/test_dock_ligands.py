@@ -20,6 +20,7 @@ from disco_dock.screening.identity import ScreenSettings
 from disco_dock.screening.rows import Docked, Failed, Work
 from disco_dock.screening.schema import POSE_COLUMNS
 from tests.disco_dock.pipeline.fake_engine import fake_dock, fake_engine
+from tests.support.screening import IDENTITY
 
 PREDICT = PredictSettings(num_poses=5, steps=1)
 SETTINGS = ScreenSettings(predict=PREDICT, keep=3)
@@ -111,9 +112,7 @@ def test_settings_without_effect_are_refused_before_any_ligand(peptide):
 
 
 def test_a_plan_refuses_a_receptor_that_has_changed(peptide):
-    plan = DockerPlan(
-        settings=SETTINGS, protein=peptide, checkpoint=None, device="cpu", protein_hash="0" * 64, checkpoint_hash=""
-    )
+    plan = DockerPlan(settings=SETTINGS, protein=peptide, checkpoint=None, device="cpu", identity=IDENTITY)
     with pytest.raises(InputError, match="changed while the run was on"):
         plan()
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from disco_dock.models.build import bundled_checkpoint, checkpoint_sha256
-from disco_dock.pipeline.input_files import file_hash
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.pipeline.self_test import write_peptide
 from disco_dock.screening.dock_ligands import DockerPlan
 from disco_dock.screening.engine_inline import InlineEngine
 from disco_dock.screening.engine_processes import ProcessEngine
-from disco_dock.screening.identity import ScreenSettings
+from disco_dock.screening.identity import ScreenSettings, store_identity
 from disco_dock.screening.merge import merge
+from disco_dock.screening.plan import Shard
 from disco_dock.screening.screen import run_screen
 from tests.support.screening import content, request, statuses
 
@@ -36,13 +36,13 @@ STEPS, POSES = 2, 10  # two groups of a CPU
 def plan(tmp_path_factory) -> DockerPlan:
     protein = tmp_path_factory.mktemp("peptide") / "peptide.pdb"
     write_peptide(protein)
+    settings = ScreenSettings(predict=PredictSettings(num_poses=POSES, steps=STEPS))
     return DockerPlan(
-        settings=ScreenSettings(predict=PredictSettings(num_poses=POSES, steps=STEPS)),
+        settings=settings,
         protein=protein,
         checkpoint=None,
         device="cpu",
-        protein_hash=file_hash(protein),
-        checkpoint_hash=checkpoint_sha256(bundled_checkpoint()),
+        identity=store_identity(settings, protein, checkpoint_sha256(bundled_checkpoint()), Shard()),
     )
 
 
