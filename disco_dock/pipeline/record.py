@@ -88,7 +88,7 @@ def run_record(
         },
         "modes": [asdict(mode) for mode in prediction.modes],
         "pocket_suggestion": None if suggestion is None else asdict(suggestion),
-        "calibration": to_dict(engine.models.config.calibration),
+        "reliability": to_dict(prediction.reliability),
         "conformer": prediction.conformer_rung,
         "notes": list(prediction.notes),
         "timings_seconds": dict(prediction.timings),

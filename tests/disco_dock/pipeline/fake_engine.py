@@ -30,7 +30,7 @@ def fake_models(
         lm_dim=lm_dim,
         atom_graph=atom_graph,
         calibration=None,
-        consensus=None,
+        pose_judge=None,
         physics=physics,
         all_atom_confidence=None,
         score=SimpleNamespace(trunk=SimpleNamespace(num_latents=NUM_LATENTS if latents else 0)),
