@@ -40,13 +40,8 @@ def fit_judge(
     Raises:
         ConfigError: a row is of a held-out complex, there are too few complexes, or all poses are on one side.
     """
-    leaked = sorted({row.id for row in rows} & set(held_out))
-    if leaked:
-        raise ConfigError(
-            f"{len(leaked)} complexes to fit on are held out for measuring ({', '.join(leaked[:3])}); take them out of "
-            "the training ids"
-        )
-    docked = [row for row in rows if row.rmsd]
+    check_training([row.id for row in rows], held_out)
+    docked = sorted((row for row in rows if row.rmsd), key=lambda row: row.id)  # so that their order changes no bit
     if len(docked) < FEWEST:
         raise ConfigError(f"{len(docked)} complexes have poses and the fit needs {FEWEST} at least; give more of them")
     return PoseJudge(
@@ -56,6 +51,20 @@ def fit_judge(
         complexes=len(docked),
         poses=sum(len(row.rmsd) for row in docked),
     )
+
+
+def check_training(ids: Sequence[str], held_out: Collection[str]) -> None:
+    """Check that no complex to fit on is held out.
+
+    Raises:
+        ConfigError: some are.
+    """
+    leaked = sorted(set(ids) & set(held_out))
+    if leaked:
+        raise ConfigError(
+            f"{len(leaked)} complexes to fit on are held out for measuring ({', '.join(leaked[:3])}); take them out of "
+            "the training ids"
+        )
 
 
 def cross_validated(rows: Sequence[PoseRow], names: tuple[str, ...], threshold: float = 2.0) -> list[np.ndarray]:

@@ -126,7 +126,7 @@ class NetworkMethod:
         else:
             refined = RefinedPoses.unchanged(docked.pos)
         config = self._engine.models.config
-        return docked, judge_poses(config, case.graph, case.ligand, docked, refined, self._physics, self._settings)
+        return docked, judge_poses(config, case.ligand, docked, refined, self._physics, self._settings)
 
     def _probability(self, verdict: Verdict, docked: DockedPoses) -> np.ndarray | None:
         """P(RMSD < 2 Angstrom) of poses: by calibration or judge if there is one, else what the logit says.

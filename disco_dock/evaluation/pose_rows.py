@@ -35,7 +35,6 @@ class PoseRow:
     Attributes:
         id: of the complex.
         atoms: heavy atoms of the ligand.
-        torsions: its rotatable bonds.
         rmsd: Angstrom from the crystal pose.
         energy: Vina energy with the receptor and inside the ligand, kcal/mol.
         confidence: logits of the confidence model; empty without one.
@@ -46,7 +45,6 @@ class PoseRow:
 
     id: str
     atoms: int = 0
-    torsions: int = 0
     rmsd: tuple[float, ...] = ()
     energy: tuple[float, ...] = ()
     confidence: tuple[float, ...] = ()
@@ -65,7 +63,6 @@ class PoseRow:
             near=near,
             confidence=np.array(self.confidence) if self.confidence else None,
             atoms=self.atoms,
-            torsions=self.torsions,
         )
 
     def order(self, score: np.ndarray) -> np.ndarray:
@@ -130,12 +127,11 @@ def _row(engine: Engine, cases: Cases, name: str, settings: DockingSettings, phy
     refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
     docked = after_physics(engine, case.graph, docked, refined)
     assert refined.energy is not None
-    facts = pose_facts(case.graph, case.ligand, docked.pos, refined.energy, docked.confidence)
+    facts = pose_facts(case.ligand, docked.pos, refined.energy, docked.confidence)
     others = facts.near & ~np.eye(len(facts.near), dtype=bool)
     return PoseRow(
         id=name,
         atoms=facts.atoms,
-        torsions=facts.torsions,
         rmsd=_rounded(symmetric_rmsd(case.ligand.mol, docked.pos, case.crystal)),
         energy=_rounded(facts.energy),
         confidence=() if facts.confidence is None else _rounded(facts.confidence),

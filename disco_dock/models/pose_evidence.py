@@ -22,24 +22,12 @@ class PoseFacts:
         near: (poses, poses) bool, whether two poses are within 2 Angstrom; True on the diagonal.
         confidence: (poses,) logits of the confidence model for the minimised poses, or None without one.
         atoms: heavy atoms of the ligand.
-        torsions: its rotatable bonds.
     """
 
     energy: np.ndarray
     near: np.ndarray
     confidence: np.ndarray | None
     atoms: int
-    torsions: int
-
-    def first(self, count: int) -> PoseFacts:
-        """The facts if only the first poses had been sampled."""
-        return PoseFacts(
-            energy=self.energy[:count],
-            near=self.near[:count, :count],
-            confidence=None if self.confidence is None else self.confidence[:count],
-            atoms=self.atoms,
-            torsions=self.torsions,
-        )
 
 
 def energy_per_atom(facts: PoseFacts) -> np.ndarray:
@@ -74,11 +62,6 @@ def log_atoms(facts: PoseFacts) -> np.ndarray:
     return np.full(len(facts.energy), np.log(facts.atoms))
 
 
-def torsions(facts: PoseFacts) -> np.ndarray:
-    """Number of rotatable bonds."""
-    return np.full(len(facts.energy), float(facts.torsions))
-
-
 def confidence(facts: PoseFacts) -> np.ndarray:
     """Logit of the confidence model."""
     assert facts.confidence is not None
@@ -88,7 +71,7 @@ def confidence(facts: PoseFacts) -> np.ndarray:
 EVIDENCE: Mapping[str, Callable[[PoseFacts], np.ndarray]] = MappingProxyType(
     {
         function.__name__: function
-        for function in (energy_per_atom, energy_gap, lead, agreement, basin, log_atoms, torsions, confidence)
+        for function in (energy_per_atom, energy_gap, lead, agreement, basin, log_atoms, confidence)
     }
 )
 """Functions from facts to (poses,) numbers, by name; none depends on the order of the poses."""

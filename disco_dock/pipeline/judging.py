@@ -9,7 +9,6 @@ import numpy as np
 
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
-from disco_dock.graph.schema import ComplexGraph
 from disco_dock.models.build import CheckpointConfig, Models
 from disco_dock.models.calibration import Calibration
 from disco_dock.models.physics_settings import PhysicsChoice, PhysicsSettings
@@ -62,7 +61,6 @@ class Verdict:
 
 def judge_poses(
     config: CheckpointConfig,
-    graph: ComplexGraph,
     ligand: Ligand,
     docked: DockedPoses,
     refined: RefinedPoses,
@@ -73,7 +71,6 @@ def judge_poses(
 
     Args:
         config: of the checkpoint, with its calibration and its judge.
-        graph: what was docked.
         ligand: the molecule.
         docked: poses after physics, with the confidence in them.
         refined: what physics says of them.
@@ -93,7 +90,7 @@ def judge_poses(
         note = f"no probability of being near is given: none was fitted to poses minimized by {physics.minimize}"
         return replace(verdict, notes=(*notes, note))
     assert refined.energy is not None
-    facts = pose_facts(graph, ligand, docked.pos, refined.energy, docked.confidence)
+    facts = pose_facts(ligand, docked.pos, refined.energy, docked.confidence)
     as_measured = physics.rank_by == config.physics.rank_by
     reliability = tuple(one for one in judge.reliability if as_measured or one.which == "all")
     return replace(
@@ -132,16 +129,12 @@ def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
     return settings
 
 
-def pose_facts(
-    graph: ComplexGraph, ligand: Ligand, pos: np.ndarray, energy: np.ndarray, confidence: np.ndarray | None
-) -> PoseFacts:
+def pose_facts(ligand: Ligand, pos: np.ndarray, energy: np.ndarray, confidence: np.ndarray | None) -> PoseFacts:
     """What a judge looks at, of poses (poses, atoms, 3) in Angstrom with their Vina energies (poses,)."""
     symmetry = automorphisms(ligand.mol)
     rmsd = np.stack([symmetric_rmsd(ligand.mol, pos, one, symmetry=symmetry) for one in pos])
     near = (np.minimum(rmsd, rmsd.T) < NEIGHBOURHOOD) | np.eye(len(pos), dtype=bool)
-    return PoseFacts(
-        energy=energy, near=near, confidence=confidence, atoms=ligand.num_atoms, torsions=graph.num_torsions
-    )
+    return PoseFacts(energy=energy, near=near, confidence=confidence, atoms=ligand.num_atoms)
 
 
 def _by_calibration(verdict: Verdict, calibration: Calibration | None, logits: np.ndarray | None) -> Verdict:

@@ -109,7 +109,7 @@ def predict_complex(
         sampled = docked.pos
         docked = after_physics(engine, graph, docked, refined)
     with clock.phase("checks"):
-        verdict = judge_poses(engine.models.config, graph, ligand, docked, refined, physics, chosen)
+        verdict = judge_poses(engine.models.config, ligand, docked, refined, physics, chosen)
         ranked, modes = _ranked(prepared, ligand, docked, verdict, refined)
         survey, frames = docked.survey, docked.frames
         suggestion = None if survey is None else suggest_pockets(survey, ligand.num_atoms, prepared.receptor)

@@ -21,7 +21,6 @@ def row(name: str, rmsd: tuple[float, ...], *, kept: tuple[bool, ...] = (True,) 
     return PoseRow(
         id=name,
         atoms=10,
-        torsions=1,
         rmsd=rmsd,
         energy=(-5.0, -9.0, -6.0),
         confidence=(3.0, 1.0, 2.0),

@@ -25,7 +25,6 @@ def facts(seed: int, poses: int) -> PoseFacts:
         near=np.abs(place[:, None] - place[None]) < 2,
         confidence=draws.normal(size=poses),
         atoms=20,
-        torsions=4,
     )
 
 
@@ -45,13 +44,12 @@ def permuted(known: PoseFacts, order: np.ndarray) -> PoseFacts:
         near=known.near[np.ix_(order, order)],
         confidence=known.confidence[order],
         atoms=known.atoms,
-        torsions=known.torsions,
     )
 
 
 def test_evidence_by_hand():
     near = np.array([[True, True, False], [True, True, False], [False, False, True]])
-    known = PoseFacts(energy=np.array([-8.0, -6.0, -7.0]), near=near, confidence=None, atoms=10, torsions=3)
+    known = PoseFacts(energy=np.array([-8.0, -6.0, -7.0]), near=near, confidence=None, atoms=10)
     found = {name: function(known).tolist() for name, function in EVIDENCE.items() if name != "confidence"}
     assert found["energy_per_atom"] == [-0.8, -0.6, -0.7]
     assert found["energy_gap"] == [0.0, 2.0, 1.0]
@@ -60,7 +58,7 @@ def test_evidence_by_hand():
     weights = np.exp([0.0, -2.0, -1.0])
     inside = (weights[0] + weights[1]) / weights.sum()
     assert found["basin"] == pytest.approx([inside, inside, 1 - inside])
-    assert found["torsions"] == [3.0] * 3 and found["log_atoms"] == pytest.approx([np.log(10)] * 3)
+    assert found["log_atoms"] == pytest.approx([np.log(10)] * 3)
 
 
 def test_evidence_of_a_single_pose_is_finite():
@@ -92,13 +90,6 @@ def test_thresholds_have_their_own_weights():
     far = one.probability(known, 5.0)
     assert far is not None and not np.allclose(far, one.probability(known, 2.0))
     assert one.probability(known, 3.0) is None
-
-
-def test_fewer_poses_are_as_if_sampled_alone():
-    known = facts(3, 12)
-    first = known.first(5)
-    np.testing.assert_array_equal(first.near, known.near[:5, :5])
-    assert judge().logit(first).shape == (5,)
 
 
 def test_a_judge_survives_the_config():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,9 +81,8 @@ def verdict(ligand, physics: PhysicsSettings = VINA, *, settings: DockingSetting
     refined = RefinedPoses.unchanged(pos)
     if physics.scores:
         refined = replace(refined, score=ENERGY, energy=ENERGY, minimised=physics.minimize != "none")
-    graph = cast(Any, SimpleNamespace(num_torsions=2))
     chosen = DockingSettings(num_poses=3, sampler=SamplerConfig()) if settings is None else settings
-    return judge_poses(config(**changes), graph, ligand, docked, refined, physics, chosen)
+    return judge_poses(config(**changes), ligand, docked, refined, physics, chosen)
 
 
 def test_sampled_poses_get_the_calibrated_probability(ligand):
