@@ -10,6 +10,7 @@ import numpy as np
 
 NEIGHBOURHOOD = 2.0  # Angstrom of symmetry-corrected RMSD: poses this close agree
 TEMPERATURE = 1.0  # kcal/mol of the Boltzmann weights in `basin`
+FLOOR = 0.01  # of the shares in `basin`, so that its log odds are finite
 LARGEST_LEAD = 5.0  # kcal/mol; a larger lead over other places says no more
 
 
@@ -52,9 +53,10 @@ def agreement(facts: PoseFacts) -> np.ndarray:
 
 
 def basin(facts: PoseFacts) -> np.ndarray:
-    """Share of the Boltzmann weights of all poses that lies within 2 Angstrom."""
+    """Log odds of the share of the Boltzmann weights of all poses that lies within 2 Angstrom."""
     weight = np.exp((facts.energy.min() - facts.energy) / TEMPERATURE)
-    return facts.near @ weight / weight.sum()
+    share = facts.near @ weight / weight.sum()
+    return np.log((share + FLOOR) / (1 - share + FLOOR))
 
 
 def log_atoms(facts: PoseFacts) -> np.ndarray:

@@ -57,7 +57,8 @@ def test_evidence_by_hand():
     assert found["agreement"] == [0.5, 0.5, 0.0]
     weights = np.exp([0.0, -2.0, -1.0])
     inside = (weights[0] + weights[1]) / weights.sum()
-    assert found["basin"] == pytest.approx([inside, inside, 1 - inside])
+    odds = np.log((inside + 0.01) / (1 - inside + 0.01))
+    assert found["basin"] == pytest.approx([odds, odds, -odds])
     assert found["log_atoms"] == pytest.approx([np.log(10)] * 3)
 
 
