@@ -23,10 +23,13 @@ from disco_image.metrics.plots import line_plot
 
 KINDS = {
     "plain": ["latents.kind=none"],
+    "plain, wide": ["latents.kind=none", "unet.width=36", "unet.head_width=36"],
     "disco": [],
-    "continuous KL 0.1": ["latents.kind=gaussian", "latents.kl_weight=0.1"],
-    "continuous KL 1": ["latents.kind=gaussian", "latents.kl_weight=1.0"],
+    "disco as published": ["latents.balance=0", "denoiser.encoder_share=1"],
+    "continuous KL 0.1": ["latents.kind=gaussian", "latents.kl_weight=0.1", "denoiser.encoder_share=1"],
+    "continuous KL 1": ["latents.kind=gaussian", "latents.kl_weight=1.0", "denoiser.encoder_share=1"],
 }
+"""Settings by kind; the wide plain model has as many parameters as the denoiser with latents, or more."""
 LATENTS, CODES = (1, 2, 4, 8), (4, 16, 64)
 SEEDS = (0, 1)
 DISTANCE = "frechet_classifier_distance"
@@ -53,11 +56,11 @@ def comparison(seeds: Sequence[int], kinds: Sequence[str]) -> list[Run]:
         for kind in kinds:
             settings = KINDS[kind]
             samplings = {"prior": ("prior", 0.0)}
-            if kind != "plain":
+            if "latents.kind=none" not in settings:
                 samplings["oracle"] = ("oracle", 0.0)
             if kind == "disco":
                 samplings |= {"prior, w=1": ("prior", 1.0), "prior, w=2": ("prior", 2.0)}
-            runs.append(Run(f"{kind.replace(' ', '-')}-{seed}", tuple(settings), seed, samplings))
+            runs.append(Run(f"{kind.replace(',', '').replace(' ', '-')}-{seed}", tuple(settings), seed, samplings))
     return runs
 
 

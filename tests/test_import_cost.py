@@ -25,6 +25,9 @@ HEAVY = {
     "vina",
     "meeko",
     "openbabel",
+    "fastapi",
+    "pydantic",
+    "uvicorn",
 }
 
 
@@ -46,11 +49,16 @@ def loaded(code: str) -> set[str]:
         "from disco_dock.cli.main import main; main(['data', '--help'])",
         "from disco_dock.cli.main import main; main(['evaluate', '--help'])",
         "from disco_dock.cli.main import main; main(['report', '--help'])",
+        "from disco_dock.cli.main import main; main(['serve', '--help'])",
         "from disco_dock.cli.main import main; main(['--version'])",
     ],
 )
 def test_command_line_starts_without_heavy_packages(code):
     assert loaded(code) == set()
+
+
+def test_server_leaves_chemistry_and_networks_to_its_docking_processes():
+    assert loaded("import disco_dock.server.app") <= {"fastapi", "pydantic"}
 
 
 def test_public_names_are_found_lazily():

@@ -10,7 +10,7 @@ from Bio.PDB.MMCIF2Dict import MMCIF2Dict
 from rdkit import Chem
 
 from disco_dock.chem.structure_files import read_text
-from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.errors import InputError, one_line
 
 ORDERS = {
     "SING": Chem.BondType.SINGLE,
@@ -53,19 +53,20 @@ def read_components(path: Path) -> dict[str, Component]:
     """
     try:
         data = MMCIF2Dict(io.StringIO(read_text(path)))
-    except (ValueError, LookupError, StopIteration) as error:
-        raise InputError(f"{path}: is not a readable mmCIF file ({error}); download it again") from error
+    except (ArithmeticError, LookupError, StopIteration, ValueError) as error:  # the parser's own, on damaged loops
+        reason = one_line(str(error), 200)
+        raise InputError(f"{path}: is not a readable mmCIF file ({reason}); download it again") from error
     if "_chem_comp_atom.atom_id" not in data or "_chem_comp_bond.atom_id_1" not in data:
         return {}
     atoms: dict[str, list[tuple[str, str, int, bool]]] = {}
     for row in _rows(
-        data, "_chem_comp_atom", ("comp_id", "atom_id", "type_symbol", "charge", "pdbx_leaving_atom_flag")
+        path, data, "_chem_comp_atom", ("comp_id", "atom_id", "type_symbol", "charge", "pdbx_leaving_atom_flag")
     ):
         code, name, symbol, charge, leaving = row
         atoms.setdefault(code, []).append((name, symbol.capitalize(), _integer(path, charge), leaving == "Y"))
     bonds: dict[str, list[tuple[str, str, Chem.BondType]]] = {}
     for code, first, second, order in _rows(
-        data, "_chem_comp_bond", ("comp_id", "atom_id_1", "atom_id_2", "value_order")
+        path, data, "_chem_comp_bond", ("comp_id", "atom_id_1", "atom_id_2", "value_order")
     ):
         if order.upper() not in ORDERS:
             raise InputError(f"{path}: bond {first}-{second} of {code} has the order {order!r}; give a SMILES instead")
@@ -73,10 +74,16 @@ def read_components(path: Path) -> dict[str, Component]:
     return {code: _component(code, rows, bonds.get(code, [])) for code, rows in atoms.items()}
 
 
-def _rows(data: MMCIF2Dict, category: str, fields: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Rows of some columns of a category; a column that is absent is "?" throughout."""
+def _rows(path: Path, data: MMCIF2Dict, category: str, fields: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Rows of some columns of a category; a column that is absent is "?" throughout.
+
+    Raises:
+        InputError: the columns are not of one length.
+    """
     count = len(data[f"{category}.{fields[1]}"])
     columns = [data.get(f"{category}.{name}", ["?"] * count) for name in fields]
+    if any(len(column) != count for column in columns):
+        raise InputError(f"{path}: the columns of {category} differ in length; download the file again")
     return list(zip(*columns, strict=True))
 
 

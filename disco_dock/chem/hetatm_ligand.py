@@ -120,6 +120,18 @@ def _mol_block(path: Path, group: Group, component: Component) -> str:
         raise InputError(
             f"{path}: {_label(group)} {what} compared with the component; give its SMILES, or leave it out"
         )
+    with rdBase.BlockLogs():
+        try:
+            return _component_block(group, component, place)
+        except (OverflowError, RuntimeError, ValueError) as error:  # RDKit's, for unknown elements and impossible bonds
+            raise InputError(
+                f"{path}: the elements and bonds of component {component.code} make no molecule; give the SMILES of "
+                f"{_label(group)}, or download the component again"
+            ) from error
+
+
+def _component_block(group: Group, component: Component, place: Mapping[str, int]) -> str:
+    """A MOL block of the component's atoms that have a `place` among the group's."""
     mol, index_of = Chem.RWMol(), {}
     for name, element, charge in zip(component.names, component.elements, component.charges, strict=True):
         if name in place:
@@ -133,5 +145,4 @@ def _mol_block(path: Path, group: Group, component: Component) -> str:
     conformer.Set3D(True)
     conformer.SetPositions(np.ascontiguousarray(group.pos[[place[name] for name in index_of]]))
     mol.AddConformer(conformer)
-    with rdBase.BlockLogs():
-        return Chem.MolToMolBlock(mol, kekulize=False)
+    return Chem.MolToMolBlock(mol, kekulize=False)

@@ -12,9 +12,19 @@ MAX_HEAVY_ATOMS = 200
 """Largest ligand that is accepted; trained models have seen far smaller ones."""
 
 _NONMETALS = frozenset({1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 33, 34, 35, 36, 52, 53, 54, 85, 86})
+_HEAVIEST_ELEMENT = 118
 _BONDS = frozenset({Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC})
 _MIN_DISTANCE = 0.1  # Angstrom: closer atoms are the same point
 _MAX_COORDINATE = 1e6  # Angstrom: beyond any real structure
+
+
+def check_elements(mol: Chem.Mol) -> None:
+    """Raise InputError for an atomic number without an element; RDKit parses "[#999]", and fails on it afterwards."""
+    for atom in mol.GetAtoms():
+        if atom.GetAtomicNum() > _HEAVIEST_ELEMENT:
+            raise InputError(
+                f"atom {atom.GetIdx() + 1} has the atomic number {atom.GetAtomicNum()}, which is no element; correct it"
+            )
 
 
 def fragments(mol: Chem.Mol) -> list[list[int]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.errors import InputError, one_line
+from disco_dock.runtime.user_files import MIB, read_lines
 
 Kind = Literal["sdf", "mol2", "smi", "pdb"]
 
@@ -26,6 +26,13 @@ KINDS: dict[str, Kind] = {
 }
 FOREIGN = frozenset({".cif", ".mmcif", ".pdbqt", ".mae", ".maegz", ".xyz", ".cdx", ".cdxml", ".csv", ".xlsx", ".inchi"})
 """Suffixes of formats that are recognised but not read."""
+
+
+MAX_RECORD_BYTES = 8 * MIB
+"""Longest text of one molecule with its tags, and longest text before the first or between two."""
+
+MAX_TITLE = 200
+"""Characters of a molecule's name that are kept."""
 
 
 class Record(NamedTuple):
@@ -56,7 +63,7 @@ def file_kind(path: Path) -> Kind:
         raise InputError(f"{path}: ligands in {suffix} format are not read; convert the file to SDF")
     head = []
     for line in _lines(path):
-        head.append(line)
+        head.append(line[:200])
         if len(head) == 200:
             break
     if any(line.startswith("@<TRIPOS>") for line in head):
@@ -72,17 +79,17 @@ def read_records(path: Path) -> Iterator[Record]:
     """One record per molecule of a file, in order; an SDF is streamed, never held as a whole.
 
     Raises:
-        InputError: when the file cannot be read or decompressed.
+        InputError: when the file cannot be read or decompressed, or a record is longer than `MAX_RECORD_BYTES`.
     """
     kind = file_kind(path)
     lines = _lines(path)
     if kind == "sdf":
-        return _sdf_records(lines)
+        return _sdf_records(lines, _Block(path))
     if kind == "mol2":
-        return _mol2_records(lines)
+        return _mol2_records(lines, _Block(path))
     if kind == "smi":
         return smiles_records(lines)
-    return iter([Record("pdb", 0, "", "\n".join(lines) + "\n")])
+    return _pdb_record(lines, _Block(path))
 
 
 def smiles_records(lines: Iterable[str]) -> Iterator[Record]:
@@ -99,55 +106,85 @@ def smiles_records(lines: Iterable[str]) -> Iterator[Record]:
         if rest.startswith("|") and "|" in rest[1:]:
             extension, _, rest = rest[1:].partition("|")
             smiles = f"{smiles} |{extension}|"
-        yield Record("smi", index, rest.strip(), smiles)
+        yield Record("smi", index, one_line(rest, MAX_TITLE), smiles)
         index += 1
 
 
-def _sdf_records(lines: Iterable[str]) -> Iterator[Record]:
+class _Block:
+    """Lines of the record at hand; InputError when they become too long for one molecule."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the lines."""
+        self.lines: list[str] = []
+        self._size = 0
+
+    def add(self, line: str, *, keep: bool = True) -> None:
+        """Count a line, and keep it unless it belongs to no record."""
+        self._size += len(line) + 1
+        if self._size > MAX_RECORD_BYTES:
+            raise InputError(
+                f"{self._path}: has more than {MAX_RECORD_BYTES // MIB} MiB of text without the end of a molecule; "
+                "check that its format is what its name says"
+            )
+        if keep:
+            self.lines.append(line)
+
+    def record(self, kind: Kind, index: int, title_line: int) -> Record:
+        """The lines as a record, named by one of them."""
+        title = self.lines[title_line] if len(self.lines) > title_line else ""
+        return Record(kind, index, one_line(title, MAX_TITLE), "\n".join(self.lines) + "\n")
+
+
+def _sdf_records(lines: Iterable[str], block: _Block) -> Iterator[Record]:
     """Records between `$$$$` lines; trailing blank text after the last one is no record."""
-    block: list[str] = []
     index = 0
     for line in lines:
         if line.startswith("$$$$"):
-            yield Record("sdf", index, block[0].strip() if block else "", "\n".join(block) + "\n")
-            block = []
+            yield block.record("sdf", index, 0)
+            block.restart()
             index += 1
         else:
-            block.append(line)
-    if any(line.strip() for line in block):
-        yield Record("sdf", index, block[0].strip(), "\n".join(block) + "\n")
+            block.add(line)
+    if any(line.strip() for line in block.lines):
+        yield block.record("sdf", index, 0)
 
 
-def _mol2_records(lines: Iterable[str]) -> Iterator[Record]:
+def _mol2_records(lines: Iterable[str], block: _Block) -> Iterator[Record]:
     """Records starting at `@<TRIPOS>MOLECULE`; comments before the first are dropped."""
-    block: list[str] = []
     index = 0
     for line in lines:
-        if line.startswith("@<TRIPOS>MOLECULE"):
-            if block:
-                yield _mol2_record(index, block)
-                index += 1
-            block = [line]
-        elif block:
-            block.append(line)
-    if block:
+        begins = line.startswith("@<TRIPOS>MOLECULE")
+        if begins and block.lines:
+            yield _mol2_record(index, block)
+            index += 1
+        if begins:
+            block.restart()
+        block.add(line, keep=begins or bool(block.lines))
+    if block.lines:
         yield _mol2_record(index, block)
 
 
-def _mol2_record(index: int, block: list[str]) -> Record:
-    name = block[1].strip() if len(block) > 1 else ""
-    return Record("mol2", index, "" if name == "*****" else name, "\n".join(block) + "\n")
+def _mol2_record(index: int, block: _Block) -> Record:
+    record = block.record("mol2", index, 1)
+    return record._replace(name="") if record.name == "*****" else record
+
+
+def _pdb_record(lines: Iterable[str], block: _Block) -> Iterator[Record]:
+    """The whole file as one record without a name."""
+    for line in lines:
+        block.add(line)
+    yield block.record("pdb", 0, 0)._replace(name="")
 
 
 def _lines(path: Path) -> Iterator[str]:
     """Lines of a plain or gzipped text file without line ends; bytes that are not UTF-8 become U+FFFD."""
     try:
-        with open(path, "rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-        opened = gzip.open(path, "rb") if zipped else open(path, "rb")
-        with opened as stream:
-            for line in stream:
-                yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+        for line in read_lines(path):
+            yield line.decode("utf-8", errors="replace").rstrip("\r\n")
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InputError(f"{path}: cannot be read ({reason}); check the file and its permissions") from error

@@ -91,6 +91,7 @@ def _parse(record: Record, *, sanitize: bool) -> Chem.Mol:
         raise InputError(f"not a readable {_FORMAT_NAMES[record.kind]}{shown}; {remedy}")
     if mol.GetNumAtoms() > MAX_TEXT_ATOMS:
         raise InputError(f"the molecule has {mol.GetNumAtoms()} atoms, far too many for a ligand; is it the receptor?")
+    ligand_checks.check_elements(mol)
     return mol
 
 

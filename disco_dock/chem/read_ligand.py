@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from rdkit import Chem
@@ -12,7 +13,10 @@ from rdkit.Chem import rdBase
 from disco_dock.chem.ligand import Ligand, LigandFailure
 from disco_dock.chem.ligand_files import FOREIGN, KINDS, Record, file_kind, read_records, smiles_records, suffix_of
 from disco_dock.chem.prepare_ligand import MAX_SMILES_LENGTH, prepare
-from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.errors import InputError, one_line
+
+MAX_COUNTED = 1_000
+"""Molecules that are counted for the message when one was expected."""
 
 
 def read_ligands(
@@ -52,9 +56,10 @@ def read_ligand(spec: str | Path, *, template_smiles: str | None = None, largest
     """
     found = read_ligands(spec, template_smiles=template_smiles, largest_fragment=largest_fragment)
     first = next(found)
-    others = sum(1 for _ in found)
+    others = sum(1 for _ in islice(found, MAX_COUNTED))
     if others:
-        raise InputError(f"{first.source}: {others + 1} molecules, expected 1; split the file, or dock all as a batch")
+        count = f"{others + 1}" if others < MAX_COUNTED else f"more than {MAX_COUNTED}"
+        raise InputError(f"{first.source}: {count} molecules, expected 1; split the file, or dock all as a batch")
     if isinstance(first, LigandFailure):
         raise InputError(first.message)
     return first
@@ -77,7 +82,7 @@ def _ligands(
                     record, source=source, name=name, template_smiles=template_smiles, largest_fragment=largest_fragment
                 )
             except InputError as error:
-                message = f"{source}, molecule {record.number + 1} ({name}): {error}"
+                message = one_line(f"{source}, molecule {record.number + 1} ({name}): {error}")
                 yield LigandFailure(source=source, index=record.number, name=name, message=message)
             index = record.number + 1
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -114,40 +114,60 @@ def _residues(groups: Sequence[Group]) -> list[bool]:
     doubtful = [index for index, alpha in enumerate(alphas) if alpha is not None and not sure[index]]
     if not doubtful:
         return sure
-    candidates = [index for index, alpha in enumerate(alphas) if alpha is not None]
+    neighbours = _Backbone([(group, alpha) for group, alpha in zip(groups, alphas, strict=True) if alpha is not None])
     for index in doubtful:
-        sure[index] = _is_linked(groups, alphas, candidates, index)
+        sure[index] = neighbours.links(groups[index])
     return sure
 
 
-def _is_linked(groups: Sequence[Group], alphas: Sequence[int | None], candidates: Sequence[int], index: int) -> bool:
-    """Whether a group is bound to another through the backbone (or follows it in a C-alpha trace)."""
-    group = groups[index]
-    others = [groups[other] for other in candidates if other != index]
-    ends = {name: group.pos[group.atom_names.index(name)] for name in ("N", "C") if name in group.atom_names}
-    if len(ends) == 2:
-        for name, partner in (("N", "C"), ("C", "N")):
-            pos = [other.pos[other.atom_names.index(partner)] for other in others if partner in other.atom_names]
-            if pos and np.linalg.norm(np.array(pos) - ends[name], axis=1).min() < PEPTIDE_BOND:
-                return True
-        return False
-    if len(group.atom_names) > 1:
-        return False
-    trace = [other.pos[alphas[other_index]] for other_index, other in _with_index(groups, candidates, index)]
-    return bool(trace) and np.linalg.norm(np.array(trace) - group.pos[0], axis=1).min() < TRACE_STEP
+class _Backbone:
+    """The backbone atoms of all groups that may be residues, to be searched by place.
+
+    Args:
+        candidates: groups and the index of their C-alpha atom.
+    """
+
+    def __init__(self, candidates: Sequence[tuple[Group, int]]) -> None:
+        self._trees = {
+            name: _tree(
+                [group.pos[group.atom_names.index(name)] for group, _ in candidates if name in group.atom_names]
+            )
+            for name in ("N", "C")
+        }
+        self._alphas = _tree([group.pos[alpha] for group, alpha in candidates])
+
+    def links(self, group: Group) -> bool:
+        """Whether a candidate is bound to another through the backbone, or follows it in a C-alpha trace."""
+        ends = {name: group.pos[group.atom_names.index(name)] for name in ("N", "C") if name in group.atom_names}
+        if len(ends) == 2:
+            own = float(np.linalg.norm(ends["N"] - ends["C"])) < PEPTIDE_BOND  # its own partner is found too
+            pairs = (("N", "C"), ("C", "N"))
+            return any(_count(self._trees[partner], ends[name], PEPTIDE_BOND) > own for name, partner in pairs)
+        return len(group.atom_names) == 1 and _count(self._alphas, group.pos[0], TRACE_STEP) > 1
 
 
-def _with_index(groups: Sequence[Group], candidates: Sequence[int], skip: int) -> Iterable[tuple[int, Group]]:
-    return ((other, groups[other]) for other in candidates if other != skip)
+def _tree(points: list[np.ndarray]) -> KDTree | None:
+    return KDTree(np.array(points)) if points else None
+
+
+def _count(tree: KDTree | None, point: np.ndarray, radius: float) -> int:
+    """Points of the tree closer than a distance, at most two: the point itself and another."""
+    if tree is None:
+        return 0
+    distances, _ = tree.query(point, k=2, distance_upper_bound=radius)
+    return int(np.isfinite(distances).sum())
 
 
 def _near(path: Path, residues: list[Group], pos: np.ndarray, cutoff: float) -> tuple[list[Group], list[str]]:
     """Residues of chains with an atom within `cutoff` of the positions, and the names of the other chains."""
     tree = KDTree(np.asarray(pos, dtype=float).reshape(-1, 3))
-    near: dict[str, bool] = {}
-    for chain in dict.fromkeys(group.chain for group in residues):
-        atoms = np.concatenate([group.pos for group in residues if group.chain == chain])
-        near[chain] = bool(np.isfinite(tree.query(atoms, distance_upper_bound=cutoff)[0]).any())
+    by_chain: dict[str, list[np.ndarray]] = {}
+    for group in residues:
+        by_chain.setdefault(group.chain, []).append(group.pos)
+    near = {
+        chain: bool(np.isfinite(tree.query(np.concatenate(parts), distance_upper_bound=cutoff)[0]).any())
+        for chain, parts in by_chain.items()
+    }
     if residues and not any(near.values()):
         raise InputError(
             f"{path}: no chain is within {cutoff:g} Angstrom of the ligand or pocket; check that both are in one frame"

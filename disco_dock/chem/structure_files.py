@@ -16,12 +16,18 @@ from Bio.PDB.PDBParser import PDBParser
 from Bio.PDB.Residue import DisorderedResidue, Residue
 
 from disco_dock.chem.ligand_files import suffix_of
-from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.errors import InputError, one_line
+from disco_dock.runtime.user_files import MIB, check_lines, read_bytes
 
 PDB_SUFFIXES = frozenset({".pdb", ".ent", ".pdb1", ".pqr"})
 CIF_SUFFIXES = frozenset({".cif", ".mmcif"})
 LIGAND_SUFFIXES = frozenset({".sdf", ".sd", ".mol", ".mol2", ".smi", ".smiles"})
 MAX_COORDINATE = 1e5  # Angstrom
+MAX_STRUCTURE_BYTES = 64 * MIB
+"""Largest structure file, decompressed."""
+
+MAX_STRUCTURE_ATOMS = 300_000
+"""Most atoms of a structure file, all models together (a ribosome has some 200,000); Biopython takes 2.5 KB for one."""
 
 
 class Group(NamedTuple):
@@ -55,7 +61,7 @@ def read_groups(path: Path) -> tuple[list[Group], list[str]]:
             structure = parser.get_structure("receptor", io.StringIO(text))
             models = list(structure or ())
     except Exception as error:  # Biopython raises many kinds for broken files; each means that the file is broken
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(str(error), 200) or type(error).__name__
         kind = "mmCIF" if is_cif else "PDB"
         raise InputError(f"{path}: is not a readable {kind} file ({reason}); repair or download it again") from error
     if not models or not any(True for _ in models[0].get_residues()):
@@ -78,24 +84,31 @@ def read_text(path: Path) -> str:
     """Content of a structure file, decompressed.
 
     Raises:
-        InputError: it cannot be opened, is empty, or is not text.
+        InputError: it cannot be opened, is empty or too large, or is not text.
     """
     if suffix_of(path) in LIGAND_SUFFIXES:
         raise InputError(f"{path}: is a ligand file, not a protein; give a PDB or mmCIF file")
     try:
-        raw = path.read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
+        raw = read_bytes(path, limit=MAX_STRUCTURE_BYTES)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; check the path of the protein") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: is not a complete gzip file ({error}); download it again") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror or error}); check the path") from error
+    except ValueError as error:  # a null byte in the path
+        raise InputError(f"{path}: is not a possible path ({error}); check it") from error
     if not raw.strip():
         raise InputError(f"{path}: is empty; give a PDB or mmCIF file")
     if b"\x00" in raw[:4096]:
         raise InputError(f"{path}: is a binary file, not PDB or mmCIF text; convert it first")
+    check_lines(path, raw)
+    atoms = raw.count(b"\nATOM") + raw.count(b"\nHETATM")
+    if atoms > MAX_STRUCTURE_ATOMS:
+        raise InputError(
+            f"{path}: holds {atoms} atoms, more than the {MAX_STRUCTURE_ATOMS} that are read; cut out the chains "
+            "around the pocket, and one model"
+        )
     return raw.decode("utf-8", errors="replace")
 
 

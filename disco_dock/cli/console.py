@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from disco_dock.runtime.errors import one_line
+
 if TYPE_CHECKING:
     from disco_dock.pipeline.tables import Row
 
@@ -92,6 +94,7 @@ class Console:
             self._line(f"note{message}")
 
     def _line(self, text: str) -> None:
+        text = one_line(text)
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -116,9 +119,8 @@ PHYSICS = ("vina_score", "vina_score_before", "minimize_rmsd", "strain")
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Left-aligned columns under their names; long cells are cut."""
-    cut = [
-        [cell if len(cell) <= MAX_CELL else cell[: MAX_CELL - 3] + "..." for cell in row] for row in [columns, *rows]
-    ]
+    cut = [[one_line(cell) for cell in row] for row in [columns, *rows]]
+    cut = [[cell if len(cell) <= MAX_CELL else cell[: MAX_CELL - 3] + "..." for cell in row] for row in cut]
     widths = [max(len(row[index]) for row in cut) for index in range(len(columns))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cut

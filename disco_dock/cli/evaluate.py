@@ -49,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="processor time of Vina per complex and box; by default what the networks took on the same complex",
     )
+    parser.add_argument(
+        "--pocket",
+        action="store_true",
+        help="also dock within 10 Angstrom of the centre of Vina's pocket box, as predict --pocket-center does",
+    )
     add_physics(parser)
 
 
@@ -83,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         blind=bool({"vina", "vina-blind"} & set(args.baseline)),
         pocket=bool({"vina", "vina-pocket"} & set(args.baseline)),
         vina_cpu_seconds=args.vina_cpu_seconds,
+        in_pocket=args.pocket,
         physics=physics_choice(vars(args)),
     )
 

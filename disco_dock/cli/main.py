@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -11,11 +12,14 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from disco_dock.cli.parsing import USAGE_ERROR, Parser, UsageError, join_negative_values
-from disco_dock.runtime.errors import DiscoError
+from disco_dock.runtime.errors import DiscoError, one_line
 
 COMMANDS = {
     "predict": ("disco_dock.cli.predict", "dock ligands into a protein"),
+    "screen": ("disco_dock.cli.screen", "dock a library of ligands, with a ledger that survives everything"),
+    "results": ("disco_dock.cli.results", "list or export the ligands of a screen, best first"),
     "report": ("disco_dock.cli.report", "write a page that shows docked poses, for any browser"),
+    "serve": ("disco_dock.cli.serve", "serve a page and a web service that dock"),
     "doctor": ("disco_dock.cli.doctor", "check the installation and say how to repair it"),
     "train": ("disco_dock.cli.train", "train a stage on shards of complexes"),
     "evaluate": ("disco_dock.cli.evaluate", "dock complexes with known poses and report success rates"),
@@ -50,6 +54,9 @@ def build_parser(command: str | None) -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status of a command line: 0 done, 1 something failed, 2 wrong usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):  # a path may hold what the terminal's encoding has not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = join_negative_values(sys.argv[1:] if argv is None else argv)
     command = next((argument for argument in arguments if argument in COMMANDS), None)
     parser = build_parser(command)
@@ -92,7 +99,7 @@ def run_command(args: argparse.Namespace) -> int:
 
 
 def _fail(message: str, status: int, kind: str = "error: ") -> int:
-    print(f"disco-dock: {kind}{' '.join(message.split())}", file=sys.stderr)
+    print(f"disco-dock: {kind}{one_line(message)}", file=sys.stderr)
     return status
 
 

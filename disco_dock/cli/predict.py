@@ -14,7 +14,7 @@ POCKETS = {"pocket_center", "pocket_ligand", "pocket_residues", "pocket_box"}
 if TYPE_CHECKING:
     from disco_dock.models.physics_settings import PhysicsChoice
     from disco_dock.pipeline.batch_inputs import JobList
-    from disco_dock.pipeline.request import PredictSettings
+    from disco_dock.pipeline.request import PocketHint, PredictSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--embeddings", metavar="FILE", default=hidden, help="language-model features, if the checkpoint needs them"
     )
 
+    add_pocket(parser)
+    add_sampling(parser, num_poses=40)
+    _add_latents(parser)
+    add_physics_group(parser)
+    _add_running(parser)
+
+
+def add_pocket(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `predict` and `screen` share: where to dock."""
+    hidden = argparse.SUPPRESS
     pocket = parser.add_argument_group("pocket (the whole protein is searched when none is given)")
     kind = pocket.add_mutually_exclusive_group()
     kind.add_argument(
@@ -81,8 +91,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave out chains farther than D Angstrom from the pocket's centre",
     )
 
+
+def add_sampling(parser: argparse.ArgumentParser, *, num_poses: int) -> None:
+    """Add the options that `predict` and `screen` share: how to sample."""
+    hidden = argparse.SUPPRESS
     sampling = parser.add_argument_group("sampling")
-    sampling.add_argument("--num-poses", type=int, metavar="N", default=40, help="poses per complex (%(default)s)")
+    sampling.add_argument(
+        "--num-poses", type=int, metavar="N", default=num_poses, help="poses per complex (%(default)s)"
+    )
     sampling.add_argument("--steps", type=int, metavar="N", default=20, help="reverse diffusion steps (%(default)s)")
     sampling.add_argument("--seed", type=int, metavar="N", default=0, help="random seed (%(default)s)")
     sampling.add_argument(
@@ -101,6 +117,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sampling.add_argument(
         "--guidance-interval", type=numbers(2), metavar="LO,HI", default=hidden, help="diffusion times of guidance"
     )
+    sampling.add_argument("--ode", action="store_true", help="probability-flow ODE in place of the stochastic sampler")
+
+
+def _add_latents(parser: argparse.ArgumentParser) -> None:
+    hidden = argparse.SUPPRESS
     latents = parser.add_argument_group("latents as binding modes (nodes: A:189 a residue, lig:5 the fifth heavy atom)")
     latents.add_argument(
         "--modes",
@@ -124,14 +145,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     latents.add_argument(
         "--suggest-pockets", action="store_true", help="list the residues and sites that the prior points at"
     )
-    sampling.add_argument("--ode", action="store_true", help="probability-flow ODE in place of the stochastic sampler")
 
+
+def add_physics_group(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `predict` and `screen` share: what physics does with the poses."""
     physics = parser.add_argument_group("physics")
     physics.add_argument(
         "--physics", action="store_true", help="give each pose its AutoDock Vina score: kcal/mol, not an affinity"
     )
     add_physics(physics)
 
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    hidden = argparse.SUPPRESS
     running = parser.add_argument_group("running")
     running.add_argument("-o", "--out", metavar="DIR", default="disco-dock-results", help="output folder (%(default)s)")
     running.add_argument(
@@ -196,7 +222,7 @@ def run(args: argparse.Namespace) -> int:
     from disco_dock.runtime.log import setup_logging
 
     setup_logging(args.verbose)
-    _quiet_libraries(args.verbose)
+    quiet_libraries(args.verbose)
     try:
         settings = _settings(given)
     except ConfigError as error:
@@ -228,27 +254,23 @@ def _check_inputs(given: dict) -> None:
         missing = [f"--{option}" for option in ("protein", "ligand") if option not in given]
         if missing:
             raise UsageError(f"{' and '.join(missing)} missing; give --protein and --ligand, or --csv")
-    if "pocket_radius" in given and not POCKETS & given.keys():
-        raise UsageError("--pocket-radius needs --pocket-center, --pocket-ligand or --pocket-residues")
+    check_pocket(given)
     if "num_modes" in given and given["modes"] != "enumerate":
         raise UsageError("--num-modes has no effect without --modes enumerate; give both")
     if given.get("num_modes", 1) < 1:
         raise UsageError(f"--num-modes must be at least 1, not {given['num_modes']}")
 
 
+def check_pocket(given: dict) -> None:
+    """Raise UsageError for a pocket without a place."""
+    if "pocket_radius" in given and not POCKETS & given.keys():
+        raise UsageError("--pocket-radius needs --pocket-center, --pocket-ligand or --pocket-residues")
+
+
 def _settings(given: dict) -> PredictSettings:
     """The settings that the options mean."""
-    from disco_dock.pipeline.request import PocketHint, PredictSettings
+    from disco_dock.pipeline.request import PredictSettings
 
-    pocket = None
-    if POCKETS & given.keys():
-        pocket = PocketHint(
-            center=given.get("pocket_center"),
-            ligand=Path(given["pocket_ligand"]) if "pocket_ligand" in given else None,
-            residues=given.get("pocket_residues", ()),
-            box=Path(given["pocket_box"]) if "pocket_box" in given else None,
-            radius=given.get("pocket_radius"),
-        )
     return PredictSettings(
         num_poses=given["num_poses"],
         steps=given["steps"],
@@ -263,13 +285,28 @@ def _settings(given: dict) -> PredictSettings:
         avoid_latents=tuple(given.get("avoid_latent", ())),
         suggest_pockets=given["suggest_pockets"] or given["modes"] == "enumerate",
         trajectory=given["trajectory"] or given["report"],
-        pocket=pocket,
+        pocket=pocket_hint(given),
         chains=given.get("chains"),
         chains_within=given.get("chains_within"),
         largest_fragment=given["largest_fragment"],
         template_smiles=given.get("smiles"),
         embeddings=Path(given["embeddings"]) if "embeddings" in given else None,
         physics=physics_choice(given),
+    )
+
+
+def pocket_hint(given: dict) -> PocketHint | None:
+    """The pocket that the options name, or None."""
+    from disco_dock.pipeline.request import PocketHint
+
+    if not POCKETS & given.keys():
+        return None
+    return PocketHint(
+        center=given.get("pocket_center"),
+        ligand=Path(given["pocket_ligand"]) if "pocket_ligand" in given else None,
+        residues=given.get("pocket_residues", ()),
+        box=Path(given["pocket_box"]) if "pocket_box" in given else None,
+        radius=given.get("pocket_radius"),
     )
 
 
@@ -283,7 +320,7 @@ def _jobs(given: dict, settings: PredictSettings) -> JobList:
     return jobs_of_ligands(given["protein"], given["ligand"], read)
 
 
-def _quiet_libraries(verbosity: int) -> None:
+def quiet_libraries(verbosity: int) -> None:
     """Keep RDKit's and Biopython's own messages off the terminal unless debugging; ours say what matters."""
     if verbosity >= 2:
         return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,16 @@ from safetensors.numpy import save
 from disco_dock.data.example import TrainingExample, unpack
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.files import atomic_write
+from disco_dock.runtime.user_files import parse_json, read_bytes
 
 FORMAT = 1
 OFFSETS = ".offsets"
+FACTS = {"id": str, "atoms": int, "residues": int}
+FAILURE = {"id": str, "reason": str}
+"""What every complex and every failure of an index has at least."""
+MAX_COUNT = 1 << 31
+_DAMAGE = (LookupError, RuntimeError, TypeError, ValueError)
+"""What numpy and torch raise for arrays of other shapes and types than those that were written."""
 
 
 def index_path(part: Path) -> Path:
@@ -62,14 +70,27 @@ def read_index(part: Path) -> dict[str, Any]:
     """
     path = index_path(part)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        data = parse_json(read_bytes(path))
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(f"{path}: the shard index cannot be read ({error}); build the shards again") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: the shard index is no JSON object; build the shards again")
     if data.get("format") != FORMAT:
         raise InputError(
             f"{path}: shard format {data.get('format')}, this version reads {FORMAT}; build the shards again"
         )
+    for key, columns in (("complexes", FACTS), ("failures", FAILURE)):
+        rows = data.get(key)
+        if not isinstance(rows, list) or not all(_is_row(row, columns) for row in rows):
+            raise InputError(f"{path}: {key} of the shard index are not as they were written; build the shards again")
     return data
+
+
+def _is_row(row: Any, columns: Mapping[str, type]) -> bool:
+    """Whether a row of an index has the columns, of their types and not larger than any file makes them."""
+    return isinstance(row, dict) and all(
+        type(row.get(name)) is kind and (kind is str or 0 <= row[name] < MAX_COUNT) for name, kind in columns.items()
+    )
 
 
 class Part:
@@ -102,7 +123,7 @@ class Part:
                     key.removesuffix(OFFSETS): self._handle.get_tensor(key) for key in every if key.endswith(OFFSETS)
                 }
             return {key: self._cut(key, number) for key in keys or self._offsets}
-        except (SafetensorError, OSError, KeyError, IndexError) as error:
+        except (SafetensorError, OSError, *_DAMAGE) as error:
             raise InputError(f"{self.path}: damaged shard ({error}); delete it and build again") from error
 
     def _cut(self, key: str, number: int) -> np.ndarray:
@@ -113,4 +134,8 @@ class Part:
 
     def read(self, number: int) -> TrainingExample:
         """The example at a position of the part."""
-        return unpack(self.names[number], self.arrays(number))
+        arrays = self.arrays(number)
+        try:
+            return unpack(self.names[number], arrays)
+        except _DAMAGE as error:
+            raise InputError(f"{self.path}: damaged shard ({error}); delete it and build again") from error

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 from disco_dock.chem.ligand_files import suffix_of
 from disco_dock.chem.structure_files import CIF_SUFFIXES, PDB_SUFFIXES
 from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.user_files import read_text
 
 LIGAND_TABLE = "ligands.csv"
 LIGAND_COLUMNS = ("id", "group", "smiles")
@@ -120,17 +123,16 @@ def _ligand_table(path: Path) -> dict[str, tuple[str, str]]:
     if not path.is_file():
         return {}
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = set(reader.fieldnames or ())
-            if "id" not in columns or columns - set(LIGAND_COLUMNS):
-                found = ", ".join(reader.fieldnames or ())
-                raise InputError(f"{path}: has the columns {found}; name them {', '.join(LIGAND_COLUMNS)}")
-            return {
-                row["id"].strip(): ((row.get("group") or "").strip(), (row.get("smiles") or "").strip())
-                for row in reader
-            }
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+        columns = set(reader.fieldnames or ())
+        if "id" not in columns or columns - set(LIGAND_COLUMNS):
+            found = ", ".join(reader.fieldnames or ())
+            raise InputError(f"{path}: has the columns {found}; name them {', '.join(LIGAND_COLUMNS)}")
+        return {
+            (row["id"] or "").strip(): ((row.get("group") or "").strip(), (row.get("smiles") or "").strip())
+            for row in reader
+        }
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error}); save it as UTF-8 CSV") from error
 
 
@@ -141,8 +143,8 @@ def read_ids(path: Path) -> list[str]:
         InputError: the file cannot be read or holds no id.
     """
     try:
-        ids = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        ids = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: the split file cannot be read ({error}); check the path") from error
     if not ids:
         raise InputError(f"{path}: the split file holds no id; give one id per line")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,8 +12,10 @@ import torch
 from scipy.special import expit
 
 from disco_dock.chem.stereo import stereo_kept_each
+from disco_dock.evaluation.boxes import pocket_sphere
 from disco_dock.evaluation.cases import Case
 from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
+from disco_dock.physics.search_settings import Sphere
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting
 from disco_dock.pipeline.judging import Verdict, check_physics, judge_poses
@@ -74,15 +76,23 @@ class NetworkMethod:
         engine: the networks.
         settings: how to sample.
         physics: what is done with the samples before they are ranked; nothing by default.
+        in_pocket: whether the centre of Vina's pocket box is told, as `predict --pocket-center` tells it.
 
     Raises:
         ConfigError: the checkpoint cannot rank as asked.
     """
 
-    def __init__(self, engine: Engine, settings: DockingSettings, physics: PhysicsSettings = NO_PHYSICS) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: DockingSettings,
+        physics: PhysicsSettings = NO_PHYSICS,
+        *,
+        in_pocket: bool = False,
+    ) -> None:
         check_physics(PhysicsChoice.exactly(physics), engine.models)
-        self._engine, self._settings, self._physics = engine, settings, physics
-        self.name = "-".join(["disco-dock", *_physics_name(physics)])
+        self._engine, self._settings, self._physics, self._in_pocket = engine, settings, physics, in_pocket
+        self.name = "-".join(["disco-dock", *_physics_name(physics), *(["pocket"] if in_pocket else [])])
         plain = asdict(settings)
         plain.pop("batch_size")  # changes time and memory, not the poses
         self.settings: dict[str, Any] = {
@@ -91,17 +101,22 @@ class NetworkMethod:
         }
         if physics != NO_PHYSICS:
             self.settings["physics"] = asdict(physics)
+        if in_pocket:
+            self.settings["in_pocket"] = True
 
     def dock(self, case: Case) -> RankedPoses:
         """Poses in the order that `predict` gives them."""
         if case.receptor is None and self._physics.scores:
             raise InputError(f"{case.name}: shards hold no receptor atoms, which physics needs; give the files")
         begin, cpu = time.perf_counter(), time.process_time()
+        settings = self._settings
+        if self._in_pocket:
+            settings = replace(settings, pocket=pocket_sphere(case.crystal).restraint(case.graph.origin))
         try:
-            docked, _ = dock_fitting(self._engine, case.graph, self._settings, name=case.name, on_progress=None)
+            docked, _ = dock_fitting(self._engine, case.graph, settings, name=case.name, on_progress=None)
         except torch.OutOfMemoryError as error:
             raise DiscoError("the accelerator's memory does not hold one pose of this complex") from error
-        docked, verdict = self._judged(case, docked)
+        docked, verdict = self._judged(case, docked, settings)
         seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
         pos = docked.pos if case.receptor is not None else docked.pos - case.graph.origin
         if not np.isfinite(pos).all():
@@ -116,17 +131,21 @@ class NetworkMethod:
             cpu,
         )
 
-    def _judged(self, case: Case, docked: DockedPoses) -> tuple[DockedPoses, Verdict]:
+    def _judged(self, case: Case, docked: DockedPoses, settings: DockingSettings) -> tuple[DockedPoses, Verdict]:
         """Poses after physics, and the verdict on them."""
         if case.receptor is not None:
             field = VinaField(case.receptor) if self._physics.scores else None
-            options = {"seed": self._settings.seed, "stream": case.name}
+            sphere = None
+            if self._in_pocket:
+                pocket = pocket_sphere(case.crystal)
+                sphere = Sphere(center=pocket.center, radius=pocket.radius)
+            options = {"seed": settings.seed, "stream": case.name, "sphere": sphere}
             refined = refine(case.receptor, field, case.ligand, docked.pos, self._physics, **options)
             docked = after_physics(self._engine, case.graph, docked, refined)
         else:
             refined = RefinedPoses.unchanged(docked.pos)
         config = self._engine.models.config
-        return docked, judge_poses(config, case.ligand, docked, refined, self._physics, self._settings)
+        return docked, judge_poses(config, case.ligand, docked, refined, self._physics, settings)
 
     def _probability(self, verdict: Verdict, docked: DockedPoses) -> np.ndarray | None:
         """P(RMSD < 2 Angstrom) of poses: by calibration or judge if there is one, else what the logit says.

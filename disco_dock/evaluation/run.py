@@ -48,6 +48,7 @@ class EvaluationSettings:
         blind: run Vina in a box around the receptor.
         pocket: run Vina in a box around the crystal ligand.
         vina_cpu_seconds: processor time of Vina, or None for that of the networks on the same complex.
+        in_pocket: also dock with the place of the crystal ligand given to the networks.
         physics: measured beside the networks alone, on top of what the checkpoint says.
     """
 
@@ -67,6 +68,7 @@ class EvaluationSettings:
     blind: bool = False
     pocket: bool = False
     vina_cpu_seconds: float | None = None
+    in_pocket: bool = False
     physics: PhysicsChoice = PhysicsChoice()
 
 
@@ -93,6 +95,9 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     if physics != NO_PHYSICS:
         refined = NetworkMethod(engine, network_sampling, physics)
         budget_rows = rows[refined.name] = check(refined, cases, on_row=_named(on_row, refined.name))
+    if settings.in_pocket:
+        told = NetworkMethod(engine, network_sampling, physics, in_pocket=True)
+        rows[told.name] = check(told, cases, on_row=_named(on_row, told.name))
     wheres: list[Where] = [where for where in ("blind", "pocket") if getattr(settings, where)]
     for where in wheres:
         budget = _budget(settings, budget_rows)
@@ -125,6 +130,8 @@ def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
         require_matplotlib()
     if settings.check_poses and cases.has_files:
         require_posebusters()
+    if settings.in_pocket and not cases.has_files:
+        raise InputError(f"{settings.data}: shards have no frame to give a pocket in; give the files of the complexes")
     if settings.physics.asked and not cases.has_files:
         raise InputError(f"{settings.data}: physics needs the files of the complexes, and these are shards")
     if settings.blind or settings.pocket:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from disco_dock.evaluation.rows import Row
 from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.user_files import read_text
 
 SIZES = (("up to 15", 15), ("16 to 25", 25), ("26 to 35", 35), ("over 35", None))  # heavy atoms
 TORSIONS = (("0 to 3", 3), ("4 to 7", 7), ("8 to 12", 12), ("over 12", None))  # rotatable bonds
@@ -41,13 +44,12 @@ def read_manifest(path: Path, training: Sequence[str] | None = None) -> Manifest
         InputError: it cannot be read, lacks a column, or names no training complex.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if lacking:
-                raise InputError(f"{path}: has no column {lacking[0]}; it needs {', '.join(COLUMNS)}")
-            rows = [{name: (row[name] or "").strip() for name in COLUMNS} for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+        lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if lacking:
+            raise InputError(f"{path}: has no column {lacking[0]}; it needs {', '.join(COLUMNS)}")
+        rows = [{name: (row[name] or "").strip() for name in COLUMNS} for row in reader]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error}); check the path") from error
     wanted = None if training is None else set(training)
     trained = [row for row in rows if (row["split"] == "train" if wanted is None else row["id"] in wanted)]

@@ -1,7 +1,6 @@
 """AutoDock Vina on the same complexes, blind and in the pocket, within a stated processor time.
 
-Sources: Eberhardt et al., J. Chem. Inf. Model. 2021, 61, 3891 (Vina 1.2); the pocket box of 25 Angstrom is that of
-Buttenschoen et al., Chem. Sci. 2024, 15, 3130.
+Source: Eberhardt et al., J. Chem. Inf. Model. 2021, 61, 3891 (Vina 1.2).
 """
 
 from __future__ import annotations
@@ -11,15 +10,15 @@ import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from rdkit import Chem
 
-from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_complex import write_receptor_pdb
 from disco_dock.chem.write_sdf import pose_mol
 from disco_dock.evaluation import vina_process
+from disco_dock.evaluation.boxes import blind_box, pocket_box
 from disco_dock.evaluation.cases import Case
 from disco_dock.evaluation.method import RankedPoses
 from disco_dock.evaluation.worker import CappedWorker
@@ -29,20 +28,10 @@ from disco_dock.runtime.errors import ConfigError, InputError
 
 PACKAGES = {"vina": "vina", "meeko": "meeko", "gemmi": "gemmi", "openbabel": "openbabel-wheel"}
 """Module: distribution."""
-POCKET_SIZE = 25.0  # Angstrom, edge of the pocket box
-POCKET_MARGIN = 5.0  # Angstrom around a ligand that is longer than the box
-BLIND_MARGIN = 5.0  # Angstrom around the receptor's atoms
 PREPARE_SECONDS = 120.0
 DOCK_SECONDS = 3600.0
 
 Where = Literal["blind", "pocket"]
-
-
-class Box(NamedTuple):
-    """Centre and edges in Angstrom, (3,) each."""
-
-    center: np.ndarray
-    size: np.ndarray
 
 
 def require_vina() -> None:
@@ -54,18 +43,6 @@ def require_vina() -> None:
     absent = [name for module, name in PACKAGES.items() if find_spec(module) is None]
     if absent:
         raise ConfigError(f"{', '.join(absent)} not installed; pip install 'disco-dock[vina]', or leave out --baseline")
-
-
-def blind_box(receptor: Receptor) -> Box:
-    """The box around all of the receptor."""
-    low, high = receptor.atom_pos.min(0) - BLIND_MARGIN, receptor.atom_pos.max(0) + BLIND_MARGIN
-    return Box((low + high) / 2, high - low)
-
-
-def pocket_box(crystal: np.ndarray) -> Box:
-    """A box of 25 Angstrom on the crystal ligand (atoms, 3), longer where the ligand would touch its walls."""
-    low, high = crystal.min(0), crystal.max(0)
-    return Box((low + high) / 2, np.maximum(POCKET_SIZE, high - low + 2 * POCKET_MARGIN))
 
 
 class VinaMethod:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,17 @@ from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsSettings
 from disco_dock.models.pose_judge import PoseJudge
 from disco_dock.models.prior import LatentPrior, PriorConfig
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
-from disco_dock.runtime.checkpoint import load_into, load_weights, save_weights, weights_bytes
+from disco_dock.runtime.checkpoint import check_tensors, load_into, load_weights, save_weights, weights_bytes
 from disco_dock.runtime.config import from_dict, to_dict
-from disco_dock.runtime.errors import CheckpointError, ConfigError
+from disco_dock.runtime.errors import CheckpointError, ConfigError, InputError, one_line
 from disco_dock.runtime.files import atomic_write, sha256_file, write_together
+from disco_dock.runtime.user_files import MIB, parse_json, read_bytes
 
 FORMAT = 1
+MAX_CONFIG_BYTES = 4 * MIB
+"""Largest config.json."""
+MAX_LAYERS, MAX_WIDTH = 64, 16_384
+"""Most layers, and most channels or other counts, of a network in a checkpoint."""
 CONFIG_FILE = "config.json"
 Encoder = LatentEncoder | GaussianEncoder
 PARTS = ("score", "encoder", "prior", "confidence")
@@ -148,17 +154,36 @@ def read_config(directory: Path) -> CheckpointConfig:
     if not path.is_file():
         raise CheckpointError(f"{directory}: not a checkpoint folder, it has no {CONFIG_FILE}; check the path")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        data = parse_json(read_bytes(path, limit=MAX_CONFIG_BYTES))
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be opened ({error.strerror}); check its permissions") from error
+    except InputError as error:
+        raise CheckpointError(str(error)) from error
+    except (EOFError, ValueError, zlib.error) as error:
         raise CheckpointError(f"{path}: not valid JSON ({error}); fetch the checkpoint again") from error
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
         raise CheckpointError(
             f"{path}: not a checkpoint of format {FORMAT}; update disco-dock or fetch another checkpoint"
         )
     try:
-        return from_dict(CheckpointConfig, data, where=str(path))
+        config = from_dict(CheckpointConfig, data, where=str(path))
     except ConfigError as error:
         raise CheckpointError(str(error)) from error
+    for part in (*PARTS, "all_atom_confidence"):
+        _check_sizes(getattr(config, part), f"{path}: {part}")
+    return config
+
+
+def _check_sizes(config: Any, where: str) -> None:
+    """Raise CheckpointError for a number of layers or channels that no network has, before one is made of it."""
+    if not is_dataclass(config):
+        return
+    for setting in fields(config):
+        value = getattr(config, setting.name)
+        limit = MAX_LAYERS if setting.name.endswith("layers") else MAX_WIDTH
+        if isinstance(value, int) and abs(value) > limit:
+            raise CheckpointError(f"{where}.{setting.name} is {one_line(str(value), 40)}, at most {limit} is possible")
+        _check_sizes(value, f"{where}.{setting.name}")
 
 
 def config_bytes(config: CheckpointConfig) -> bytes:
@@ -192,11 +217,21 @@ def save_checkpoint(directory: Path, config: CheckpointConfig, parts: Mapping[st
 
 def load_part(directory: Path, part: str, config: CheckpointConfig) -> nn.Module | None:
     """One network in eval mode, or None when the checkpoint has none."""
-    module = make_module(part, config)
-    if module is None:
+    try:
+        with torch.device("meta"):  # takes no memory, whatever sizes the configuration claims
+            outline = make_module(part, config)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{directory / CONFIG_FILE}: no network has the sizes of {part} ({one_line(str(error), 200)}); fetch the "
+            "checkpoint again"
+        ) from error
+    if outline is None:
         return None
     path = directory / f"{part}.safetensors"
     tensors, _ = load_weights(path)
+    check_tensors(outline, tensors, where=str(path))
+    module = make_module(part, config)
+    assert module is not None
     load_into(module, tensors, where=str(path))
     return module.eval().requires_grad_(False)
 

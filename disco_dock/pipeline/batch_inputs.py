@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from disco_dock.chem.ligand import Ligand, LigandFailure
 from disco_dock.chem.read_ligand import read_ligands
 from disco_dock.pipeline.input_files import existing_file
 from disco_dock.pipeline.naming import UniqueNames
-from disco_dock.runtime.errors import DiscoError, InputError
+from disco_dock.runtime.errors import DiscoError, InputError, one_line
+from disco_dock.runtime.user_files import check_lines, read_bytes
+
+MAX_COMPLEXES = 100_000
+"""Most complexes of a run; all ligands are held in memory."""
 
 COLUMNS = ("complex_name", "protein_path", "ligand_description", "protein_sequence")
 
@@ -70,11 +77,14 @@ def jobs_of_ligands(protein: str | Path, ligand: str | Path, read: LigandReader)
         read: as made by `ligand_reader`.
 
     Raises:
-        InputError: there is no such protein file, or the ligand file has no molecule or one that cannot be read.
+        InputError: there is no such protein file, or the ligand file has no molecule, one that cannot be read, or too
+            many.
     """
     spec = str(ligand)
     existing_file(Path(protein))
-    molecules = list(read(spec))
+    molecules = list(islice(read(spec), MAX_COMPLEXES + 1))
+    if len(molecules) > MAX_COMPLEXES:
+        raise _too_many(spec)
     if not molecules:
         raise InputError(f"{spec}: no molecule found; give a file with at least one molecule or a SMILES string")
     names = UniqueNames()
@@ -94,13 +104,15 @@ def jobs_of_csv(path: str | Path, read: LigandReader) -> JobList:
     `FailedInput`; a row whose ligand file has several molecules becomes several complexes.
 
     Raises:
-        InputError: the file cannot be read, lacks a needed column, or has no rows.
+        InputError: the file cannot be read, lacks a needed column, has no rows, or means too many complexes.
     """
     path = Path(path)
     names = UniqueNames()
     jobs: list[Job] = []
     for line, row in _rows(path):
         jobs.extend(_row_jobs(path, line, row, read, names))
+        if len(jobs) > MAX_COMPLEXES:
+            raise _too_many(path)
     if not jobs:
         raise InputError(
             f"{path}: no rows below the header; add one row per complex with the columns {', '.join(COLUMNS)}"
@@ -111,16 +123,22 @@ def jobs_of_csv(path: str | Path, read: LigandReader) -> JobList:
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and stripped cells of each row that is not blank."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({error.strerror}); check the path given to --csv") from error
+        data = read_bytes(path)
+        check_lines(path, data)
+        text = data.decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be opened ({reason}); check the path given to --csv") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text (byte {error.start}); save the table as CSV in UTF-8") from error
-    reader = csv.DictReader(text.splitlines())
-    columns = [(name or "").strip() for name in reader.fieldnames or []]
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        columns = [(name or "").strip() for name in reader.fieldnames or []]
+    except csv.Error as error:
+        raise InputError(f"{path}: its header is not valid CSV ({error}); check its quotes") from error
     for needed in ("protein_path", "ligand_description"):
         if needed not in columns:
-            found = ", ".join(columns) or "an empty file"
+            found = one_line(", ".join(columns), 200) or "an empty file"
             raise InputError(
                 f"{path}: column {needed} is missing (found {found}); the columns are {', '.join(COLUMNS)}"
             )
@@ -149,17 +167,22 @@ def _row_jobs(path: Path, line: int, row: Mapping[str, str], read: LigandReader,
         found = _locate(path, protein)
         if found is None:
             raise InputError(
-                f"{path}: line {line}: protein file {protein} does not exist beside the CSV or in this folder"
+                f"{path}: line {line}: protein file {one_line(protein, 200)} does not exist beside the CSV or in this "
+                "folder"
             )
-        molecules = list(read(str(_locate(path, spec) or spec)))
+        molecules = list(islice(read(str(_locate(path, spec) or spec)), MAX_COMPLEXES + 1))
         if not molecules:
-            raise InputError(f"{path}: line {line}: ligand file {spec} holds no molecule")
+            raise InputError(f"{path}: line {line}: ligand file {one_line(spec, 200)} holds no molecule")
     except DiscoError as error:
         name = names.take(title or f"line_{line}")
         return [FailedInput(name=name, protein=protein, ligand_spec=spec, error_code=error.code, message=str(error))]
     if len(molecules) == 1:
         return [_job(title or f"{found.name.split('.')[0]}_{molecules[0].name}", found, spec, molecules[0], names)]
     return [_job(f"{title}_{molecule.name}".lstrip("_"), found, spec, molecule, names) for molecule in molecules]
+
+
+def _too_many(path: str | Path) -> InputError:
+    return InputError(f"{path}: means more than {MAX_COMPLEXES} complexes, the most of one run; split it into several")
 
 
 def _locate(csv_path: Path, text: str) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.user_files import MIB, read_text
 
 AXES = ("x", "y", "z")
 AUTOBOX_MARGIN = 4.0  # Angstrom on every side of the reference ligand, gnina's default
@@ -46,9 +48,10 @@ def read_box(path: Path) -> Box:
 def _lines(path: Path) -> dict[str, str]:
     """Values of the lines `key = value`, comments left out."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({error.strerror}); check the path of the pocket box") from error
+        text = read_text(path, limit=MIB)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be opened ({reason}); check the path of the pocket box") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not a text file; give a Vina configuration with center_x and size_x") from error
     pairs = (line.split("#")[0].partition("=") for line in text.splitlines())
@@ -69,7 +72,7 @@ def _number(path: Path, values: dict[str, str], key: str) -> float:
 
 def _around_ligand(path: Path, values: dict[str, str]) -> Box:
     named = path.parent / values["autobox_ligand"]
-    reference = named if named.is_file() else Path(values["autobox_ligand"])
+    reference = named if "\0" not in str(named) and named.is_file() else Path(values["autobox_ligand"])
     ligand = read_ligand(str(reference), largest_fragment=True)
     if ligand.pos is None:
         raise InputError(f"{reference}: the autobox ligand has no 3-D coordinates; give a file with a bound pose")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors import SafetensorError, safe_open
 
 from disco_dock.chem.receptor import Receptor
 from disco_dock.pipeline.esm import esm_features
-from disco_dock.runtime.errors import ConfigError, InputError
+from disco_dock.runtime.errors import ConfigError, InputError, one_line
+from disco_dock.runtime.user_files import open_regular
+
+_DAMAGE = (ArithmeticError, EOFError, LookupError, NotImplementedError, RuntimeError, SafetensorError, SyntaxError)
+_DAMAGE += (tokenize.TokenError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
+"""What numpy, zipfile and safetensors raise for damaged headers, archives with a password and unknown methods."""
 
 
 def read_embeddings(path: str | Path | None, protein: Path, receptor: Receptor, dim: int) -> np.ndarray | None:
@@ -37,8 +44,8 @@ def read_embeddings(path: str | Path | None, protein: Path, receptor: Receptor, 
     if path is None:
         return esm_features(receptor, dim)
     path = Path(path)
-    features = _select(path, _arrays(path), protein)
     expected = (len(receptor.restype), dim)
+    features = _read(path, protein, expected)
     if features.shape != expected or not np.isfinite(features).all():
         found = "an array with values that are not finite" if features.shape == expected else f"shape {features.shape}"
         raise InputError(
@@ -48,29 +55,60 @@ def read_embeddings(path: str | Path | None, protein: Path, receptor: Receptor, 
     return features
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a file by name."""
+def _read(path: Path, protein: Path, expected: tuple[int, int]) -> np.ndarray:
+    """The array of a receptor file, without reading the others or what a header only claims to be there."""
     try:
+        open_regular(path).close()
         if path.suffix == ".safetensors":
-            return load_file(path)
-        loaded = np.load(path, allow_pickle=False)
-        return dict(loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else {"": loaded}
+            with safe_open(str(path), framework="numpy") as file:
+                return file.get_tensor(_name(path, list(file.keys()), protein))
+        with open_regular(path) as file:
+            zipped = file.read(2) == b"PK"
+            file.seek(0)
+            if not zipped:
+                return _npy(file, expected, path.stat().st_size)
+            with zipfile.ZipFile(file) as archive:
+                names = {name.removesuffix(".npy"): name for name in archive.namelist()}
+                entry = names[_name(path, list(names), protein)]
+                with archive.open(entry) as member:
+                    return _npy(member, expected, archive.getinfo(entry).file_size)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be opened ({error.strerror or error}); check the path given to --embeddings"
         ) from error
-    except (ValueError, EOFError, SafetensorError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: is not a .npy, .npz or .safetensors file of numbers ({error})") from error
+    except _DAMAGE as error:
+        reason = one_line(str(error), 200)
+        raise InputError(f"{path}: is not a .npy, .npz or .safetensors file of numbers ({reason})") from error
 
 
-def _select(path: Path, arrays: dict[str, np.ndarray], protein: Path) -> np.ndarray:
-    """The array that belongs to a receptor file."""
-    if len(arrays) == 1:
-        return next(iter(arrays.values()))
+def _npy(file: IO[bytes], expected: tuple[int, int], size: int) -> np.ndarray:
+    """The array of a .npy file or member of `size` bytes, if its header says what is expected.
+
+    Raises:
+        ValueError: it does not, or the numbers are not all there.
+    """
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read_header(file)
+    if shape != expected:
+        raise ValueError(f"expected shape {expected}, found {shape}")
+    if dtype.kind not in "fiu":
+        raise ValueError(f"expected numbers, found {dtype}")
+    count = expected[0] * expected[1] * dtype.itemsize
+    if count > size:
+        raise ValueError(f"expected {count} bytes of numbers, found {size} with the header")
+    values = np.frombuffer(file.read(count), dtype=dtype)
+    return values.reshape(expected, order="F" if fortran else "C")
+
+
+def _name(path: Path, names: list[str], protein: Path) -> str:
+    """The name of the array that belongs to a receptor file."""
+    if len(names) == 1:
+        return names[0]
     for name in (protein.name, protein.name.removesuffix(".gz"), protein.name.split(".")[0]):
-        if name in arrays:
-            return arrays[name]
+        if name in names:
+            return name
     raise InputError(
-        f"{path}: no array named {protein.name.split('.')[0]} among {len(arrays)}; name each array after its "
+        f"{path}: no array named {protein.name.split('.')[0]} among {len(names)}; name each array after its "
         "protein file"
     )

@@ -26,13 +26,15 @@ class UniqueNames:
     def __init__(self) -> None:
         """Start with every name free."""
         self._used: set[str] = set()
+        self._counts: dict[str, int] = {}
 
     def take(self, text: str) -> str:
         """The safe form of `text`, with "_2", "_3" ... appended when it is taken."""
         base = name = safe_name(text)
-        count = 1
+        count = self._counts.get(base.lower(), 1)
         while name.lower() in self._used:
             count += 1
             name = f"{base}_{count}"
+        self._counts[base.lower()] = count
         self._used.add(name.lower())
         return name

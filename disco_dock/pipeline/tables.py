@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 from disco_dock.runtime.files import atomic_write
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
 Status = Literal["ok", "failed", "reused"]
 POSE_COLUMNS = (
     "rank",
@@ -78,12 +81,20 @@ ROW_COLUMNS = tuple(field.name for field in fields(Row))
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """CSV of some columns; None is an empty cell, True and False are "true" and "false"."""
+    """CSV of some columns; None is an empty cell, True and False are "true" and "false".
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([cell_text(row[column]) for column in columns] for row in rows)
+    writer.writerows([_plain(row[column]) for column in columns] for row in rows)
     return buffer.getvalue()
+
+
+def _plain(value: Any) -> str:
+    text = cell_text(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
 
 
 def cell_text(value: Any) -> str:
@@ -94,9 +105,9 @@ def cell_text(value: Any) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file atomically."""
+    """Write a UTF-8 text file atomically; bytes of a file's name that are not UTF-8 are written as escapes."""
     with atomic_write(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", errors="backslashreplace"))
 
 
 def write_summary(path: Path, rows: Sequence[Row]) -> None:

@@ -15,8 +15,11 @@ from torch import Tensor, nn
 
 from disco_dock.runtime.errors import CheckpointError
 from disco_dock.runtime.files import atomic_write
+from disco_dock.runtime.user_files import MIB, parse_json
 
 FORMAT = 1
+MAX_WEIGHTS_BYTES = 4096 * MIB
+"""Largest file of weights or of a training state; the largest published network has 0.2 GiB."""
 
 
 def weights_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> bytes:
@@ -40,6 +43,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint file; check the path")
+    _check_size(path, MAX_WEIGHTS_BYTES)
     try:
         with safe_open(str(path), framework="pt") as handle:
             header = (handle.metadata() or {}).get("disco")
@@ -49,8 +53,8 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if header is None:
         raise CheckpointError(f"{path}: a safetensors file of another program; give a disco-dock checkpoint")
     try:
-        metadata = json.loads(header)
-    except json.JSONDecodeError as error:
+        metadata = parse_json(header)
+    except ValueError as error:
         raise CheckpointError(f"{path}: its header is not JSON ({error}); fetch or write it again") from error
     if not isinstance(metadata, dict):
         raise CheckpointError(f"{path}: its header is not a JSON object; fetch or write it again")
@@ -62,11 +66,20 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, metadata
 
 
-def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
-    """Load tensors into a module; names and shapes must match exactly.
+def _check_size(path: Path, limit: int) -> None:
+    """Raise CheckpointError for a file larger than `limit` bytes."""
+    if path.stat().st_size > limit:
+        raise CheckpointError(f"{path}: is larger than {limit // MIB} MiB, the most that is read; check what it is")
+
+
+def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
+    """Raise CheckpointError unless names, shapes and kinds of numbers of the tensors are those of a module.
+
+    The module may lie on the meta device, where it takes no memory: so the sizes that a configuration claims are
+    compared with those of the weights before anything is allocated.
 
     Raises:
-        CheckpointError: names the first tensor that is missing, unexpected or of another shape.
+        CheckpointError: names the first tensor that is missing, unexpected, of another shape or no number.
     """
     expected = module.state_dict()
     for name, tensor in expected.items():
@@ -77,9 +90,23 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -
                 f"{where}: tensor {name!r} has shape {tuple(tensors[name].shape)}, expected {tuple(tensor.shape)}; "
                 "the checkpoint belongs to another model"
             )
+        if tensors[name].is_floating_point() != tensor.is_floating_point():
+            raise CheckpointError(
+                f"{where}: tensor {name!r} holds {tensors[name].dtype}, expected {tensor.dtype}; fetch or write the "
+                "checkpoint again"
+            )
     for name in tensors:
         if name not in expected:
             raise CheckpointError(f"{where}: tensor {name!r} is not expected; the checkpoint belongs to another model")
+
+
+def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
+    """Load tensors into a module; names and shapes must match exactly.
+
+    Raises:
+        CheckpointError: as `check_tensors`.
+    """
+    check_tensors(module, tensors, where=where)
     module.load_state_dict(dict(tensors))
 
 
@@ -104,6 +131,7 @@ def load_state(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such training state; check the path")
+    _check_size(path, MAX_WEIGHTS_BYTES)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes make the unpickler fail in any way, an IndexError for one

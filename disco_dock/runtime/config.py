@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 import types
 import typing
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import yaml
 
-from disco_dock.runtime.errors import ConfigError
+from disco_dock.runtime.errors import ConfigError, InputError, one_line
 from disco_dock.runtime.files import atomic_write
+from disco_dock.runtime.user_files import MIB, read_text
 
 Config = TypeVar("Config")
+MAX_YAML_BYTES = MIB // 4
+"""Largest configuration file; PyYAML reads some 100 KB a second."""
+
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 """Numbers such as 1e-3, which YAML 1.1 reads as text; they are numbers where a float is expected."""
 
@@ -77,31 +83,47 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return _convert(options[0], value, where)
     if origin is typing.Literal:
         if value not in arguments:
-            raise ConfigError(f"{where}: expected one of {', '.join(map(repr, arguments))}, found {value!r}")
+            raise ConfigError(f"{where}: expected one of {', '.join(map(repr, arguments))}, found {_shown(value)}")
         return value
     if origin is tuple:
         return _convert_tuple(arguments, value, where)
     if origin is dict or hint is dict:
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{where}: expected a mapping, found {value!r}")
+            raise ConfigError(f"{where}: expected a mapping, found {_shown(value)}")
         return dict(value)
     if dataclasses.is_dataclass(hint):
         kind, found = cast("Any", hint), cast("Any", value)
         return found if isinstance(found, kind) else from_dict(kind, found, where=where)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return _finite(value, where)
     if hint is float and isinstance(value, str) and EXPONENT.fullmatch(value):
-        return float(value)
+        return _finite(value, where)
     if hint is Path and isinstance(value, (str, Path)):
         return Path(value)
     if isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
-    raise ConfigError(f"{where}: expected {getattr(hint, '__name__', hint)}, found {value!r}")
+    raise ConfigError(f"{where}: expected {getattr(hint, '__name__', hint)}, found {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, cut when long."""
+    return one_line(repr(value), 100)
+
+
+def _finite(value: float | str, where: str) -> float:
+    """A number as float; NaN passes every check of a range."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ConfigError(f"{where}: expected a finite number, found {one_line(str(value), 40)}")
+    return number
 
 
 def _convert_tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ConfigError(f"{where}: expected a list, found {value!r}")
+        raise ConfigError(f"{where}: expected a list, found {_shown(value)}")
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if len(value) != len(arguments):
@@ -118,17 +140,39 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         ConfigError: missing, not YAML, or not a mapping.
     """
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0]
-        raise ConfigError(f"{path}: not valid YAML ({first}); correct the file") from error
+        data = _parse_yaml(read_text(Path(path), limit=MAX_YAML_BYTES))
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{path}: cannot be read ({reason}); check the path") from error
+    except InputError as error:
+        raise ConfigError(str(error)) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: not valid YAML ({_first_line(error)}); correct the file") from error
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected a mapping at the top, found {type(data).__name__}")
     return data
+
+
+def _parse_yaml(text: str) -> Any:
+    """The value of a YAML text.
+
+    Raises:
+        yaml.YAMLError: it is not YAML.
+        ValueError: it has aliases, which a few lines can nest to gigabytes, is nested too deeply, or holds an
+            impossible number or date.
+    """
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise ValueError("aliases such as *name are not read, write the values out")
+        return yaml.safe_load(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def write_yaml(path: str | Path, data: Mapping[str, Any]) -> None:
@@ -155,7 +199,7 @@ def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
             if not isinstance(target, dict):
                 raise ConfigError(f"override {override!r}: {parent!r} is a value, not a section")
         try:
-            target[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            target[last] = _parse_yaml(text)
+        except (yaml.YAMLError, ValueError) as error:
             raise ConfigError(f"override {override!r}: the value is not valid YAML") from error
     return out

@@ -1,10 +1,31 @@
 """The errors that a user can cause or meet; each message is one sentence that says what, where and what to do."""
 
+MAX_MESSAGE = 1000
+"""Most characters of a message; a file can put any amount of text into one."""
+
+
+def one_line(text: str, most: int = MAX_MESSAGE) -> str:
+    """A text as one line of printable characters, its middle left out where it is longer than `most`.
+
+    Control characters, line ends and halves of surrogate pairs, which can come from any file or name, would change
+    what a terminal shows or could not be written at all.
+    """
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(character if character.isprintable() else "?" for character in line)
+    if len(line) <= most:
+        return line
+    half = (most - len(" ... ")) // 2
+    return f"{line[:half]} ... {line[-half:]}"
+
 
 class DiscoError(Exception):
-    """Base of all errors that are shown to a user without a traceback."""
+    """Base of all errors that are shown to a user without a traceback; the message is made one printable line."""
 
     code = "error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class InputError(DiscoError):

@@ -57,6 +57,7 @@ class DockingSettings:
             draws, or None.
         choice: which latents are forced, avoided or enumerated.
         record: keep the poses of every step.
+        first: number of the first pose; a multiple of the group, so that each has its place in it.
     """
 
     num_poses: int = 40
@@ -69,6 +70,7 @@ class DockingSettings:
     codes: np.ndarray | None = None
     choice: LatentChoice = field(default_factory=LatentChoice)
     record: bool = False
+    first: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +166,8 @@ class _Complex:
         if settings.codes is not None:
             return torch.from_numpy(settings.codes[start : start + live])
         if survey is not None and len(survey.codes):
-            return torch.from_numpy(survey.codes[np.arange(start, start + live) % len(survey.codes)])
+            numbers = settings.first + np.arange(start, start + live)
+            return torch.from_numpy(survey.codes[numbers % len(survey.codes)])
         if not settings.choice.forced:
             return None
         latents = self.models.score.config.trunk.num_latents
@@ -299,7 +302,8 @@ def _dock(
     survey = context.survey(models.prior) if asked and models.prior is not None else None
     for start in range(0, settings.num_poses, context.group):
         live = min(context.group, settings.num_poses - start)
-        random = PoseRandom(settings.seed, name, list(range(start, start + context.group)))
+        number = settings.first + start
+        random = PoseRandom(settings.seed, name, list(range(number, number + context.group)))
         forced = context.forced_codes(survey, start, live)
         index, log_prob = context.draw_latents(random, forced, live)
         code = context.code(index, random, forced)

@@ -26,6 +26,7 @@ class LatentConfig:
         vocab_size: k, the codes of each discrete latent.
         dimension: of a continuous latent, divisible by `num_latents`.
         kl_weight: of a continuous latent's divergence from the standard normal, over the number of pixels.
+        balance: weight of the even use of codes (`latents.balance`), a mean over the latents; the paper has none.
         group_resolutions: empty, or the resolution of each group of latents; groups are of equal size.
         token_width: of the tokens.
         token_layers: of the transformer over the tokens.
@@ -41,6 +42,7 @@ class LatentConfig:
     vocab_size: int = 100
     dimension: int = 1000
     kl_weight: float = 0.1
+    balance: float = 0.0
     group_resolutions: tuple[int, ...] = ()
     token_width: int = 192
     token_layers: int = 6
@@ -60,8 +62,9 @@ class LatentConfig:
             raise ConfigError(
                 f"latents.num_latents {self.num_latents} is not divisible by {len(self.group_resolutions)} groups"
             )
-        if self.kl_weight < 0:
-            raise ConfigError(f"latents.kl_weight must not be negative, got {self.kl_weight}")
+        for name in ("kl_weight", "balance"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"latents.{name} must not be negative, got {getattr(self, name)}")
 
     @property
     def groups(self) -> int:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from disco_dock.latents.balance import unevenness
 from disco_dock.latents.gumbel import straight_through_one_hot
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.random import generator
@@ -204,8 +205,7 @@ class ToyModel(nn.Module):
             log_std = log_std.clamp(-6, 3)
             kl = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
             return mean + log_std.exp() * random, kl.mean(1)
-        use = out.softmax(-1).mean(1)
-        uneven = math.log(self.config.vocab_size) + torch.xlogy(use, use).sum(-1)
+        uneven = unevenness(out.softmax(-1).mean(1))
         return straight_through_one_hot(out, temperature=1.0, uniform=random), uneven
 
     def prior_denoise(self, x: Tensor, sigma: Tensor) -> Tensor:

@@ -66,6 +66,8 @@ class DenoiserStageConfig:
         batch_size: images per step, over all processes.
         null_rate: share of images whose latents are dropped.
         temperature: of the Gumbel-softmax.
+        encoder_share: share of `loop.max_steps` in which the encoder learns; afterwards its codes stay as they are, so
+            that the straight-through gradient cannot wear them down. 1 is the paper's way.
         ema_power: relative widths (sigma_rel) of the power-function averages; the first one is exported.
         ema_snapshots: whether each tick keeps the averages, so that other widths can be made after training.
         tick_images: images between grids; 0 for none before the end.
@@ -78,6 +80,7 @@ class DenoiserStageConfig:
     batch_size: int = 128
     null_rate: float = 0.1
     temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
+    encoder_share: float = 1.0
     ema_power: tuple[float, ...] = (0.1,)
     ema_snapshots: bool = False
     tick_images: int = 100_000
@@ -94,6 +97,8 @@ class DenoiserStageConfig:
             raise ConfigError(f"denoiser.null_rate must be in [0, 1), got {self.null_rate}")
         if not self.ema_power or any(not 0 < width < 0.28 for width in self.ema_power):
             raise ConfigError("denoiser.ema_power needs relative widths between 0 and 0.28")
+        if not 0 < self.encoder_share <= 1:
+            raise ConfigError(f"denoiser.encoder_share must be in (0, 1], got {self.encoder_share}")
         if not 0 <= self.initial_rate <= 1:
             raise ConfigError(f"denoiser.initial_rate must be in [0, 1], got {self.initial_rate}")
 

@@ -28,6 +28,8 @@ from disco_image.training.ticks import TickGrids
 
 logger = logging.getLogger(__name__)
 STAGE = "denoiser"
+METRICS = ("loss", "error", "kl", "uneven")
+"""Names of the entries of a `StageLoss` in the log."""
 
 
 def model_config(config: TrainConfig, info: SourceInfo) -> ModelConfig:
@@ -167,9 +169,10 @@ def train_denoiser(config: TrainConfig, source: ImageSource, out: Path, device: 
     def loss_fn(batch: StageBatch, step: int) -> tuple[Tensor, dict[str, float]]:
         if tick and step and step % tick == 0:
             show(step)
-        losses = step_function(batch.to(device, layout), stage_config.temperature.at(step))
-        values = torch.stack([losses.total.detach().mean(), losses.error.detach().mean(), losses.kl.mean()]).tolist()
-        metrics = dict(zip(("loss", "error", "kl"), values, strict=True))
+        learns = step < stage_config.encoder_share * stage_config.loop.max_steps
+        losses = step_function(batch.to(device, layout), stage_config.temperature.at(step), learns)
+        means = {name: value.detach().mean() for name, value in zip(METRICS, losses, strict=True)}
+        metrics = dict(zip(means, torch.stack(list(means.values())).tolist(), strict=True))
         return losses.total.mean(), {**metrics, "images": float(len(batch.sigma) * group.size)}
 
     def export() -> None:

@@ -20,6 +20,7 @@ LATENTS = LatentConfig(
     num_latents=3,
     vocab_size=5,
     dimension=6,
+    balance=0.2,
     token_width=16,
     token_layers=1,
     encoder_patch=4,

@@ -73,6 +73,7 @@ def test_physics_stands_beside_the_networks_alone(complexes, tmp_path, capsys):
     assert evaluate(*argv, "--rank-by", "consensus") == 1
     assert "no consensus weights" in capsys.readouterr().err
     assert evaluate("--data", made_up_shards(), "-o", tmp_path / "s", "--minimize", "vina", "--no-figures") == 1
+    assert evaluate("--data", made_up_shards(), "-o", tmp_path / "s", "--pocket", "--no-figures") == 1
     assert "physics needs the files" in capsys.readouterr().err
 
 

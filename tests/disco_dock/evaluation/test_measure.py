@@ -8,19 +8,21 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import torch
 from rdkit import Chem
 
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.evaluation import measure as module
+from disco_dock.evaluation.boxes import blind_box, pocket_box
 from disco_dock.evaluation.cases import FileCases, ShardCases, open_cases
 from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod, RankedPoses
 from disco_dock.evaluation.molecule import ligand_of
 from disco_dock.evaluation.rows import Row, RowFile
 from disco_dock.evaluation.validity import check_validity
-from disco_dock.evaluation.vina import PACKAGES, VinaMethod, blind_box, pocket_box
+from disco_dock.evaluation.vina import PACKAGES, VinaMethod
 from disco_dock.evaluation.worker import WorkerError
 from disco_dock.graph.build import build_complex
 from disco_dock.models.calibration import Calibration, ThresholdCalibration
@@ -172,6 +174,29 @@ def test_networks_are_ranked_as_predict_ranks(cases):
     np.testing.assert_allclose(method.dock(case).probability, 1 / (1 + np.exp(1 - 2 * found.score)))
     config.calibration, config.all_atom_confidence = None, object()
     assert method.dock(case).probability is None
+
+
+def test_told_the_pocket_networks_stay_at_its_centre(cases):
+    case, seen = cases.load("made2"), []
+
+    def docking(models, graph, settings, *, name, on_progress):
+        seen.append(settings.pocket)
+        return DockedPoses(
+            pos=case.crystal[None],
+            latent_nodes=np.zeros((1, 0), dtype=np.int64),
+            latent_log_prob=np.zeros(1),
+            confidence=np.zeros(1),
+        )
+
+    engine = replace(fake_engine(), dock=docking)
+    blind, told = (NetworkMethod(engine, DockingSettings(num_poses=1), in_pocket=flag) for flag in (False, True))
+    assert blind.name != told.name and blind.settings != told.settings
+    blind.dock(case)
+    told.dock(case)
+    assert seen[0] is None
+    centre = pocket_box(case.crystal).center - case.graph.origin
+    points = torch.tensor(np.stack([centre, centre + [12.0, 0.0, 0.0]])).float()
+    np.testing.assert_allclose(seen[1].correction(points).numpy(), [[0, 0, 0], [-2, 0, 0]], atol=1e-4)
 
 
 def test_posebusters_tells_clashes_and_broken_rings(cases, tmp_path):

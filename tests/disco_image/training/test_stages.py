@@ -104,6 +104,34 @@ def test_two_processes_equal_one(tmp_path):
     assert one
 
 
+def test_encoder_learns_in_its_share_of_the_steps(tmp_path, monkeypatch):
+    from disco_image.training import train_denoiser as module
+
+    original, learnt = module.DenoiserStage.forward, []
+
+    def watch(self, batch, temperature, encoder_learns):
+        losses = original(self, batch, temperature, encoder_learns)
+        (slope,) = torch.autograd.grad(
+            losses.total.mean(), self.model.encoder.heads, retain_graph=True, allow_unused=True
+        )
+        learnt.append(slope is not None and bool(slope.abs().sum() > 0))
+        return losses
+
+    monkeypatch.setattr(module.DenoiserStage, "forward", watch)
+    config = train_config()
+    run(tmp_path, replace(config, denoiser=replace(config.denoiser, encoder_share=0.5)))
+    assert learnt == [True] * 3 + [False] * 3
+
+
+def test_balance_is_part_of_the_loss_and_logged(tmp_path):
+    config = train_config()
+    run(tmp_path, config)
+    for line in (tmp_path / "denoiser/metrics.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        assert row["uneven"] > 0
+        assert row["loss"] == pytest.approx(row["error"] + config.latents.balance * row["uneven"], rel=1e-4)
+
+
 def test_rows_must_divide_among_processes(monkeypatch):
     from disco_image.training import train_denoiser as module
 

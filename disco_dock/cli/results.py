@@ -1,0 +1,80 @@
+"""`disco-dock results`: the ligands of a store, best first, on the screen or as a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from disco_dock.cli.parsing import UsageError
+
+SHOWN = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `results`."""
+    parser.add_argument("file", type=Path, metavar="STORE", help="made by disco-dock screen; a run may be on")
+    parser.add_argument(
+        "--top", type=int, metavar="N", default=None, help=f"the best N ({SHOWN} on the screen, all in a file)"
+    )
+    parser.add_argument(
+        "--status", choices=("docked", "failed", "duplicate", "pending", "all"), default="docked", help="(%(default)s)"
+    )
+    parser.add_argument(
+        "--sort",
+        metavar="COLUMN",
+        default=None,
+        help="rank by this column, best first (vina_score, or confidence where there is none)",
+    )
+    parser.add_argument(
+        "--min-score", type=float, metavar="X", default=None, help="leave out ligands that are worse than X in it"
+    )
+    parser.add_argument(
+        "--where", metavar="SQL", default=None, help='condition over the columns, such as "heavy_atoms < 30"'
+    )
+    parser.add_argument("-o", "--out", type=Path, metavar="FILE", default=None, help="write .csv, .sdf or .parquet")
+    parser.add_argument(
+        "--poses", type=int, metavar="K", default=1, help="poses of each ligand in an SDF (%(default)s)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print or write the ligands."""
+    from disco_dock.runtime.errors import ConfigError
+    from disco_dock.screening.export import export
+    from disco_dock.screening.results import Query, open_results
+
+    if args.poses < 1:
+        raise UsageError(f"--poses must be at least 1, not {args.poses}")
+    try:
+        query = Query(
+            status=None if args.status == "all" else args.status,
+            sort=args.sort,
+            min_score=args.min_score,
+            where=args.where,
+            top=SHOWN if args.top is None and args.out is None else args.top,
+        )
+        with open_results(args.file) as results:
+            if args.out is not None:
+                print(f"{export(results, query, args.out, poses=args.poses)} ligands in {args.out}")
+            else:
+                print(_table(list(results.rows(query))))
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
+    return 0
+
+
+def _table(rows: list[dict]) -> str:
+    """The rows without the columns that say nothing, numbers short."""
+    from disco_dock.cli.console import text_table
+    from disco_dock.screening.schema import RESULT_COLUMNS
+
+    if not rows:
+        return "no ligands"
+    columns = [name for name in RESULT_COLUMNS if any(row[name] not in (None, "") for row in rows)]
+    return text_table(columns, [[_cell(row[name]) for name in columns] for row in rows])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

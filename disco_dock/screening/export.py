@@ -1,0 +1,97 @@
+"""Results as CSV, SDF or Parquet, one ligand at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from disco_dock.chem.write_sdf import PoseRecord, sdf_text
+from disco_dock.pipeline.tables import cell_text
+from disco_dock.runtime.errors import ConfigError, InputError
+from disco_dock.runtime.files import atomic_write
+from disco_dock.screening.entries import canonical_ligand
+from disco_dock.screening.results import Query, Results
+from disco_dock.screening.schema import RESULT_COLUMNS
+
+BATCH = 4096  # rows of a Parquet file in memory
+TEXT = frozenset({"library", "name", "status", "smiles", "duplicate_of", "error_code", "message", "hint"})
+WHOLE = frozenset({"position", "heavy_atoms", "num_poses", "converged", "clash_count", "stereo_kept"})
+
+
+def export(results: Results, query: Query, path: Path, *, poses: int = 1) -> int:
+    """Write ligands to a file whose suffix names the format; returns how many.
+
+    Args:
+        results: an open store.
+        query: which ligands.
+        path: .csv, .sdf or .parquet; complete or untouched.
+        poses: of each ligand in an SDF.
+
+    Raises:
+        ConfigError: of another suffix.
+        OSError: the file cannot be written.
+    """
+    rows = results.rows(query)
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        return _write_csv(rows, path)
+    if suffix == ".sdf":
+        return _write_sdf(results, rows, path, poses)
+    if suffix in (".parquet", ".pq"):
+        return _write_parquet(rows, path)
+    raise ConfigError(f"{path}: results are written as .csv, .sdf or .parquet; choose one of these")
+
+
+def _write_csv(rows: Iterable[dict[str, Any]], path: Path) -> int:
+    count = 0
+    with atomic_write(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(RESULT_COLUMNS)
+        for row in rows:
+            writer.writerow([cell_text(row[column]) for column in RESULT_COLUMNS])
+            count += 1
+        text.detach()
+    return count
+
+
+def _write_sdf(results: Results, rows: Iterable[dict[str, Any]], path: Path, poses: int) -> int:
+    """Poses with hydrogens; atoms are in the order of the canonical SMILES."""
+    count = 0
+    with atomic_write(path) as file:
+        for row in rows:
+            found = results.poses(row, poses)
+            if not found:
+                continue
+            ligand = canonical_ligand(row["smiles"], row["name"])
+            shared = {"library": row["library"], "position": row["position"], "smiles": row["smiles"]}
+            records = [PoseRecord(pos=pose.pos, tags=_tags({**shared, **pose.columns})) for pose in found]
+            file.write(sdf_text(ligand, records).encode("utf-8"))
+            count += 1
+    return count
+
+
+def _tags(values: dict[str, Any]) -> dict[str, str]:
+    return {name: cell_text(value) for name, value in values.items() if value is not None}
+
+
+def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
+    try:
+        import pyarrow
+        from pyarrow.parquet import ParquetWriter
+    except ImportError as error:
+        raise InputError(f"{path}: Parquet needs pyarrow; pip install 'disco-dock[parquet]'") from error
+    kinds = {name: pyarrow.string() if name in TEXT else pyarrow.float64() for name in RESULT_COLUMNS}
+    kinds.update({name: pyarrow.int64() for name in WHOLE})
+    schema = pyarrow.schema([(name, kinds[name]) for name in RESULT_COLUMNS])
+    count = 0
+    with atomic_write(path) as file, ParquetWriter(file, schema) as writer:
+        while batch := list(islice(rows, BATCH)):
+            columns = {name: [row[name] for row in batch] for name in RESULT_COLUMNS}
+            writer.write_table(pyarrow.table(columns, schema=schema))
+            count += len(batch)
+    return count

@@ -1,0 +1,113 @@
+"""Which records a shard takes, and in which order and company ligands are docked."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from disco_dock.runtime.errors import ConfigError
+from disco_dock.screening.rows import Work
+
+BUCKET_ATOMS = 8  # ligands of one bucket differ by less
+BATCH_LIGANDS = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shard:
+    """Part `index` (from 1) of `count`: every `count`-th record of each library."""
+
+    index: int = 1
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the range."""
+        if not 1 <= self.index <= self.count:
+            raise ConfigError(f"a shard is written i/n with 1 <= i <= n, not {self.index}/{self.count}")
+
+    def __str__(self) -> str:
+        """As on the command line."""
+        return f"{self.index}/{self.count}"
+
+    def takes(self, position: int) -> bool:
+        """Whether the record at a position (from 0) belongs to this shard."""
+        return position % self.count == self.index - 1
+
+    def size(self, records: int) -> int:
+        """How many of the first `records` records belong to this shard."""
+        return (records - self.index) // self.count + 1 if records >= self.index else 0
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """The shard written as i/n.
+
+        Raises:
+            ConfigError: it is not.
+        """
+        match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
+        if match is None:
+            raise ConfigError(f"a shard is written i/n, such as 3/16, not {text!r}")
+        return cls(index=int(match[1]), count=int(match[2]))
+
+    @classmethod
+    def of_slurm(cls, environment: Mapping[str, str]) -> Shard | None:
+        """The shard of a SLURM array task, or None outside of one; the array may start at any number.
+
+        Raises:
+            ConfigError: the array has gaps, so that its tasks do not say which part is theirs.
+        """
+        if "SLURM_ARRAY_TASK_ID" not in environment:
+            return None
+        task, count = int(environment["SLURM_ARRAY_TASK_ID"]), int(environment.get("SLURM_ARRAY_TASK_COUNT", "1"))
+        first = int(environment.get("SLURM_ARRAY_TASK_MIN", "0"))
+        last = int(environment.get("SLURM_ARRAY_TASK_MAX", str(first + count - 1)))
+        if last - first + 1 != count:
+            raise ConfigError(
+                f"the SLURM array {first}-{last} has {count} tasks, so shards are not its numbers; give --shard i/n"
+            )
+        return cls(index=task - first + 1, count=count)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Ligands of like size that one worker docks, one after the other."""
+
+    works: tuple[Work, ...]
+
+
+class Queue:
+    """Ligands that wait, bucketed by size; a bounded window of the ledger's pending rows."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._buckets: defaultdict[int, deque[Work]] = defaultdict(deque)
+        self._alone: deque[Work] = deque()
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._alone) + sum(map(len, self._buckets.values()))
+
+    def add(self, works: Iterable[Work]) -> None:
+        """Append ligands; those over which a worker died are docked alone."""
+        for work in works:
+            (self._alone if work.attempts else self._buckets[work.heavy_atoms // BUCKET_ATOMS]).append(work)
+
+    def add_alone(self, works: Iterable[Work]) -> None:
+        """Append ligands that get a batch of their own."""
+        self._alone.extend(works)
+
+    def take(self, largest: int) -> Batch | None:
+        """Up to `largest` ligands of the bucket of the largest molecules, so that a run ends with short ones."""
+        if self._alone:
+            return Batch(works=(self._alone.popleft(),))
+        waiting = [bucket for bucket, works in self._buckets.items() if works]
+        if not waiting:
+            return None
+        works = self._buckets[max(waiting)]
+        return Batch(works=tuple(works.popleft() for _ in range(min(largest, len(works)))))
+
+
+def batch_size(waiting: int, workers: int) -> int:
+    """Ligands of the next batch: fewer when few are left, so that no worker idles while another has a full batch."""
+    return max(1, min(BATCH_LIGANDS, waiting // (2 * max(workers, 1))))

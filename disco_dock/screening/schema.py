@@ -1,0 +1,127 @@
+"""Tables of a store: what the run is, its libraries, a row for every record, and the kept poses."""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x44495343  # "DISC": tells a store from other SQLite files
+VERSION = 1  # raise when tables change
+
+POSE_COLUMNS = (
+    "rank",
+    "sample",
+    "confidence",
+    "p_rmsd_under_2",
+    "p_rmsd_under_5",
+    "vina_score",
+    "vina_score_before",
+    "minimize_rmsd",
+    "strain",
+    "clash_count",
+    "pocket_distance",
+    "stereo_kept",
+    "cluster",
+)
+"""Columns of a kept pose, as in results.csv of `predict`."""
+
+PHASES = ("conformer", "docking", "physics", "total")
+
+TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE library (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    records INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    complete INTEGER NOT NULL CHECK (complete IN (0, 1))
+);
+
+CREATE TABLE ligand (
+    id INTEGER PRIMARY KEY,
+    library INTEGER NOT NULL REFERENCES library (id),
+    position INTEGER NOT NULL CHECK (position >= 0),
+    name TEXT NOT NULL,
+    smiles TEXT,
+    heavy_atoms INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'docked', 'failed', 'duplicate')),
+    duplicate_of INTEGER REFERENCES ligand (id),
+    error_code TEXT,
+    message TEXT,
+    hint TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    num_poses INTEGER,
+    converged INTEGER,
+    seconds_conformer REAL,
+    seconds_docking REAL,
+    seconds_physics REAL,
+    seconds_total REAL,
+    finished REAL,
+    digest BLOB,
+    UNIQUE (library, position),
+    CHECK ((status = 'duplicate') = (duplicate_of IS NOT NULL)),
+    CHECK ((status = 'failed') = (error_code IS NOT NULL)),
+    CHECK (status IN ('failed', 'duplicate') OR smiles IS NOT NULL)
+);
+CREATE UNIQUE INDEX ligand_first ON ligand (smiles) WHERE smiles IS NOT NULL AND duplicate_of IS NULL;
+CREATE INDEX ligand_pending ON ligand (id) WHERE status = 'pending';
+CREATE INDEX ligand_finished ON ligand (finished) WHERE finished IS NOT NULL;
+
+CREATE TABLE pose (
+    ligand INTEGER NOT NULL REFERENCES ligand (id),
+    rank INTEGER NOT NULL,
+    sample INTEGER NOT NULL,
+    confidence REAL,
+    p_rmsd_under_2 REAL,
+    p_rmsd_under_5 REAL,
+    vina_score REAL,
+    vina_score_before REAL,
+    minimize_rmsd REAL,
+    strain REAL,
+    clash_count INTEGER,
+    pocket_distance REAL,
+    stereo_kept INTEGER,
+    cluster INTEGER,
+    PRIMARY KEY (ligand, rank)
+) WITHOUT ROWID;
+
+CREATE TABLE coordinates (ligand INTEGER PRIMARY KEY REFERENCES ligand (id), data BLOB NOT NULL);
+
+CREATE VIEW result AS
+SELECT
+    ligand.id AS id, library.name AS library, ligand.position AS position, ligand.name AS name,
+    ligand.smiles AS smiles, ligand.heavy_atoms AS heavy_atoms, ligand.status AS status,
+    first.name AS duplicate_of, ligand.error_code AS error_code, ligand.message AS message, ligand.hint AS hint,
+    own.num_poses AS num_poses, own.converged AS converged, own.seconds_total AS seconds,
+    pose.confidence AS confidence, pose.p_rmsd_under_2 AS p_rmsd_under_2, pose.p_rmsd_under_5 AS p_rmsd_under_5,
+    pose.vina_score AS vina_score, pose.strain AS strain, pose.clash_count AS clash_count,
+    pose.pocket_distance AS pocket_distance, pose.stereo_kept AS stereo_kept, own.id AS docked_as
+FROM ligand
+JOIN library ON library.id = ligand.library
+LEFT JOIN ligand AS first ON first.id = ligand.duplicate_of
+JOIN ligand AS own ON own.id = coalesce(ligand.duplicate_of, ligand.id)
+LEFT JOIN pose ON pose.ligand = own.id AND pose.rank = 1;
+"""
+"""The view `result` is a ligand with its best pose; a duplicate has the numbers of the ligand it repeats."""
+
+RESULT_COLUMNS = (
+    "library",
+    "position",
+    "name",
+    "status",
+    "smiles",
+    "heavy_atoms",
+    "duplicate_of",
+    "error_code",
+    "message",
+    "hint",
+    "num_poses",
+    "converged",
+    "seconds",
+    "confidence",
+    "p_rmsd_under_2",
+    "p_rmsd_under_5",
+    "vina_score",
+    "strain",
+    "clash_count",
+    "pocket_distance",
+    "stereo_kept",
+)

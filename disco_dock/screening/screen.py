@@ -1,0 +1,107 @@
+"""A whole screening run from the user's files: checks, store, libraries, engine, loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from disco_dock.screening.engines import ScreenEngine
+from disco_dock.screening.identity import StoreIdentity
+from disco_dock.screening.ingest import Ingest
+from disco_dock.screening.library import TableColumns
+from disco_dock.screening.lock import only_run
+from disco_dock.screening.plan import Shard
+from disco_dock.screening.progress import ScreenProgress, Snapshot
+from disco_dock.screening.run import Screen
+from disco_dock.screening.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreenRequest:
+    """What to screen, and where to.
+
+    Attributes:
+        libraries: files of ligands.
+        columns: of libraries that are tables.
+        store: file of the ledger; made when it is absent, gone on with when it is there.
+        largest_fragment: keep the largest fragment of a salt or mixture.
+        identity: what the store must have been made for.
+        about: what a new store keeps for a reader, such as paths and versions.
+        shard: part of the libraries.
+        stop_after: seconds after which no further ligand is begun, or None.
+    """
+
+    libraries: tuple[Path, ...]
+    columns: TableColumns
+    store: Path
+    largest_fragment: bool
+    identity: StoreIdentity
+    about: Mapping[str, str]
+    shard: Shard = Shard()
+    stop_after: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScreenEnd:
+    """How a run ended.
+
+    Attributes:
+        snapshot: the last numbers.
+        broken: why libraries could not be read to their end, one sentence each.
+    """
+
+    snapshot: Snapshot
+    broken: tuple[str, ...]
+
+
+EngineMaker = Callable[[], AbstractContextManager[ScreenEngine]]
+
+
+def run_screen(request: ScreenRequest, make_engine: EngineMaker, progress: ScreenProgress | None = None) -> ScreenEnd:
+    """Run a screen, or go on with one, until all that can be docked is docked or the time is over.
+
+    The libraries are opened and compared with the ledger before any worker starts.
+
+    Args:
+        request: what to do.
+        make_engine: the engine that docks.
+        progress: is told how far it is.
+
+    Raises:
+        DiscoError: with one sentence; what is in the ledger stays.
+    """
+    with only_run(request.store), _open(request) as store:
+        ingests = open_libraries(store, request)
+        with make_engine() as engine:
+            screen = Screen(store, ingests, engine, progress=progress, stop_after=request.stop_after)
+            snapshot = screen.run()
+    return ScreenEnd(snapshot=snapshot, broken=tuple(one.broken for one in ingests if one.broken is not None))
+
+
+def open_libraries(store: Store, request: ScreenRequest) -> Sequence[Ingest]:
+    """The libraries of a run, already past what the store holds of them."""
+    return [
+        Ingest(
+            store,
+            path,
+            shard=request.shard,
+            largest_fragment=request.largest_fragment,
+            columns=request.columns,
+        )
+        for path in request.libraries
+    ]
+
+
+def _open(request: ScreenRequest) -> Store:
+    """The store of a run: the existing one, if it was made for the same, or a new one."""
+    if not request.store.exists():
+        return Store.create(request.store, request.identity, request.about)
+    store = Store.open(request.store)
+    try:
+        store.identity.check(request.identity, request.store)
+    except BaseException:
+        store.__exit__()
+        raise
+    return store

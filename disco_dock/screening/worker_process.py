@@ -1,0 +1,67 @@
+"""The inside of a worker process: takes batches from a pipe and answers for each ligand as soon as it is done."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from rdkit import RDLogger
+
+from disco_dock.runtime.children import end_with_parent
+from disco_dock.runtime.errors import DiscoError
+from disco_dock.screening.engines import MakeDocker
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has loaded its networks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The worker cannot work, and why."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The worker begins a ligand."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """The worker has done a batch."""
+
+
+def serve(pipe: Connection, make: MakeDocker) -> None:
+    """Dock what comes through the pipe until it closes.
+
+    An error that is no `DiscoError` ends the process: the main one sees it die, and counts it against the ligand.
+    """
+    end_with_parent()
+    silence_libraries()
+    try:
+        dock = make()
+    except DiscoError as error:
+        pipe.send(Refused(str(error)))
+        return
+    pipe.send(Ready())
+    while True:
+        try:
+            batch = pipe.recv()
+        except EOFError:
+            return
+        for work in batch.works:
+            pipe.send(Started(work.id))
+            pipe.send(dock(work))
+        pipe.send(Idle())
+
+
+def silence_libraries() -> None:
+    """Keep RDKit's and Biopython's own messages off the terminal; ours say what matters."""
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+    warnings.simplefilter("ignore")

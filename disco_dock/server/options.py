@@ -1,0 +1,106 @@
+"""What a client may ask of a job, checked before anything is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from disco_dock.models.physics_settings import PhysicsChoice
+from disco_dock.pipeline.request import PocketHint, PredictSettings
+from disco_dock.runtime.errors import ConfigError
+
+Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9:_.+-]+$")]
+
+
+def _parts(value: Any) -> Any:
+    """A text of values separated by commas or blanks as their list; a form field is text."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+class JobOptions(BaseModel):
+    """Options of a job; what is left out is as in `disco-dock predict`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str | None = Field(
+        default=None, max_length=80, description="Name of the job; made from the file names when absent."
+    )
+    num_poses: int = Field(default=40, ge=1, description="Poses for each ligand.")
+    steps: int = Field(default=20, ge=1, le=200, description="Reverse diffusion steps.")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="The same seed gives the same poses.")
+    pocket_center: Annotated[tuple[float, float, float] | None, BeforeValidator(_parts)] = Field(
+        default=None,
+        description="Centre of the pocket in Angstrom in the protein's frame: `x,y,z`.",
+        examples=["12.5,3.1,-8"],
+    )
+    pocket_residues: Annotated[tuple[Name, ...], BeforeValidator(_parts), Field(max_length=200)] = Field(
+        default=(), description="Residues that line the pocket.", examples=["A:57,A:102"]
+    )
+    pocket_radius: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        description="Largest distance of the ligand's centroid from the pocket's centre in Angstrom.",
+    )
+    chains: Annotated[tuple[Name, ...], BeforeValidator(_parts), Field(max_length=100)] = Field(
+        default=(), description="Chains of the protein to keep; all when absent.", examples=["A,B"]
+    )
+    largest_fragment: bool = Field(default=False, description="Keep the largest fragment of a salt or mixture.")
+    template_smiles: str | None = Field(
+        default=None, min_length=1, max_length=2000, description="SMILES with the bond orders of a PDB ligand."
+    )
+    minimize: Literal["none", "vina", "mmff"] | None = Field(
+        default=None, description="How poses are minimised; as the checkpoint says when absent."
+    )
+    search_moves: int | None = Field(
+        default=None, ge=0, le=2000, description="Monte-Carlo steps around each pose with `minimize=vina`."
+    )
+    rank_by: Literal["confidence", "vina", "consensus"] | None = Field(
+        default=None, description="What poses are ranked by; as the checkpoint says when absent."
+    )
+    modes: int = Field(
+        default=0, ge=0, le=64, description="Spread the poses over this many of the prior's likeliest latents."
+    )
+    suggest_pockets: bool = Field(default=False, description="Tell where the prior's latents point.")
+    trajectory: bool = Field(
+        default=False, description="Keep the diffusion of the first-ranked pose, for the report's movie."
+    )
+    report: bool = Field(default=True, description="Write report.html.")
+
+    def settings(self, pocket_ligand: Path | None = None) -> PredictSettings:
+        """The settings of the run.
+
+        Args:
+            pocket_ligand: uploaded molecule that sits in the pocket.
+
+        Raises:
+            ConfigError: options do not fit together.
+        """
+        given = self.pocket_center is not None or bool(self.pocket_residues) or pocket_ligand is not None
+        if self.pocket_radius is not None and not given:
+            raise ConfigError("pocket_radius needs pocket_center, pocket_residues or a pocket_ligand; give one of them")
+        pocket = (
+            PocketHint(
+                center=self.pocket_center,
+                ligand=pocket_ligand,
+                residues=self.pocket_residues,
+                radius=self.pocket_radius,
+            )
+            if given
+            else None
+        )
+        return PredictSettings(
+            num_poses=self.num_poses,
+            steps=self.steps,
+            seed=self.seed,
+            modes=self.modes,
+            suggest_pockets=self.suggest_pockets,
+            trajectory=self.trajectory,
+            pocket=pocket,
+            chains=self.chains or None,
+            largest_fragment=self.largest_fragment,
+            template_smiles=self.template_smiles,
+            physics=PhysicsChoice(minimize=self.minimize, moves=self.search_moves, rank_by=self.rank_by),
+        )

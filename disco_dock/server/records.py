@@ -1,0 +1,96 @@
+"""What is known about a job: the record on disk, and what clients are told."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from disco_dock.server.options import JobOptions
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
+
+REPORT = "report.html"
+FILES = {
+    "poses.sdf": "chemical/x-mdl-sdfile",
+    "rank1.sdf": "chemical/x-mdl-sdfile",
+    "poses_sampled.sdf": "chemical/x-mdl-sdfile",
+    "complex_rank1.pdb": "chemical/x-pdb",
+    "trajectory_rank1.pdb": "chemical/x-pdb",
+    "results.csv": "text/csv",
+    "run.json": "application/json",
+    REPORT: "text/html",
+}
+"""The only files that are handed out, with their media types."""
+
+
+class Complex(BaseModel):
+    """One ligand of a job in its protein; the numbers are those of the first-ranked pose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int = Field(description="From 1, in the order of the ligand file.")
+    name: str
+    status: Literal["ok", "failed"]
+    message: str = Field(default="", description="Why it failed, in one sentence.")
+    smiles: str = ""
+    num_poses: int = 0
+    confidence: float | None = Field(
+        default=None, description="Logit of the confidence model for the RMSD being below 2 Å."
+    )
+    clash_count: int | None = Field(default=None, description="Ligand atoms that overlap the receptor.")
+    files: tuple[str, ...] = Field(default=(), description="Names for `/api/v1/jobs/{id}/files/{name}`.")
+
+
+class Job(BaseModel):
+    """One docking job, as it is kept on disk."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern="^[0-9a-f]{32}$")
+    title: str
+    source: Literal["api", "nim"] = Field(default="api", description="Which interface it came by.")
+    state: State = "queued"
+    protein: str = Field(description="The protein file's name, for display.")
+    ligand: str = Field(description="The ligand file's name or the SMILES, for display.")
+    options: JobOptions
+    created: float = Field(description="Seconds since the epoch.")
+    started: float | None = None
+    finished: float | None = None
+    attempts: int = Field(default=0, description="How often it was begun; more than once after the server was killed.")
+    warnings: tuple[str, ...] = Field(
+        default=(), description="What to know about inputs and results, one sentence each."
+    )
+    error: str | None = Field(default=None, description="Why it failed, in one sentence.")
+    complexes: tuple[Complex, ...] = ()
+
+
+class JobView(Job):
+    """A job as clients see it."""
+
+    progress: float = Field(ge=0, le=1)
+    stage: str = Field(description="What is being done now.")
+    position: int | None = Field(default=None, description="Place in the queue from 1, for a job that waits.")
+    report: str | None = Field(default=None, description="Address of the first complex's report, when there is one.")
+
+
+class Problem(BaseModel):
+    """An error."""
+
+    detail: str = Field(description="One sentence: what is wrong and what to do.")
+
+
+class Limits(BaseModel):
+    """What this server accepts and keeps."""
+
+    version: str
+    max_upload_mb: float
+    max_queue: int
+    max_poses: int
+    max_ligands: int
+    keep_jobs: int
+    keep_days: float
+    waiting: int = Field(description="Jobs in the queue now.")
+    ready: bool = Field(description="Whether a process with loaded networks is there.")
+    trouble: str | None = Field(default=None, description="Why none is there, when that is known.")

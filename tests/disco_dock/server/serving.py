@@ -1,0 +1,87 @@
+"""What the tests of the server share: fake engines for real docking processes, and requests; light to import."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from disco_dock.server.settings import ServeSettings
+
+ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
+JOBS = "/api/v1/jobs"
+BASE = "http://127.0.0.1:8000"
+PATIENCE = 120.0  # seconds; only a broken server takes so long
+
+
+def quick_engine():
+    """An engine that docks at once."""
+    from tests.disco_dock.pipeline.fake_engine import fake_engine
+
+    return fake_engine()
+
+
+def slow_dock(models, graph, settings, *, name, on_progress):
+    """No poses: steps for far longer than any test waits."""
+    for step in range(6000):
+        time.sleep(0.02)
+        on_progress(step, 6000)
+    raise AssertionError("nobody stopped this")
+
+
+def slow_engine():
+    """An engine that never gets done."""
+    from tests.disco_dock.pipeline.fake_engine import fake_engine
+
+    return fake_engine(dock=slow_dock)
+
+
+def deadly_dock(models, graph, settings, *, name, on_progress):
+    """The end of the process for seed 13, as a fault in compiled code would be."""
+    from tests.disco_dock.pipeline.fake_engine import fake_dock
+
+    if settings.seed == 13:
+        os._exit(9)
+    return fake_dock(models, graph, settings, name=name, on_progress=on_progress)
+
+
+def deadly_engine():
+    """An engine that takes its process with it."""
+    from tests.disco_dock.pipeline.fake_engine import fake_engine
+
+    return fake_engine(dock=deadly_dock)
+
+
+def broken_engine():
+    """No engine."""
+    from disco_dock.runtime.errors import CheckpointError
+
+    raise CheckpointError("checkpoint: is damaged; download it again")
+
+
+def settings(folder: Path, **changes) -> ServeSettings:
+    """Settings with the store in a folder."""
+    return ServeSettings(store=folder / "jobs", **changes)
+
+
+def submit(client, protein, /, *, smiles=ASPIRIN, files=(), **fields):
+    """The answer to a new job of few poses."""
+    parts = {"protein": ("p.pdb", protein), **dict(files)}
+    data = {"num_poses": "3", "steps": "2", "report": "false", **({"smiles": smiles} if smiles else {}), **fields}
+    return client.post(JOBS, files=parts, data=data)
+
+
+def finished(client, job_id: str) -> dict:
+    """The job after it has ended."""
+    return until(client, job_id, lambda job: job["state"] in ("done", "failed", "cancelled"))
+
+
+def until(client, job_id: str, condition) -> dict:
+    """The job when it satisfies a condition."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        job = client.get(f"{JOBS}/{job_id}").json()
+        if condition(job):
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"waited in vain: {job}")
