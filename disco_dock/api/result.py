@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdkit import Chem
 
+from disco_dock.models.reliability import Reliability
 from disco_dock.pipeline.binding_modes import Mode, PocketSuggestion
 from disco_dock.pipeline.outputs import write_prediction
 from disco_dock.pipeline.prediction import Prediction
@@ -64,6 +65,11 @@ class Result:
         return self.prediction.pocket_suggestion
 
     @property
+    def reliability(self) -> tuple[Reliability, ...]:
+        """How well the probabilities of such poses held on complexes that nothing was fitted on."""
+        return self.prediction.reliability
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know about inputs and results, one sentence each."""
         return self.prediction.notes
@@ -85,7 +91,8 @@ class Result:
 
     def __repr__(self) -> str:
         best = self.prediction.table[0]
-        return f"Result({self.prediction.name}: {len(self)} poses, first with confidence {best['confidence']})"
+        trust = "" if best["trust"] is None else f", P(RMSD < 2 A) {best['p_rmsd_under_2']:.2f}: {best['trust']}"
+        return f"Result({self.prediction.name}: {len(self)} poses, first with confidence {best['confidence']}{trust})"
 
     def _repr_html_(self) -> str:
         """The view of the report without its tables of details, in a frame of its own."""

@@ -147,6 +147,7 @@ def _pose_table(path: Path) -> str:
         "confidence",
         "p_rmsd_under_2",
         "p_rmsd_under_5",
+        "trust",
         "latents",
         "mode",
         "cluster",

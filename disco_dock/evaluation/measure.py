@@ -37,7 +37,7 @@ def evaluate(
         check_poses: best-ranked poses that PoseBusters tests, all when -1, none when 0.
         on_row: called with (finished, all).
     """
-    file = RowFile(out / f"{method.name}.jsonl", {**method.settings, "check_poses": check_poses})
+    file = RowFile(out / f"{method.name}.jsonl", {**method.settings, "check_poses": check_poses}, Row)
     with CappedWorker() as worker:
         for number, name in enumerate(cases.ids, start=1):
             if name not in file.rows:

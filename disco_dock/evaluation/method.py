@@ -18,9 +18,10 @@ from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, Physic
 from disco_dock.physics.search_settings import Sphere
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting
-from disco_dock.pipeline.physics import check_physics, physics_for, ranking_score, refine
+from disco_dock.pipeline.judging import Verdict, check_physics, judge_poses
+from disco_dock.pipeline.physics import RefinedPoses, physics_for, refine
 from disco_dock.pipeline.pocket_hint import Pocket
-from disco_dock.pipeline.predict import after_physics, near_calibration
+from disco_dock.pipeline.predict import after_physics
 from disco_dock.pipeline.prediction import rank_order
 from disco_dock.runtime.errors import DiscoError, InputError, NumericsError
 from disco_dock.sampling.docking import DockedPoses, DockingSettings
@@ -125,40 +126,47 @@ class NetworkMethod:
             docked, _ = dock_fitting(self._engine, case.graph, settings, name=case.name, on_progress=None)
         except torch.OutOfMemoryError as error:
             raise DiscoError("the accelerator's memory does not hold one pose of this complex") from error
-        if case.receptor is not None and physics.scores:
-            docked, score = self._refined(case, docked, physics, pocket)
-        else:
-            score = docked.confidence
+        docked, verdict = self._judged(case, docked, settings, physics, pocket)
         seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
         pos = docked.pos if case.receptor is not None else docked.pos - case.graph.origin
         if not np.isfinite(pos).all():
             raise NumericsError("coordinates that are not finite; try another seed or checkpoint")
+        score, probability = verdict.score, self._probability(verdict, docked)
         order = rank_order(score, stereo_kept_each(case.ligand.mol, pos))
-        probability = None
-        if docked.confidence is not None and physics.minimize == "none":  # calibrated for poses as sampled
-            probability = self._probability(docked.confidence[order])
-        return RankedPoses(pos[order], None if score is None else score[order], probability, seconds, cpu)
+        return RankedPoses(
+            pos[order],
+            None if score is None else score[order],
+            None if probability is None else probability[order],
+            seconds,
+            cpu,
+        )
 
-    def _refined(
-        self, case: Case, docked: DockedPoses, physics: PhysicsSettings, pocket: Pocket | None
-    ) -> tuple[DockedPoses, np.ndarray | None]:
-        """Poses after physics, and what ranks them."""
-        assert case.receptor is not None
-        field = VinaField(case.receptor)
-        sphere = None if pocket is None else Sphere(center=pocket.center, radius=pocket.radius)
-        options = {"seed": self._settings.seed, "stream": case.name, "sphere": sphere}
-        refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
-        docked = after_physics(self._engine, case.graph, docked, refined)
+    def _judged(
+        self,
+        case: Case,
+        docked: DockedPoses,
+        settings: DockingSettings,
+        physics: PhysicsSettings,
+        pocket: Pocket | None,
+    ) -> tuple[DockedPoses, Verdict]:
+        """Poses after physics, and the verdict on them."""
+        if case.receptor is not None:
+            field = VinaField(case.receptor) if physics.scores else None
+            sphere = None if pocket is None else Sphere(center=pocket.center, radius=pocket.radius)
+            options = {"seed": settings.seed, "stream": case.name, "sphere": sphere}
+            refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
+            docked = after_physics(self._engine, case.graph, docked, refined)
+        else:
+            refined = RefinedPoses.unchanged(docked.pos)
         config = self._engine.models.config
-        return docked, ranking_score(refined, docked.confidence, case.ligand, physics, config)
+        return docked, judge_poses(config, case.ligand, docked, refined, physics, settings)
 
-    def _probability(self, score: np.ndarray) -> np.ndarray | None:
-        """P(RMSD < 2 Angstrom) of poses: calibrated if the checkpoint is, else what the logit itself says.
+    def _probability(self, verdict: Verdict, docked: DockedPoses) -> np.ndarray | None:
+        """P(RMSD < 2 Angstrom) of poses: by calibration or judge if there is one, else what the logit says.
 
         The published confidence network ranks by a class's logit that is no probability of its own.
         """
-        config = self._engine.models.config
-        calibration = near_calibration(config)
-        if calibration is not None:
-            return np.array([calibration.probability(float(value)) for value in score])
-        return None if config.all_atom_confidence is not None else expit(score)
+        published = self._engine.models.config.all_atom_confidence is not None
+        if verdict.near is not None or docked.confidence is None or published or self._physics.minimize != "none":
+            return verdict.near
+        return expit(docked.confidence)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from disco_dock.runtime.files import atomic_write
 
@@ -52,44 +52,62 @@ class Row:
     error: str = ""
 
 
-class RowFile:
+class HasId(Protocol):
+    """A row of one complex."""
+
+    @property
+    def id(self) -> str:
+        """Of the complex."""
+        ...
+
+
+AnyRow = TypeVar("AnyRow", bound=HasId)
+
+
+class RowFile(Generic[AnyRow]):
     """Rows as JSON lines under a header of settings; a file with another header is started anew.
 
     Args:
         path: of the file.
         header: what the rows depend on besides the complexes.
+        kind: frozen dataclass of the rows.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, header: Mapping[str, Any], kind: type[AnyRow]) -> None:
         self.path = path
-        self._header = json.dumps(header, sort_keys=True)
+        self._header, self._kind = json.dumps(header, sort_keys=True), kind
         self.rows = self._read()
-        lines = [self._header, *(json.dumps(asdict(row)) for row in self.rows.values()), ""]
+        lines = [self._header, *(self._line(row) for row in self.rows.values()), ""]
         with atomic_write(path, "w") as file:  # without a line that a kill cut short, so that appending is safe
             file.write("\n".join(lines))
 
-    def add(self, row: Row) -> None:
+    def add(self, row: AnyRow) -> None:
         """Keep a row, in memory and in the file."""
         self.rows[row.id] = row
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(row)) + "\n")
+            file.write(self._line(row) + "\n")
 
-    def _read(self) -> dict[str, Row]:
+    def _line(self, row: AnyRow) -> str:
+        return json.dumps(asdict(cast(Any, row)))
+
+    def _read(self) -> dict[str, AnyRow]:
         if not self.path.exists():
             return {}
         first, *lines = self.path.read_text(encoding="utf-8").splitlines() or [""]
         if first != self._header:
             return {}
-        rows: dict[str, Row] = {}
-        names = {field.name for field in fields(Row)}
+        rows: dict[str, AnyRow] = {}
+        names = {field.name for field in fields(cast(Any, self._kind))}
         for line in lines:
             try:
                 values = json.loads(line)
             except json.JSONDecodeError:
                 continue
             if set(values) == names:
-                whole: dict[str, Any] = {
-                    name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-                }
-                rows[values["id"]] = Row(**whole)
+                rows[values["id"]] = self._kind(**{name: _frozen(value) for name, value in values.items()})
         return rows
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, at any depth."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -20,7 +20,7 @@ from disco_dock.evaluation.strata import read_manifest
 from disco_dock.evaluation.vina import VinaMethod, Where, require_vina
 from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice
 from disco_dock.pipeline.engine import Engine, load_engine
-from disco_dock.pipeline.physics import check_physics
+from disco_dock.pipeline.judging import check_physics
 from disco_dock.runtime.errors import InputError
 from disco_dock.sampling.docking import DockingSettings
 

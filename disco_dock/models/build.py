@@ -20,10 +20,10 @@ from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.models.all_atom_confidence import AllAtomConfidence, AllAtomConfidenceConfig
 from disco_dock.models.calibration import Calibration
 from disco_dock.models.confidence import ConfidenceConfig, ConfidenceModel
-from disco_dock.models.consensus import Consensus
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
 from disco_dock.models.gaussian_encoder import GaussianEncoder
 from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsSettings
+from disco_dock.models.pose_judge import PoseJudge
 from disco_dock.models.prior import LatentPrior, PriorConfig
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
 from disco_dock.runtime.checkpoint import check_tensors, load_into, load_weights, save_weights, weights_bytes
@@ -57,7 +57,7 @@ class CheckpointConfig:
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
         calibration: of the confidence model, or None.
-        consensus: weights that rank by confidence and physics together, or None.
+        pose_judge: of its minimised poses, or None.
         physics: what is done with its poses before they are ranked.
         training: what the weights were trained on and for how long; free form.
     """
@@ -72,7 +72,7 @@ class CheckpointConfig:
     latent_inverse_temperature: float = 1.0
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
     calibration: Calibration | None = None
-    consensus: Consensus | None = None
+    pose_judge: PoseJudge | None = None
     physics: PhysicsSettings = NO_PHYSICS
     training: dict[str, Any] = field(default_factory=dict)
 

@@ -5,26 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from disco_dock.models.reliability import Reliability, ReliabilityBin
 from disco_dock.runtime.errors import ConfigError
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReliabilityBin:
-    """Held-out poses whose probability lies in an interval.
-
-    Attributes:
-        low: end of the interval.
-        high: other end.
-        poses: how many.
-        predicted: their mean probability.
-        observed: share of them that were below the threshold.
-    """
-
-    low: float
-    high: float
-    poses: int
-    predicted: float
-    observed: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,3 +57,20 @@ class Calibration:
     complexes: int
     poses: int
     thresholds: tuple[ThresholdCalibration, ...]
+
+    @property
+    def reliability(self) -> tuple[Reliability, ...]:
+        """How well the probabilities held, by threshold."""
+        return tuple(
+            Reliability(
+                threshold=fit.threshold,
+                which="all",
+                complexes=self.complexes,
+                poses=self.poses,
+                ece=fit.ece,
+                brier=fit.brier,
+                base_brier=fit.base_brier,
+                bins=fit.bins,
+            )
+            for fit in self.thresholds
+        )

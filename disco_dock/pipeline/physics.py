@@ -1,4 +1,4 @@
-"""What physics does with sampled poses: Vina scores, minimisation, strain, and rankings that use them."""
+"""What physics does with sampled poses: Vina scores, minimisation and strain."""
 
 from __future__ import annotations
 
@@ -10,19 +10,14 @@ import numpy as np
 
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
-from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
-from disco_dock.models.build import CheckpointConfig, Models
-from disco_dock.models.consensus import PoseEvidence
 from disco_dock.models.physics_settings import NO_PHYSICS as NO_PHYSICS_SETTINGS
-from disco_dock.models.physics_settings import PhysicsChoice, PhysicsSettings
+from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.physics.mmff import relax_in_pocket, strain
 from disco_dock.physics.search_settings import SearchSettings, Sphere
 from disco_dock.physics.vina_scorer import VinaField, VinaScorer
-from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.random import derive_seed
 
 MIN_ATOMS_PER_RESIDUE = 4  # a backbone
-NEIGHBOURHOOD = 2.0  # Angstrom: RMSD of poses that are in one cluster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +65,12 @@ class RefinedPoses:
     minimised: bool
     score: np.ndarray | None
     energy: np.ndarray | None
-    poses: tuple[PosePhysics, ...]
+    poses: tuple[PosePhysics, ...] = ()
+
+    @classmethod
+    def unchanged(cls, pos: np.ndarray) -> RefinedPoses:
+        """The poses (poses, atoms, 3) of which physics says nothing."""
+        return cls(pos=pos, minimised=False, score=None, energy=None)
 
     def take(self, index: slice) -> RefinedPoses:
         """Some of the poses."""
@@ -94,31 +94,6 @@ def joined(parts: Sequence[RefinedPoses]) -> RefinedPoses:
 def is_trace(receptor: Receptor) -> bool:
     """Whether a receptor is too bare for physics: less than a backbone."""
     return len(receptor.atom_pos) < MIN_ATOMS_PER_RESIDUE * len(receptor.restype)
-
-
-def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
-    """What is done with the poses of a checkpoint, after checking that it can be.
-
-    Raises:
-        ConfigError: it lacks the consensus weights or the confidence model, or they were fitted on other poses; or
-            the choice contradicts itself.
-    """
-    settings = choice.over(models.config.physics)
-    if settings.rank_by != "consensus":
-        return settings
-    weights = models.config.consensus
-    if weights is None or models.confidence is None:
-        raise ConfigError(
-            "this checkpoint has no consensus weights; rank by confidence or vina, or fit them with "
-            "scripts/fit_consensus.py"
-        )
-    moves = settings.moves if settings.minimize == "vina" else 0
-    if (settings.minimize, moves) != (weights.minimize, weights.moves):
-        raise ConfigError(
-            f"the consensus weights are for poses minimized by {weights.minimize} with {weights.moves} moves, not by "
-            f"{settings.minimize} with {moves}; ask for the same"
-        )
-    return settings
 
 
 def physics_for(receptor: Receptor, settings: PhysicsSettings, *, asked: bool) -> tuple[PhysicsSettings, str]:
@@ -146,6 +121,7 @@ def refine(
     stream: str,
     first: int = 0,
     sphere: Sphere | None = None,
+    with_strain: bool = True,
 ) -> RefinedPoses:
     """Poses minimised and scored as asked; pose k depends on (seed, stream, k) and its start only.
 
@@ -159,9 +135,10 @@ def refine(
         stream: of the complex.
         first: sample number of the first pose.
         sphere: where minimised poses stay, or None.
+        with_strain: whether minimised poses get their strain, which takes as long as the search.
     """
     if not settings.scores or field is None:
-        return RefinedPoses(pos=pos, minimised=False, score=None, energy=None, poses=())
+        return RefinedPoses.unchanged(pos)
     scorer = VinaScorer(field, ligand.mol)
     before = scorer.score(pos)
     after_pos = pos
@@ -176,7 +153,7 @@ def refine(
         poses = [PosePhysics(vina_score=score) for score in after.score.tolist()]
     else:
         moved = np.sqrt(((after_pos - pos) ** 2).sum(2).mean(1)).tolist()
-        strains = [strain(ligand, one) for one in after_pos]
+        strains = [strain(ligand, one) if with_strain else None for one in after_pos]
         columns = zip(after.score.tolist(), before.score.tolist(), moved, strains, strict=True)
         poses = [
             PosePhysics(vina_score=own, vina_score_before=was, minimize_rmsd=shift, strain=bent)
@@ -207,33 +184,3 @@ def refinement_notes(refined: RefinedPoses, settings: PhysicsSettings) -> Iterat
         f"poses are minimized by {how}, moved by {np.median(moved):.2f} Angstrom{left} in the median; the poses of the "
         "networks are in poses_sampled.sdf"
     )
-
-
-def ranking_score(
-    refined: RefinedPoses,
-    confidence: np.ndarray | None,
-    ligand: Ligand,
-    settings: PhysicsSettings,
-    config: CheckpointConfig,
-) -> np.ndarray | None:
-    """(poses,) by which poses are ranked, higher is better, or None for the order of sampling."""
-    if settings.rank_by == "confidence":
-        return confidence
-    assert refined.energy is not None
-    if settings.rank_by == "vina":
-        return -refined.energy
-    assert config.consensus is not None and confidence is not None
-    return config.consensus.logit(evidence(refined, confidence, ligand))
-
-
-def evidence(refined: RefinedPoses, confidence: np.ndarray, ligand: Ligand) -> PoseEvidence:
-    """What speaks for each pose of one complex."""
-    assert refined.score is not None
-    return PoseEvidence(confidence, refined.score / ligand.num_atoms, cluster_share(ligand, refined.pos))
-
-
-def cluster_share(ligand: Ligand, pos: np.ndarray) -> np.ndarray:
-    """(poses,) share of the poses (poses, atoms, 3) within 2 Angstrom RMSD of each, itself included."""
-    symmetry = automorphisms(ligand.mol)
-    near = [symmetric_rmsd(ligand.mol, pos, one, symmetry=symmetry) < NEIGHBOURHOOD for one in pos]
-    return np.mean(near, axis=1)

@@ -16,24 +16,15 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.graph.build import build_complex
 from disco_dock.graph.schema import ComplexGraph
-from disco_dock.models.build import CheckpointConfig
-from disco_dock.models.calibration import Calibration, ThresholdCalibration
 from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.physics.search_settings import Sphere
 from disco_dock.pipeline.binding_modes import Mode, latent_choice, pose_clusters, pose_modes, suggest_pockets
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
 from disco_dock.pipeline.draws import Drawn, draw_all, draw_valid
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
+from disco_dock.pipeline.judging import Verdict, check_physics, judge_poses
 from disco_dock.pipeline.novelty import NO_INDEX, complex_novelty
-from disco_dock.pipeline.physics import (
-    RefinedPoses,
-    check_physics,
-    is_trace,
-    physics_for,
-    ranking_score,
-    refine,
-    refinement_notes,
-)
+from disco_dock.pipeline.physics import RefinedPoses, is_trace, physics_for, refine, refinement_notes
 from disco_dock.pipeline.pocket_hint import Pocket
 from disco_dock.pipeline.prediction import Prediction, RankedPose, rank_order
 from disco_dock.pipeline.progress import Progress, Silent
@@ -44,7 +35,6 @@ from disco_dock.runtime.errors import NumericsError
 from disco_dock.runtime.random import derive_seed
 from disco_dock.sampling.docking import DockedPoses, DockingSettings
 
-NEAR, FAR = 2.0, 5.0  # Angstrom
 POCKET_TOLERANCE = 0.01  # Angstrom that a pose may lie outside the pocket before it is reported
 BORDER = 0.25  # Angstrom
 
@@ -129,13 +119,9 @@ def predict_complex(
     with clock.phase("physics"):
         sampled = drawn.docked.pos
         docked = after_physics(engine, graph, drawn.docked, refined)
-        score = ranking_score(refined, docked.confidence, ligand, physics, engine.models.config)
     with clock.phase("checks"):
-        known = engine.models.config.calibration
-        applies = known is not None and not refined.minimised  # it was made on poses as sampled
-        calibration = near_calibration(engine.models.config) if applies else None
-        far = far_probabilities(known, docked.logits) if applies else None
-        everything, modes = _ranked(prepared, ligand, docked, calibration, far, score, drawn)
+        verdict = judge_poses(engine.models.config, ligand, docked, refined, physics, chosen)
+        everything, modes = _ranked(prepared, ligand, docked, verdict, drawn)
         ranked = everything[: drawn.kept.sum()]
         survey, frames = docked.survey, docked.frames
         suggestion = None if survey is None else suggest_pockets(survey, ligand.num_atoms, prepared.receptor)
@@ -168,18 +154,14 @@ def predict_complex(
             *refinement_notes(refined, physics),
             *_pose_notes(prepared, ranked),
             *_validity_notes(prepared, ranked, settings, problem),
-            *_calibration_notes(known, calibration),
+            *verdict.notes,
             *([NO_INDEX] if near is None else near.sentences()),
-            *(
-                ["no probability of being near is given: it is calibrated for poses as sampled"]
-                if known and not applies
-                else []
-            ),
         ),
         conformer_rung=conformer.rung,
         timings=clock.seconds,
         modes=modes,
         pocket_suggestion=suggestion,
+        reliability=verdict.reliability,
         trajectory=None if frames is None else frames[ranked[0].sample],
     )
 
@@ -226,30 +208,11 @@ def _dock(
     return docked, []
 
 
-def near_calibration(config: CheckpointConfig) -> ThresholdCalibration | None:
-    """The calibration of the logit that ranks the poses, where that is for 2 Angstrom."""
-    if config.calibration is None or config.calibration.thresholds[0].threshold != NEAR:
-        return None
-    return config.calibration.thresholds[0]
-
-
-def far_probabilities(calibration: Calibration | None, logits: np.ndarray | None) -> list[float] | None:
-    """P(RMSD < 5 Angstrom) of each sample from logits (samples, thresholds), or None where nothing is known of it."""
-    if calibration is None or logits is None:
-        return None
-    for fit, column in zip(calibration.thresholds, logits.T, strict=False):
-        if fit.threshold == FAR:
-            return [fit.probability(float(value)) for value in column]
-    return None
-
-
 def _ranked(
     prepared: PreparedReceptor,
     ligand: Ligand,
     docked: DockedPoses,
-    calibration: ThresholdCalibration | None,
-    far: list[float] | None,
-    score: np.ndarray | None,
+    verdict: Verdict,
     drawn: Drawn,
 ) -> tuple[tuple[RankedPose, ...], tuple[Mode, ...]]:
     """All poses with what is known about them, those that are kept before the others and best first; and the modes."""
@@ -259,8 +222,7 @@ def _ranked(
     distances = None if pocket is None else centroid_distances(docked.pos, pocket.center)
     confidence, latents = docked.confidence, docked.latent_nodes
     has_latents = latents.shape[1] > 0
-    near = None if calibration is None or confidence is None else [calibration.probability(x) for x in confidence]
-    order = rank_order(score, kept)
+    order, ranks = rank_order(verdict.score, kept), verdict.ranks(kept & drawn.kept)
     order = order[np.argsort(~drawn.kept[order], kind="stable")]
     cluster = np.empty(len(order), dtype=np.int64)
     cluster[order] = pose_clusters(ligand.mol, docked.pos[order])
@@ -271,13 +233,14 @@ def _ranked(
             sample=sample,
             pos=docked.pos[sample],
             confidence=None if confidence is None else float(confidence[sample]),
-            p_rmsd_under_2=None if near is None else near[sample],
+            p_rmsd_under_2=None if verdict.near is None else float(verdict.near[sample]),
             latents=node_labels(ligand.mol, prepared.receptor, latents[sample]),
             latent_log_prob=float(docked.latent_log_prob[sample]) if has_latents else None,
             pocket_distance=None if distances is None else float(distances[sample]),
             clash_count=int(clashes[sample]),
             stereo_kept=bool(kept[sample]),
-            p_rmsd_under_5=None if far is None else far[sample],
+            p_rmsd_under_5=None if verdict.far is None else float(verdict.far[sample]),
+            ranks={name: int(rank[sample]) for name, rank in ranks.items()},
             mode=int(number[sample]) if has_latents else None,
             cluster=int(cluster[sample]),
             physics=drawn.refined.poses[sample] if drawn.refined.poses else None,
@@ -310,16 +273,6 @@ def _conformer_notes(rung: str) -> Iterator[str]:
     """What is worth telling about the starting conformer."""
     if rung != "etkdg":
         yield f"the usual embedding of the ligand failed, so the starting conformer comes from the fallback {rung!r}"
-
-
-def _calibration_notes(calibration: Calibration | None, near: ThresholdCalibration | None) -> Iterator[str]:
-    """How far the probabilities can be trusted."""
-    if calibration is not None and near is not None:
-        yield (
-            f"p_rmsd_under_2 is calibrated on {calibration.poses} poses of {calibration.complexes} held-out complexes: "
-            f"expected calibration error {near.ece:.3f}, Brier score {near.brier:.3f} "
-            f"(a constant has {near.base_brier:.3f})"
-        )
 
 
 def _pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
 from disco_dock.data.novelty import Novelty
+from disco_dock.models.physics_settings import RANKINGS
+from disco_dock.models.reliability import Reliability, band
 from disco_dock.pipeline.binding_modes import Mode, PocketSuggestion
 from disco_dock.pipeline.physics import NO_PHYSICS, PosePhysics
 from disco_dock.pipeline.pocket_hint import Pocket
@@ -42,6 +44,7 @@ class RankedPose:
         cluster: number of its group of like poses, 1 that of the first-ranked one.
         stereo_kept: whether every stereo centre and double bond is as in the input.
         physics: what physics says and did, or None.
+        ranks: the rank it has by "confidence", by "vina" and by "consensus", those that are known.
         validity: whether it passes PoseBusters' checks and keeps its stereo, or None when that was not checked.
     """
 
@@ -60,6 +63,12 @@ class RankedPose:
     cluster: int = 1
     physics: PosePhysics | None = None
     validity: PoseValidity | None = None
+    ranks: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def trust(self) -> str | None:
+        """The probability of an RMSD below 2 Angstrom in words, or None without one."""
+        return None if self.p_rmsd_under_2 is None else band(self.p_rmsd_under_2)
 
 
 def rank_order(confidence: np.ndarray | None, stereo_kept: np.ndarray) -> np.ndarray:
@@ -97,6 +106,7 @@ class Prediction:
         timings: seconds of each phase.
         modes: codes of the latents, most probable first; none without latents.
         pocket_suggestion: where the prior's latents point, when that was asked for.
+        reliability: how well the poses' probabilities held on held-out complexes; none without probabilities.
         trajectory: (steps + 1, L, 3) the first-ranked pose from noise to its end in Angstrom, when it was kept.
     """
 
@@ -116,6 +126,7 @@ class Prediction:
     timings: Mapping[str, float]
     modes: tuple[Mode, ...] = ()
     pocket_suggestion: PocketSuggestion | None = None
+    reliability: tuple[Reliability, ...] = ()
     trajectory: np.ndarray | None = None
 
     @cached_property
@@ -174,6 +185,8 @@ class Prediction:
             "confidence": _rounded(pose.confidence, 4),
             "p_rmsd_under_2": _rounded(pose.p_rmsd_under_2, 4),
             "p_rmsd_under_5": _rounded(pose.p_rmsd_under_5, 4),
+            "trust": pose.trust,
+            **{f"rank_{name}": pose.ranks.get(name) for name in RANKINGS},
             "latents": " ".join(pose.latents) or None,
             "latent_log_prob": _rounded(pose.latent_log_prob, 4),
             "mode": pose.mode,

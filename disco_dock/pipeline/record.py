@@ -111,7 +111,7 @@ def run_record(
         },
         "modes": [asdict(mode) for mode in prediction.modes],
         "pocket_suggestion": None if suggestion is None else asdict(suggestion),
-        "calibration": to_dict(engine.models.config.calibration),
+        "reliability": to_dict(prediction.reliability),
         "validity": _validity(prediction, settings),
         "novelty": None if prediction.novelty is None else prediction.novelty.as_dict(),
         "conformer": prediction.conformer_rung,

@@ -12,8 +12,8 @@ from pathlib import Path
 from disco_dock.pipeline.batch_inputs import DockingJob, FailedInput, Job
 from disco_dock.pipeline.engine import Engine, docking_settings
 from disco_dock.pipeline.input_files import file_hash, settings_files
+from disco_dock.pipeline.judging import check_physics
 from disco_dock.pipeline.outputs import TABLE, TRAJECTORY, finished_record, make_folder, write_prediction
-from disco_dock.pipeline.physics import check_physics
 from disco_dock.pipeline.predict import predict_complex
 from disco_dock.pipeline.progress import Progress, Silent
 from disco_dock.pipeline.receptor_store import ReceptorStore

@@ -19,7 +19,7 @@ from disco_dock.report import sections
 from disco_dock.report.depiction import depict
 from disco_dock.report.folder import DockedFolder, read_folder
 from disco_dock.report.interactions import Pocket, find_interactions
-from disco_dock.report.trust import trust
+from disco_dock.report.trust import Reliabilities, trust
 from disco_dock.runtime.files import atomic_write
 
 REPORT = "report.html"
@@ -57,7 +57,7 @@ def report_page(docked: DockedFolder, *, compact: bool = False) -> str:
         mode_filter=sections.mode_filter(record["modes"]),
         pose_table=sections.pose_table(rows),
         trust=sections.trust_card(
-            bool(rows[0].get("p_rmsd_under_2")), bool(rows[0].get("confidence")), record["calibration"]
+            bool(rows[0].get("p_rmsd_under_2")), bool(rows[0].get("confidence")), record.get("reliability", [])
         )
         + sections.novelty_text(record.get("novelty")),
         **(dict.fromkeys(DETAILS, "") if compact else _details(docked)),
@@ -88,24 +88,22 @@ def _details(docked: DockedFolder) -> dict[str, str]:
 def page_data(docked: DockedFolder) -> dict[str, Any]:
     """What the page's script reads."""
     pocket = Pocket(docked.receptor)
-    calibration = docked.record["calibration"]
+    reliability = docked.record.get("reliability", [])  # older folders have none
     return {
         "receptor": docked.receptor_pdb,
-        "poses": [_pose(row, mol, pocket, calibration) for row, mol in zip(docked.rows, docked.mols, strict=True)],
+        "poses": [_pose(row, mol, pocket, reliability) for row, mol in zip(docked.rows, docked.mols, strict=True)],
         "frames": None if docked.frames is None else docked.frames.round(2).tolist(),
     }
 
 
-def _pose(
-    row: Mapping[str, str], mol: Chem.Mol, pocket: Pocket, calibration: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _pose(row: Mapping[str, str], mol: Chem.Mol, pocket: Pocket, reliability: Reliabilities) -> dict[str, Any]:
     return {
         "rank": int(row["rank"]),
         "sdf": Chem.MolToMolBlock(mol, kekulize=True),
         "mode": int(row["mode"]) if row.get("mode") else None,
         "confidence": float(row["confidence"]) if row.get("confidence") else None,
         "latents": (row.get("latents") or "").split(),
-        "trust": trust(row, calibration),
+        "trust": trust(row, reliability),
         "interactions": [asdict(one) for one in find_interactions(mol, pocket)],
     }
 

@@ -7,13 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from disco_dock.report.trust import NO_INDEX, NOT_AN_AFFINITY, NOT_CHECKED, UNCALIBRATED, fit_of
+from disco_dock.report.trust import NO_INDEX, NOT_AN_AFFINITY, NOT_CHECKED, UNCALIBRATED, Reliabilities, told
 
 LABELS = {
     "rank": "#",
     "confidence": "Confidence",
     "p_rmsd_under_2": "P(<2 Å)",
     "p_rmsd_under_5": "P(<5 Å)",
+    "trust": "In words",
+    "rank_confidence": "# by confidence",
+    "rank_vina": "# by Vina",
+    "rank_consensus": "# by consensus",
+    "vina_score": "Vina score (kcal/mol, not an affinity)",
+    "vina_score_before": "before minimisation",
     "latents": "Latents",
     "mode": "Mode",
     "cluster": "Cluster",
@@ -102,7 +108,7 @@ def warnings(notes: Sequence[str]) -> str:
     return f'<details class="warnings" open><summary>{count}</summary><ul>{items}</ul></details>'
 
 
-def trust_card(calibrated: bool, has_confidence: bool, calibration: Mapping[str, Any] | None) -> str:
+def trust_card(calibrated: bool, has_confidence: bool, reliability: Reliabilities) -> str:
     """Probabilities of the chosen pose with their reliability; the script fills in the numbers."""
     if not has_confidence:
         return '<p class="quiet">This checkpoint has no confidence model; poses are in the order of sampling.</p>'
@@ -112,20 +118,22 @@ def trust_card(calibrated: bool, has_confidence: bool, calibration: Mapping[str,
             f'<span class="rank">1</span></p></div></div><p class="verdict">Not calibrated.</p><p>{UNCALIBRATED}</p>'
             f'<p class="quiet">{NOT_AN_AFFINITY}</p>'
         )
-    fit = fit_of(calibration, 2.0)
-    measured = ""
-    if fit is not None and calibration is not None:
-        measured = (
-            f'<p class="quiet">Fitted on {calibration["poses"]} poses of {calibration["complexes"]} '
-            "held-out complexes: "
-            f"expected calibration error {fit['ece']:.3f}, Brier score {fit['brier']:.3f} "
-            f"(a constant has {fit['base_brier']:.3f}).</p>{reliability_plot(fit)}"
-        )
+    measured = [told(reliability, 2.0, which) for which in ("first", "all")]
+    lines = "".join(_measured(one) for one in measured if one is not None)
+    plot = next((reliability_plot(one) for one in measured if one is not None), "")
     return (
         '<div class="pair"><div><p class="big" data-near>–</p><p>P(RMSD &lt; 2 Å)</p></div>'
         '<div><p class="big" data-far>–</p><p>P(RMSD &lt; 5 Å)</p></div></div>'
         '<p class="verdict" data-band></p><p data-reliability></p>'
-        f'{measured}<p class="quiet">{NOT_AN_AFFINITY}</p>'
+        f'{lines}{plot}<p class="quiet">{NOT_AN_AFFINITY}</p>'
+    )
+
+
+def _measured(one: Mapping[str, Any]) -> str:
+    kind = "first-ranked poses" if one["which"] == "first" else "poses"
+    return (
+        f'<p class="quiet">On {one["poses"]} {kind} of {one["complexes"]} held-out complexes: expected calibration '
+        f"error {one['ece']:.3f}, Brier score {one['brier']:.3f} (a constant has {one['base_brier']:.3f}).</p>"
     )
 
 

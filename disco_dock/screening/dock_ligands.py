@@ -12,7 +12,7 @@ import torch
 
 from disco_dock.pipeline.engine import Engine, docking_settings, load_engine
 from disco_dock.pipeline.input_files import file_hash, settings_files
-from disco_dock.pipeline.physics import check_physics
+from disco_dock.pipeline.judging import check_physics
 from disco_dock.pipeline.predict import predict_complex
 from disco_dock.pipeline.prediction import Prediction
 from disco_dock.pipeline.receptor_store import ReceptorStore

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import minimize
 
-from disco_dock.models.calibration import Calibration, ReliabilityBin, ThresholdCalibration
+from disco_dock.models.calibration import Calibration, ThresholdCalibration
+from disco_dock.models.reliability import measure_reliability
 
-BINS = 10
 STEEPEST = 10.0  # largest slope; without it, classes that a logit separates would make it grow without end
 RIDGE = 1e-3  # pulls the slope towards 1
 
@@ -33,24 +33,6 @@ def platt(logit: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
     return float(found.x[0]), float(found.x[1])
 
 
-def reliability_bins(probability: np.ndarray, positive: np.ndarray) -> tuple[ReliabilityBin, ...]:
-    """Bins of equal width that hold any pose."""
-    which = np.minimum((probability * BINS).astype(int), BINS - 1)
-    bins = []
-    for k in np.unique(which):
-        inside = which == k
-        bins.append(
-            ReliabilityBin(
-                low=float(k) / BINS,
-                high=float(k + 1) / BINS,
-                poses=int(inside.sum()),
-                predicted=round(float(probability[inside].mean()), 4),
-                observed=round(float(positive[inside].mean()), 4),
-            )
-        )
-    return tuple(bins)
-
-
 def calibrate(logits: np.ndarray, rmsd: np.ndarray, thresholds: Sequence[float]) -> Calibration:
     """The calibration of a confidence model.
 
@@ -72,17 +54,16 @@ def calibrate(logits: np.ndarray, rmsd: np.ndarray, thresholds: Sequence[float])
             others = ~rows if (~rows).any() else rows  # a single complex has no other half
             a, b = platt(logit[others].ravel(), positive[others].ravel())
             probability[rows] = 1 / (1 + np.exp(-(a * logit[rows] + b)))
-        flat, truth = probability.ravel(), positive.ravel()
-        bins = reliability_bins(flat, truth)
+        measured = measure_reliability(list(probability), list(positive), threshold=float(threshold))
         parts.append(
             ThresholdCalibration(
                 threshold=float(threshold),
                 slope=slope,
                 intercept=intercept,
-                ece=round(sum(one.poses * abs(one.predicted - one.observed) for one in bins) / flat.size, 4),
-                brier=round(float(((flat - truth) ** 2).mean()), 4),
-                base_brier=round(float(truth.mean() * (1 - truth.mean())), 4),
-                bins=bins,
+                ece=measured.ece,
+                brier=measured.brier,
+                base_brier=measured.base_brier,
+                bins=measured.bins,
             )
         )
     return Calibration(complexes=len(rmsd), poses=rmsd.size, thresholds=tuple(parts))

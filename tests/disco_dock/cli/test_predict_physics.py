@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from disco_dock.models.physics_settings import PhysicsSettings
+from disco_dock.models.pose_judge import HowMade, PoseJudge, ThresholdWeights
+from disco_dock.models.reliability import band, measure_reliability
+from disco_dock.pipeline import engine
 from tests.disco_dock.cli.test_predict import FAST, FILES, names, rows
+from tests.disco_dock.pipeline.fake_engine import fake_engine
 
 LIGAND = "CC(=O)Nc1ccc(O)cc1"
 
@@ -57,6 +62,46 @@ def test_ranking_by_vina(disco, peptide, tmp_path):
     assert predict(disco, peptide, "--rank-by", "vina", "--num-poses", 6).status == 0
     scores = [float(row["vina_score"]) for row in rows(tmp_path / "out" / "results.csv")]
     assert len(set(scores)) > 1 and scores[0] == min(scores)
+
+
+MINIMISED = PhysicsSettings(minimize="vina", moves=2, rank_by="vina")
+JUDGE = PoseJudge(
+    evidence=("confidence",),
+    thresholds=(ThresholdWeights(threshold=2.0, intercept=0.2, weights=(1.0,)),),
+    made=HowMade(num_poses=6, steps=2, minimize="vina", moves=2),
+    complexes=77,
+    poses=462,
+    reliability=(measure_reliability([np.array([0.3, 0.6])], [np.array([False, True])], threshold=2.0, which="first"),),
+)
+
+
+@pytest.mark.parametrize("rank_by", ["confidence", "vina", "consensus"])
+def test_a_judge_gives_probabilities_in_words_and_ranks(disco, peptide, tmp_path, monkeypatch, rank_by):
+    monkeypatch.setattr(engine, "load_engine", lambda *_: fake_engine(physics=MINIMISED, pose_judge=JUDGE))
+    done = predict(disco, peptide, "--num-poses", 6, "--rank-by", rank_by)
+    assert done.status == 0, done.err
+    assert "trust" in done.out
+    table = rows(tmp_path / "out" / "results.csv")
+    assert [int(row[f"rank_{rank_by}"]) for row in table] == [1, 2, 3, 4, 5, 6]
+    for row in table:
+        near = float(row["p_rmsd_under_2"])
+        assert near == pytest.approx(1 / (1 + np.exp(-0.2 - float(row["confidence"]))), abs=2e-4)
+        assert row["trust"] == band(near) and row["p_rmsd_under_5"] == ""
+    best = max(table, key=lambda row: float(row["p_rmsd_under_2"]))
+    assert best["rank_consensus"] == "1"
+    first = next(Chem.SDMolSupplier(str(tmp_path / "out" / "poses.sdf")))
+    assert first.GetProp("trust") == table[0]["trust"] and first.GetProp("rank_vina") == table[0]["rank_vina"]
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert [one["which"] for one in record["reliability"]] == (["first"] if rank_by == "vina" else [])
+    assert any("not a binding affinity" in note for note in record["notes"])
+    told = [note for note in record["notes"] if "fitted on 77 training complexes" in note]
+    assert bool(told) == (rank_by == "vina")
+
+
+def test_probabilities_of_another_search_are_warned_of(disco, peptide, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "load_engine", lambda *_: fake_engine(physics=MINIMISED, pose_judge=JUDGE))
+    done = predict(disco, peptide, "--num-poses", 2, "--search-moves", 0)
+    assert done.status == 0 and "2 poses in place of 6; 0 search moves in place of 2" in done.err
 
 
 @pytest.mark.parametrize(

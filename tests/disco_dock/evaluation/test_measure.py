@@ -144,9 +144,9 @@ def test_unreadable_complex_is_a_row(complexes, tmp_path):
 
 def test_row_file_reads_back_what_it_wrote(tmp_path):
     row = Row(id="a", rmsd=(1.0, 2.0), valid=(True, False), agreed=True, notes=("slow",))
-    RowFile(tmp_path / "rows.jsonl", {"x": 1}).add(row)
-    assert RowFile(tmp_path / "rows.jsonl", {"x": 1}).rows == {"a": row}
-    assert RowFile(tmp_path / "rows.jsonl", {"x": 2}).rows == {}
+    RowFile(tmp_path / "rows.jsonl", {"x": 1}, Row).add(row)
+    assert RowFile(tmp_path / "rows.jsonl", {"x": 1}, Row).rows == {"a": row}
+    assert RowFile(tmp_path / "rows.jsonl", {"x": 2}, Row).rows == {}
 
 
 def test_networks_are_ranked_as_predict_ranks(cases):
@@ -159,6 +159,7 @@ def test_networks_are_ranked_as_predict_ranks(cases):
             latent_nodes=np.zeros((3, 0), dtype=np.int64),
             latent_log_prob=np.zeros(3),
             confidence=np.array([-1.0, 2.0, 0.5]),
+            logits=np.array([[-1.0], [2.0], [0.5]]),
         )
 
     method = NetworkMethod(replace(fake_engine(), dock=docking), DockingSettings(num_poses=3))

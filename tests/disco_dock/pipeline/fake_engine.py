@@ -20,7 +20,13 @@ NUM_LATENTS = 2
 
 
 def fake_models(
-    *, lm_dim: int = 0, latents: bool = True, atom_graph=None, sha256: str = "f" * 64, physics=NO_PHYSICS
+    *,
+    lm_dim: int = 0,
+    latents: bool = True,
+    atom_graph=None,
+    sha256: str = "f" * 64,
+    physics=NO_PHYSICS,
+    pose_judge=None,
 ) -> Any:
     """What the pipeline reads from loaded networks."""
     config = SimpleNamespace(
@@ -30,7 +36,7 @@ def fake_models(
         lm_dim=lm_dim,
         atom_graph=atom_graph,
         calibration=None,
-        consensus=None,
+        pose_judge=pose_judge,
         physics=physics,
         all_atom_confidence=None,
         score=SimpleNamespace(trunk=SimpleNamespace(num_latents=NUM_LATENTS if latents else 0)),

@@ -14,27 +14,34 @@ from disco_dock.cli.main import main
 from disco_dock.report.folder import docked_folders, read_folder
 from disco_dock.report.page import report_page
 from disco_dock.report.scripts import latent_residues, write_chimerax, write_pymol
-from disco_dock.report.sections import novelty_text, reliability_plot, trust_card, validity_card, warnings
-from disco_dock.report.trust import BANDS, band, trust
+from disco_dock.report.sections import (
+    novelty_text,
+    pose_table,
+    reliability_plot,
+    trust_card,
+    validity_card,
+    warnings,
+)
+from disco_dock.report.trust import trust
 from disco_dock.runtime.errors import InputError
 
 VOID = {"meta", "link", "input", "br", "circle", "line", "path"}
-CALIBRATION = {
-    "complexes": 50,
-    "poses": 500,
-    "thresholds": [
-        {
-            "threshold": 2.0,
-            "ece": 0.02,
-            "brier": 0.1,
-            "base_brier": 0.2,
-            "bins": [
-                {"low": 0.0, "high": 0.5, "poses": 400, "predicted": 0.2, "observed": 0.25},
-                {"low": 0.5, "high": 1.0, "poses": 100, "predicted": 0.8, "observed": 0.7},
-            ],
-        }
-    ],
-}
+RELIABILITY = [
+    {
+        "threshold": 2.0,
+        "which": which,
+        "complexes": 50,
+        "poses": poses,
+        "ece": ece,
+        "brier": 0.1,
+        "base_brier": 0.2,
+        "bins": [
+            {"low": 0.0, "high": 0.5, "poses": poses - 10, "predicted": 0.2, "observed": 0.25},
+            {"low": 0.5, "high": 1.0, "poses": 10, "predicted": 0.8, "observed": observed},
+        ],
+    }
+    for which, poses, ece, observed in (("all", 500, 0.02, 0.7), ("first", 50, 0.06, 0.6))
+]
 
 
 class Balance(HTMLParser):
@@ -119,25 +126,31 @@ def test_damaged_folder(docked_path, tmp_path):
         read_folder(tmp_path)
 
 
-def test_bands_cover_all_probabilities():
-    assert [band(low) for low, _ in BANDS] == [words for _, words in BANDS]
-    assert band(1.0) == BANDS[0][1] and band(0.149) == BANDS[-1][1]
-
-
 def test_trust_in_words():
-    row = {"p_rmsd_under_2": "0.6", "p_rmsd_under_5": "0.9"}
-    told = trust(row, CALIBRATION)
-    assert (
-        (told["near"], told["far"]) == (0.6, 0.9)
-        and "100 held-out" in told["reliability"]
-        and "70 %" in told["reliability"]
-    )
-    assert trust({"p_rmsd_under_2": ""}, None)["band"] is None
-    assert "not a binding affinity" in trust_card(True, True, CALIBRATION) and "<svg" in trust_card(
-        True, True, CALIBRATION
-    )
-    assert "Not calibrated" in trust_card(False, True, None)
-    assert reliability_plot(CALIBRATION["thresholds"][0]).count("<circle") == 2
+    row = {"rank": "1", "p_rmsd_under_2": "0.6", "p_rmsd_under_5": "0.9"}
+    told = trust(row, RELIABILITY)
+    assert (told["near"], told["far"], told["band"]) == (0.6, 0.9, "as likely right as wrong")
+    assert told["reliability"].startswith("Of 10 first-ranked poses of held-out") and "60 %" in told["reliability"]
+    assert trust({**row, "rank": "2"}, RELIABILITY)["reliability"].startswith("Of 10 poses of held-out")
+    assert trust(row, RELIABILITY[:1])["reliability"].startswith("Of 10 poses of held-out")  # first ones not measured
+    assert trust({"rank": "1", "p_rmsd_under_2": ""}, [])["band"] is None
+
+
+def test_trust_card_tells_the_reliability_and_that_it_is_no_affinity():
+    card = trust_card(True, True, RELIABILITY)
+    assert "not a binding affinity" in card and card.count("<svg") == 1
+    assert "50 first-ranked poses of 50 held-out complexes: expected calibration error 0.060" in card
+    assert "500 poses of 50 held-out complexes: expected calibration error 0.020" in card
+    assert "Not calibrated" in trust_card(False, True, [])
+    assert reliability_plot(RELIABILITY[0]).count("<circle") == 2
+
+
+def test_vina_score_is_headed_as_no_affinity(docked):
+    rows = [{**row, "vina_score": "-7.1"} for row in docked.rows]
+    assert "Vina score (kcal/mol, not an affinity)" in pose_table(rows)
+
+
+def test_warnings_are_text():
     assert warnings([]) == "" and "&lt;b&gt;" in warnings(["<b>"])
 
 
@@ -149,6 +162,11 @@ def test_every_pose_has_a_verdict_with_names(docked):
     assert "bond lengths, &lt;b&gt;internal energy" in card and "draws" not in validity_card(rows, None)
     assert "not checked" in validity_card([{**row, "valid": ""} for row in rows], None)
     assert "not checked" in validity_card([{"rank": "1"}], None)  # of an earlier version
+
+
+def test_folders_of_older_versions_have_no_reliability(docked):
+    record = {key: value for key, value in docked.record.items() if key != "reliability"}
+    assert "Not calibrated" in report_page(type(docked)(**{**vars(docked), "record": record}))
 
 
 def test_novelty_in_words():

@@ -7,7 +7,7 @@ import pytest
 
 from disco_dock.models.calibration import ThresholdCalibration
 from disco_dock.runtime.errors import ConfigError
-from disco_dock.training.calibrate import calibrate, platt, reliability_bins
+from disco_dock.training.calibrate import calibrate, platt
 
 
 def sigmoid(x):
@@ -62,8 +62,3 @@ def test_probability_is_a_rising_function_without_overflow():
     assert values[2] == pytest.approx(sigmoid(0.5))
     with pytest.raises(ConfigError, match="slope"):
         ThresholdCalibration(threshold=2.0, slope=-1.0, intercept=0.5, ece=0.0, brier=0.0, base_brier=0.0)
-
-
-def test_bins_hold_the_ends():
-    bins = reliability_bins(np.array([0.0, 0.05, 1.0]), np.array([False, True, True]))
-    assert [(one.low, one.high, one.poses, one.observed) for one in bins] == [(0.0, 0.1, 2, 0.5), (0.9, 1.0, 1, 1.0)]

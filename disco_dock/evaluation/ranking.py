@@ -1,0 +1,138 @@
+"""A checkpoint's ranking: its judge fitted on training complexes, measured and compared on held-out ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from disco_dock.data.sources import read_ids
+from disco_dock.evaluation.ablation import ablation
+from disco_dock.evaluation.cases import FileCases
+from disco_dock.evaluation.judge_fit import check_training, cross_validated, fit_judge, judge_reliability, log_loss
+from disco_dock.evaluation.pose_rows import PoseRow, dock_rows
+from disco_dock.evaluation.strata import read_manifest
+from disco_dock.models.build import write_config
+from disco_dock.models.physics_settings import PhysicsChoice, PhysicsSettings
+from disco_dock.models.pose_evidence import EVIDENCE
+from disco_dock.models.pose_judge import HowMade, PoseJudge
+from disco_dock.pipeline.engine import Engine, docking_settings
+from disco_dock.pipeline.request import PredictSettings
+from disco_dock.pipeline.tables import write_json
+from disco_dock.sampling.docking import DockingSettings
+
+EVIDENCE_CHOSEN = ("energy_per_atom", "lead", "basin")
+"""By cross-validation on training complexes, see docs/ranking.md."""
+RANKING_FILE = "ranking.json"
+OnRow = Callable[[PoseRow, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingSettings:
+    """What to fit and to measure.
+
+    Attributes:
+        data: folder of the complexes' files.
+        train: file of ids of training complexes.
+        validation: file of ids to measure on.
+        out: folder for rows and results; a run that was stopped goes on there.
+        held_out: files of further ids that nothing may be fitted on.
+        manifest: CSV of clusters, to take one training complex of each; None takes any.
+        count: training complexes.
+        evidence: names of what the judge looks at.
+        num_poses: samples per complex.
+        moves: Monte-Carlo steps of each pose, or None for the checkpoint's.
+        rank_by: the ranking that the checkpoint gets, or None for the one it has.
+        seed: random seed.
+    """
+
+    data: Path
+    train: Path
+    validation: Path
+    out: Path
+    held_out: tuple[Path, ...] = ()
+    manifest: Path | None = None
+    count: int = 150
+    evidence: tuple[str, ...] = EVIDENCE_CHOSEN
+    num_poses: int = 40
+    moves: int | None = None
+    rank_by: str | None = None
+    seed: int = 0
+
+
+def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | None = None) -> dict[str, Any]:
+    """What `ranking.json` says, after writing it, and the judge and the ranking into the checkpoint's config.
+
+    Raises:
+        DiscoError: ids are in both sets, files are unusable, or there is too little to fit on.
+    """
+    config = engine.models.config
+    physics = PhysicsChoice(minimize="vina", moves=settings.moves, rank_by=settings.rank_by).over(config.physics)  # type: ignore[arg-type]
+    validation = read_ids(settings.validation)
+    held_out = {*validation, *(name for file in settings.held_out for name in read_ids(file))}
+    training = chosen_ids(read_ids(settings.train), settings.manifest, settings.count)
+    check_training(training, held_out)
+    docking = docking_settings(
+        engine.models, PredictSettings(num_poses=settings.num_poses, seed=settings.seed), restraint=None
+    )
+    fitted, measured = (
+        _rows(engine, settings, name, ids, docking, physics, on_row)
+        for name, ids in (("train", training), ("validation", validation))
+    )
+    made = HowMade(
+        num_poses=settings.num_poses, steps=docking.sampler.steps, minimize=physics.minimize, moves=physics.moves
+    )
+    judge = fit_judge(fitted, settings.evidence, made, held_out=held_out)
+    found = measure_ranking(judge, measured, physics.rank_by)
+    judge = replace(judge, reliability=judge_reliability(judge, measured, physics.rank_by))
+    summary = {"judge": asdict(judge), "cross_validated_loss": evidence_losses(fitted, settings.evidence), **found}
+    write_json(settings.out / RANKING_FILE, summary)
+    write_config(engine.models.directory, replace(config, pose_judge=judge, physics=physics))
+    return summary
+
+
+def measure_ranking(judge: PoseJudge | None, rows: Sequence[PoseRow], rank_by: str) -> dict[str, Any]:
+    """Ablation of the rankings and reliability of the probabilities on rows of held-out complexes."""
+    reliability = () if judge is None else judge_reliability(judge, rows, rank_by)
+    return {"ablation": ablation(rows, judge), "reliability": [asdict(one) for one in reliability]}
+
+
+def evidence_losses(rows: Sequence[PoseRow], names: tuple[str, ...]) -> dict[str, float]:
+    """Cross-validated log loss (nat) of the evidence as chosen, and with one name more or one less."""
+    docked = [row for row in rows if row.rmsd]
+    known = [name for name in EVIDENCE if name != "confidence" or all(row.confidence for row in docked)]
+    changed = (tuple(name for name in known if (name in names) != (name == other)) for other in known)
+    return {
+        " + ".join(one): round(log_loss(docked, cross_validated(docked, one)), 4) for one in (names, *changed) if one
+    }
+
+
+def chosen_ids(ids: Collection[str], manifest: Path | None, count: int) -> list[str]:
+    """Ids in a fixed random order, at most one of each cluster where there is a manifest, as many as asked for.
+
+    Raises:
+        InputError: the manifest cannot be read.
+    """
+    mixed = random.Random(0).sample(sorted(ids), len(ids))
+    if manifest is not None:
+        cluster = read_manifest(manifest, mixed).cluster
+        first: dict[str, str] = {}
+        for name in mixed:
+            first.setdefault(cluster.get(name, name), name)
+        mixed = list(first.values())
+    return mixed[:count]
+
+
+def _rows(
+    engine: Engine,
+    settings: RankingSettings,
+    name: str,
+    ids: list[str],
+    docking: DockingSettings,
+    physics: PhysicsSettings,
+    on_row: OnRow | None,
+) -> list[PoseRow]:
+    cases = FileCases(settings.data, ids, seed=settings.seed, lm_dim=engine.models.config.lm_dim)
+    return dock_rows(engine, cases, docking, physics, settings.out / f"{name}.jsonl", on_row=on_row)

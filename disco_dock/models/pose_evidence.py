@@ -1,0 +1,84 @@
+"""What speaks for or against minimised poses of one complex, before anyone weighs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+NEIGHBOURHOOD = 2.0  # Angstrom of symmetry-corrected RMSD: poses this close agree
+TEMPERATURE = 1.0  # kcal/mol of the Boltzmann weights in `basin`
+FLOOR = 0.01  # of the shares in `basin`, so that its log odds are finite
+LARGEST_LEAD = 5.0  # kcal/mol; a larger lead over other places says no more
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PoseFacts:
+    """What is known of the poses of one complex.
+
+    Attributes:
+        energy: (poses,) Vina energy with the receptor and inside the ligand, kcal/mol.
+        near: (poses, poses) bool, whether two poses are within 2 Angstrom; True on the diagonal.
+        confidence: (poses,) logits of the confidence model for the minimised poses, or None without one.
+        atoms: heavy atoms of the ligand.
+    """
+
+    energy: np.ndarray
+    near: np.ndarray
+    confidence: np.ndarray | None
+    atoms: int
+
+
+def energy_per_atom(facts: PoseFacts) -> np.ndarray:
+    """Energy by heavy atom, kcal/mol."""
+    return facts.energy / facts.atoms
+
+
+def energy_gap(facts: PoseFacts) -> np.ndarray:
+    """Energy above the lowest one found, kcal/mol."""
+    return facts.energy - facts.energy.min()
+
+
+def lead(facts: PoseFacts) -> np.ndarray:
+    """Lowest energy of the poses elsewhere minus that of the pose, within +-5 kcal/mol; 5 where all poses agree."""
+    elsewhere = np.where(facts.near, np.inf, facts.energy).min(1)
+    return np.clip(elsewhere - facts.energy, -LARGEST_LEAD, LARGEST_LEAD)
+
+
+def agreement(facts: PoseFacts) -> np.ndarray:
+    """Share of the other poses that are within 2 Angstrom; 0 for a pose alone."""
+    return (facts.near.sum(1) - 1) / max(len(facts.energy) - 1, 1)
+
+
+def basin(facts: PoseFacts) -> np.ndarray:
+    """Log odds of the share of the Boltzmann weights of all poses that lies within 2 Angstrom."""
+    weight = np.exp((facts.energy.min() - facts.energy) / TEMPERATURE)
+    share = facts.near @ weight / weight.sum()
+    return np.log((share + FLOOR) / (1 - share + FLOOR))
+
+
+def log_atoms(facts: PoseFacts) -> np.ndarray:
+    """Logarithm of the number of heavy atoms."""
+    return np.full(len(facts.energy), np.log(facts.atoms))
+
+
+def confidence(facts: PoseFacts) -> np.ndarray:
+    """Logit of the confidence model."""
+    assert facts.confidence is not None
+    return facts.confidence
+
+
+EVIDENCE: Mapping[str, Callable[[PoseFacts], np.ndarray]] = MappingProxyType(
+    {
+        function.__name__: function
+        for function in (energy_per_atom, energy_gap, lead, agreement, basin, log_atoms, confidence)
+    }
+)
+"""Functions from facts to (poses,) numbers, by name; none depends on the order of the poses."""
+
+
+def evidence(facts: PoseFacts, names: tuple[str, ...]) -> np.ndarray:
+    """(poses, names) of the evidence that is named."""
+    return np.stack([EVIDENCE[name](facts) for name in names], axis=1)

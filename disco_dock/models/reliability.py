@@ -1,0 +1,107 @@
+"""How well probabilities held on complexes that they were not fitted on, and what they mean in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+BINS = 10
+BANDS = (
+    (0.7, "probably right"),
+    (0.4, "as likely right as wrong"),
+    (0.15, "more likely wrong than right"),
+    (0.0, "very probably wrong"),
+)
+"""Lowest P(RMSD < 2 Angstrom) of each band, and what it means in words."""
+Which = Literal["all", "first"]
+
+
+def band(probability: float) -> str:
+    """The words for a probability of an RMSD below 2 Angstrom."""
+    return next(words for low, words in BANDS if probability >= low)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReliabilityBin:
+    """Held-out poses whose probability lies in an interval.
+
+    Attributes:
+        low: end of the interval.
+        high: other end.
+        poses: how many.
+        predicted: their mean probability.
+        observed: share of them that were below the threshold.
+    """
+
+    low: float
+    high: float
+    poses: int
+    predicted: float
+    observed: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reliability:
+    """How well probabilities of an RMSD below a threshold held.
+
+    Attributes:
+        threshold: Angstrom.
+        which: all poses of the complexes, or the first-ranked one of each.
+        complexes: that nothing was fitted on.
+        poses: of them.
+        ece: expected calibration error, the mean distance of predicted and observed over the bins.
+        brier: mean squared error of the probability.
+        base_brier: the same of a constant, the share of poses below the threshold.
+        bins: by probability.
+    """
+
+    threshold: float
+    which: Which
+    complexes: int
+    poses: int
+    ece: float
+    brier: float
+    base_brier: float
+    bins: tuple[ReliabilityBin, ...]
+
+
+def measure_reliability(
+    probability: Sequence[np.ndarray], near: Sequence[np.ndarray], *, threshold: float, which: Which = "all"
+) -> Reliability:
+    """Reliability of probabilities, one array (poses,) for each complex, of poses that are or are not near.
+
+    Source: expected calibration error, Naeini et al., AAAI 2015; Brier, Mon. Weather Rev. 1950, 78, 1.
+    """
+    flat, truth = np.concatenate(probability), np.concatenate(near)
+    bins = reliability_bins(flat, truth)
+    return Reliability(
+        threshold=threshold,
+        which=which,
+        complexes=len(probability),
+        poses=len(flat),
+        ece=round(sum(one.poses * abs(one.predicted - one.observed) for one in bins) / len(flat), 4),
+        brier=round(float(((flat - truth) ** 2).mean()), 4),
+        base_brier=round(float(truth.mean() * (1 - truth.mean())), 4),
+        bins=bins,
+    )
+
+
+def reliability_bins(probability: np.ndarray, near: np.ndarray) -> tuple[ReliabilityBin, ...]:
+    """Bins of equal width that hold any pose."""
+    which = np.minimum((probability * BINS).astype(int), BINS - 1)
+    bins = []
+    for k in np.unique(which):
+        inside = which == k
+        bins.append(
+            ReliabilityBin(
+                low=float(k) / BINS,
+                high=float(k + 1) / BINS,
+                poses=int(inside.sum()),
+                predicted=round(float(probability[inside].mean()), 4),
+                observed=round(float(near[inside].mean()), 4),
+            )
+        )
+    return tuple(bins)
