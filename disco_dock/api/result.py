@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdkit import Chem
 
+from disco_dock.data.novelty import Novelty
 from disco_dock.pipeline.binding_modes import Mode, PocketSuggestion
 from disco_dock.pipeline.outputs import write_prediction
 from disco_dock.pipeline.prediction import Prediction
@@ -62,6 +63,11 @@ class Result:
     def pocket_suggestion(self) -> PocketSuggestion | None:
         """Where the prior's latents point, when that was asked for."""
         return self.prediction.pocket_suggestion
+
+    @property
+    def novelty(self) -> Novelty | None:
+        """How near the complex is to the checkpoint's training set, or None where that is not known."""
+        return self.prediction.novelty
 
     @property
     def notes(self) -> tuple[str, ...]:
