@@ -47,8 +47,8 @@ class Docker:
         Args:
             protein: PDB or mmCIF file, also gzipped.
             ligand: file with one molecule, or a SMILES string.
-            settings: fields of `PredictSettings`, such as `num_poses=10`, `seed=1`, `modes=8`, `trajectory=True` or
-                `pocket=PocketHint(residues=("A:57",))`.
+            settings: fields of `PredictSettings`, such as `num_poses=10`, `seed=1`, `modes=8`, `trajectory=True`,
+                `valid_only=True` or `pocket=PocketHint(residues=("A:57",))`.
 
         Raises:
             TypeError: there is no such setting.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdkit import Chem
 
+from disco_dock.data.novelty import Novelty
 from disco_dock.models.reliability import Reliability
 from disco_dock.pipeline.binding_modes import Mode, PocketSuggestion
 from disco_dock.pipeline.outputs import write_prediction
@@ -68,6 +69,11 @@ class Result:
     def reliability(self) -> tuple[Reliability, ...]:
         """How well the probabilities of such poses held on complexes that nothing was fitted on."""
         return self.prediction.reliability
+
+    @property
+    def novelty(self) -> Novelty | None:
+        """How near the complex is to the checkpoint's training set, or None where that is not known."""
+        return self.prediction.novelty
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -52,6 +52,16 @@ def test_view_in_a_notebook(result):
     assert html.startswith("<iframe") and "&lt;html" in html and "class=&quot;compact&quot;" in html
 
 
+def test_valid_poses_and_novelty(peptide):
+    pytest.importorskip("posebusters")
+    settings = {"num_poses": 2, "steps": 2, "valid_only": True, "valid_budget": 6}
+    result = disco_dock.Docker(fake_engine()).dock(peptide, LIGAND, **settings)
+    prediction = result.prediction
+    assert 2 <= prediction.draws <= 6 and result.record["validity"]["draws"] == prediction.draws
+    assert prediction.valid_poses == 2 or any("--valid-budget" in note for note in result.notes)
+    assert result.novelty is None and any("no training index" in note for note in result.notes)
+
+
 def test_wrong_settings_and_inputs(peptide):
     docker = disco_dock.Docker(fake_engine())
     with pytest.raises(TypeError, match="poses"):
