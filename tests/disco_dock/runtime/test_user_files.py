@@ -15,7 +15,7 @@ BLOCK = b"a line of text\n" * 70_000  # 1 MiB
 
 
 def bomb(path, megabytes):
-    with gzip.open(path, "wb", 1) as file:
+    with gzip.open(path, "wb", 9) as file:
         for _ in range(megabytes):
             file.write(BLOCK)
     return path
