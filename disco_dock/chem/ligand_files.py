@@ -132,7 +132,7 @@ class _Block:
         self._count += 1
         if self._size > MAX_RECORD_BYTES or self._count > MAX_RECORD_LINES:
             raise InputError(
-                f"{self._path}: has more than {MAX_RECORD_BYTES // MIB} MiB or {MAX_RECORD_LINES} lines of text without "
+                f"{self._path}: has more than {MAX_RECORD_BYTES // MIB} MiB or {MAX_RECORD_LINES} lines without "
                 "the end of a molecule; check that its format is what its name says"
             )
         if keep:

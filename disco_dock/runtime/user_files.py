@@ -28,7 +28,18 @@ MAX_LINE_BYTES = 1 * MIB
 MAX_EXPANSION, FREE_EXPANSION = 200, 16 * MIB
 """A gzip file that is read line by line may hold 16 MiB, or 200 times its own size; molecules shrink about tenfold."""
 
+MAX_NAME_BYTES = 200
+"""Longest file name made of a text; file systems take 255 bytes with the suffix."""
 _GZIP = b"\x1f\x8b"
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a text can be the name of a file inside a folder, and of none elsewhere."""
+    return (
+        0 < len(text.encode(errors="replace")) <= MAX_NAME_BYTES
+        and text not in (".", "..")
+        and not set(text) & set("/\\\0")
+    )
 
 
 def open_regular(path: Path) -> BinaryIO:

@@ -9,7 +9,7 @@ import pytest
 
 from disco_dock.runtime import user_files
 from disco_dock.runtime.errors import MAX_MESSAGE, InputError, one_line
-from disco_dock.runtime.user_files import check_lines, parse_json, read_bytes, read_lines, read_text
+from disco_dock.runtime.user_files import check_lines, is_file_name, parse_json, read_bytes, read_lines, read_text
 
 BLOCK = b"a line of text\n" * 70_000  # 1 MiB
 
@@ -80,3 +80,9 @@ def test_messages_are_one_printable_line():
     error = InputError("a\nb\t c\x1b[2J\udc80\u202e" + "x" * 5000 + " end")
     assert str(error).startswith("a b c?[2J??xx") and str(error).endswith("x end") and len(str(error)) <= MAX_MESSAGE
     assert one_line("Ångström 5 Å") == "Ångström 5 Å"
+
+
+def test_names_that_lead_elsewhere():
+    assert all(is_file_name(name) for name in ("1abc", "a b", ".x", "Å", "x" * 200))
+    for name in ("", ".", "..", "../x", "/x", "a/b", "a\\b", "a\0", "x" * 201, "Å" * 101):
+        assert not is_file_name(name)
