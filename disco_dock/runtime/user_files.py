@@ -71,7 +71,7 @@ def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
     """
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > limit:
-            raise InputError(f"{path}: is larger than {limit // MIB} MiB, the most that is read; give a smaller file")
+            raise InputError(f"{path}: is larger than {limit / MIB:g} MiB, the most that is read; give a smaller file")
         zipped = file.read(2) == _GZIP
         file.seek(0)
         if not zipped:
@@ -80,7 +80,7 @@ def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
             data = cast("bytes", stream.read(limit + 1))
     if len(data) > limit:
         raise InputError(
-            f"{path}: holds more than {limit // MIB} MiB when decompressed, the most that is read; give a smaller file"
+            f"{path}: holds more than {limit / MIB:g} MiB when decompressed, the most that is read; give a smaller file"
         )
     return data
 
