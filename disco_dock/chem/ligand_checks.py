@@ -44,12 +44,25 @@ def largest_fragment(mol: Chem.Mol) -> list[int]:
 
 def describe_fragments(mol: Chem.Mol, limit: int = 4) -> str:
     """Formulas of the connected parts, largest first, e.g. "C9H8O4, Na"."""
-    parts = sorted(Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False), key=lambda part: -part.GetNumHeavyAtoms())
+    heavy = [atom.GetAtomicNum() > 1 for atom in mol.GetAtoms()]
+    parts = sorted(fragments(mol), key=lambda part: -sum(heavy[index] for index in part))
     names = []
-    for part in parts[:limit]:
+    for part in parts[:limit]:  # a molecule of each is costly where there are thousands
+        part = part_of(mol, set(part))
         part.UpdatePropertyCache(strict=False)
         names.append(rdMolDescriptors.CalcMolFormula(part))
     return ", ".join(names) + (f" and {len(parts) - limit} more" if len(parts) > limit else "")
+
+
+def part_of(mol: Chem.Mol, keep: set[int]) -> Chem.Mol:
+    """The molecule with only some of its atoms."""
+    editable = Chem.RWMol(mol)
+    editable.BeginBatchEdit()
+    for index in range(mol.GetNumAtoms()):
+        if index not in keep:
+            editable.RemoveAtom(index)
+    editable.CommitBatchEdit()
+    return editable.GetMol()
 
 
 def check_skeleton(mol: Chem.Mol, numbers: dict[int, int] | None = None) -> None:

@@ -28,7 +28,7 @@ FOREIGN = frozenset({".cif", ".mmcif", ".pdbqt", ".mae", ".maegz", ".xyz", ".cdx
 """Suffixes of formats that are recognised but not read."""
 
 
-MAX_RECORD_BYTES = 8 * MIB
+MAX_RECORD_BYTES, MAX_RECORD_LINES = 8 * MIB, 200_000
 """Longest text of one molecule with its tags, and longest text before the first or between two."""
 
 MAX_TITLE = 200
@@ -88,16 +88,18 @@ def read_records(path: Path) -> Iterator[Record]:
     if kind == "mol2":
         return _mol2_records(lines, _Block(path))
     if kind == "smi":
-        return smiles_records(lines)
+        return smiles_records(lines, _Block(path))
     return _pdb_record(lines, _Block(path))
 
 
-def smiles_records(lines: Iterable[str]) -> Iterator[Record]:
+def smiles_records(lines: Iterable[str], block: _Block | None = None) -> Iterator[Record]:
     """One record per line `SMILES [|CXSMILES extension|] [name]`, without blank lines, `#` comments and a header."""
     index = 0
     for number, line in enumerate(lines):
         text = line.lstrip("\ufeff").strip()
         if not text or text.startswith("#"):
+            if block is not None:
+                block.add(line, keep=False)
             continue
         smiles, _, rest = text.replace("\t", " ").partition(" ")
         if number == 0 and smiles.lower() in ("smiles", "canonical_smiles", "smi"):
@@ -107,6 +109,8 @@ def smiles_records(lines: Iterable[str]) -> Iterator[Record]:
             extension, _, rest = rest[1:].partition("|")
             smiles = f"{smiles} |{extension}|"
         yield Record("smi", index, one_line(rest, MAX_TITLE), smiles)
+        if block is not None:
+            block.restart()
         index += 1
 
 
@@ -120,15 +124,16 @@ class _Block:
     def restart(self) -> None:
         """Forget the lines."""
         self.lines: list[str] = []
-        self._size = 0
+        self._size = self._count = 0
 
     def add(self, line: str, *, keep: bool = True) -> None:
         """Count a line, and keep it unless it belongs to no record."""
         self._size += len(line) + 1
-        if self._size > MAX_RECORD_BYTES:
+        self._count += 1
+        if self._size > MAX_RECORD_BYTES or self._count > MAX_RECORD_LINES:
             raise InputError(
-                f"{self._path}: has more than {MAX_RECORD_BYTES // MIB} MiB of text without the end of a molecule; "
-                "check that its format is what its name says"
+                f"{self._path}: has more than {MAX_RECORD_BYTES // MIB} MiB or {MAX_RECORD_LINES} lines without "
+                "the end of a molecule; check that its format is what its name says"
             )
         if keep:
             self.lines.append(line)

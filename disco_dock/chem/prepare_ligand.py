@@ -120,14 +120,7 @@ def _submol(mol: Chem.Mol, keep: list[int]) -> Chem.Mol:
     """The molecule with only the atoms `keep`, in unchanged order."""
     if len(keep) == mol.GetNumAtoms():
         return mol
-    editable = Chem.RWMol(mol)
-    kept = set(keep)
-    editable.BeginBatchEdit()
-    for index in range(mol.GetNumAtoms()):
-        if index not in kept:
-            editable.RemoveAtom(index)
-    editable.CommitBatchEdit()
-    return editable.GetMol()
+    return ligand_checks.part_of(mol, set(keep))
 
 
 def _with_bond_orders(raw: Chem.Mol, part: list[int], template_smiles: str | None, notes: list[str]) -> Chem.Mol:

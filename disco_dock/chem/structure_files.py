@@ -23,7 +23,7 @@ PDB_SUFFIXES = frozenset({".pdb", ".ent", ".pdb1", ".pqr"})
 CIF_SUFFIXES = frozenset({".cif", ".mmcif"})
 LIGAND_SUFFIXES = frozenset({".sdf", ".sd", ".mol", ".mol2", ".smi", ".smiles"})
 MAX_COORDINATE = 1e5  # Angstrom
-MAX_STRUCTURE_BYTES = 64 * MIB
+MAX_STRUCTURE_BYTES, MAX_STRUCTURE_LINES = 64 * MIB, 2_000_000
 """Largest structure file, decompressed."""
 
 MAX_STRUCTURE_ATOMS = 300_000
@@ -103,6 +103,8 @@ def read_text(path: Path) -> str:
     if b"\x00" in raw[:4096]:
         raise InputError(f"{path}: is a binary file, not PDB or mmCIF text; convert it first")
     check_lines(path, raw)
+    if raw.count(b"\n") > MAX_STRUCTURE_LINES:
+        raise InputError(f"{path}: has more than {MAX_STRUCTURE_LINES} lines, the most that are read; check what it is")
     atoms = raw.count(b"\nATOM") + raw.count(b"\nHETATM")
     if atoms > MAX_STRUCTURE_ATOMS:
         raise InputError(

@@ -92,7 +92,7 @@ def _lines(receptor: Receptor, ligand: Chem.Mol, resname: str) -> Iterator[str]:
     for line in receptor_lines(receptor):
         serial += line.startswith(("ATOM", "HETATM"))
         yield line
-    free = next(letter for letter in "LXYZ" + ascii_letters + digits + " " if letter not in letters.values())
+    free = next((letter for letter in "LXYZ" + ascii_letters + digits if letter not in letters.values()), " ")
     counts: dict[str, int] = {}
     first = serial + 1
     for atom, pos in zip(ligand.GetAtoms(), ligand.GetConformer().GetPositions(), strict=True):

@@ -12,6 +12,7 @@ from rdkit import Chem
 from rdkit.Chem import rdBase
 
 from disco_dock.chem.ligand import Ligand
+from disco_dock.runtime.errors import one_line
 from disco_dock.runtime.files import atomic_write
 
 _V2000_RANGE = (-9999.0, 99999.0)  # Angstrom: what fits the ten characters of a V2000 coordinate
@@ -57,7 +58,7 @@ def pose_mol(ligand: Ligand, pos: np.ndarray) -> Chem.Mol:
         mol = Chem.AddHs(mol, addCoords=True)
     for name in list(mol.GetPropNames()):
         mol.ClearProp(name)
-    mol.SetProp("_Name", " ".join(ligand.name.split())[:80])
+    mol.SetProp("_Name", one_line(ligand.name, 80).replace("$$$$", "$"))  # four would end the record
     return mol
 
 

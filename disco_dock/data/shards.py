@@ -23,7 +23,7 @@ FACTS = {"id": str, "atoms": int, "residues": int}
 FAILURE = {"id": str, "reason": str}
 """What every complex and every failure of an index has at least."""
 MAX_COUNT = 1 << 31
-_DAMAGE = (LookupError, RuntimeError, TypeError, ValueError)
+_DAMAGE = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 """What numpy and torch raise for arrays of other shapes and types than those that were written."""
 
 

@@ -14,7 +14,8 @@ from disco_dock.evaluation.cases import Case, Cases
 from disco_dock.evaluation.deviation import deviation
 from disco_dock.evaluation.method import Method, RankedPoses
 from disco_dock.evaluation.rows import Row, RowFile
-from disco_dock.runtime.errors import DiscoError
+from disco_dock.runtime.errors import DiscoError, InputError
+from disco_dock.runtime.user_files import is_file_name
 from disco_dock.runtime.worker import CappedWorker, WorkerError
 
 ALL_POSES = -1
@@ -51,6 +52,8 @@ def evaluate(
 def evaluate_one(method: Method, cases: Cases, name: str, worker: CappedWorker, *, check_poses: int, sdf: Path) -> Row:
     """Dock one complex and measure its poses; what goes wrong is in the row."""
     try:
+        if not is_file_name(name):
+            raise InputError(f"id {name!r}: its poses cannot be written under that name; give an id without slashes")
         case = cases.load(name)
     except DiscoError as error:
         return Row(id=name, error=str(error))

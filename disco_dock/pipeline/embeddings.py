@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -17,7 +18,7 @@ from disco_dock.runtime.errors import ConfigError, InputError, one_line
 from disco_dock.runtime.user_files import open_regular
 
 _DAMAGE = (ArithmeticError, EOFError, LookupError, NotImplementedError, RuntimeError, SafetensorError, SyntaxError)
-_DAMAGE += (tokenize.TokenError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
+_DAMAGE += (struct.error, tokenize.TokenError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 """What numpy, zipfile and safetensors raise for damaged headers, archives with a password and unknown methods."""
 
 

@@ -22,6 +22,8 @@ from disco_dock.runtime.user_files import MIB, read_text
 Config = TypeVar("Config")
 MAX_YAML_BYTES = MIB // 4
 """Largest configuration file; PyYAML reads some 100 KB a second."""
+MAX_YAML_DEPTH = 100
+"""Most brackets within brackets."""
 
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 """Numbers such as 1e-3, which YAML 1.1 reads as text; they are numbers where a float is expected."""
@@ -163,6 +165,11 @@ def _parse_yaml(text: str) -> Any:
         ValueError: it has aliases, which a few lines can nest to gigabytes, is nested too deeply, or holds an
             impossible number or date.
     """
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", text):  # PyYAML's time grows with the square of the depth
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_YAML_DEPTH:
+            raise ValueError("it is nested too deeply")
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
             raise ValueError("aliases such as *name are not read, write the values out")

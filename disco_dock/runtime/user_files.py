@@ -28,7 +28,18 @@ MAX_LINE_BYTES = 1 * MIB
 MAX_EXPANSION, FREE_EXPANSION = 200, 16 * MIB
 """A gzip file that is read line by line may hold 16 MiB, or 200 times its own size; molecules shrink about tenfold."""
 
+MAX_NAME_BYTES = 200
+"""Longest file name made of a text; file systems take 255 bytes with the suffix."""
 _GZIP = b"\x1f\x8b"
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a text can be the name of a file inside a folder, and of none elsewhere."""
+    return (
+        0 < len(text.encode(errors="replace")) <= MAX_NAME_BYTES
+        and text not in (".", "..")
+        and not set(text) & set("/\\\0")
+    )
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -60,7 +71,7 @@ def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
     """
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > limit:
-            raise InputError(f"{path}: is larger than {limit // MIB} MiB, the most that is read; give a smaller file")
+            raise InputError(f"{path}: is larger than {limit / MIB:g} MiB, the most that is read; give a smaller file")
         zipped = file.read(2) == _GZIP
         file.seek(0)
         if not zipped:
@@ -69,7 +80,7 @@ def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
             data = cast("bytes", stream.read(limit + 1))
     if len(data) > limit:
         raise InputError(
-            f"{path}: holds more than {limit // MIB} MiB when decompressed, the most that is read; give a smaller file"
+            f"{path}: holds more than {limit / MIB:g} MiB when decompressed, the most that is read; give a smaller file"
         )
     return data
 

@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--kinds", default=",".join(KINDS), help="separated by commas (all)")
     parser.add_argument("--case", type=int, help="only this case of the one kind given")
     parser.add_argument("--keep", type=Path, help="folder for the last case's files; they are removed otherwise")
-    parser.add_argument("--log", type=Path, help="file for one line of JSON per case")
+    parser.add_argument("--log", type=Path, help="file to which a line of JSON is added per case")
     args = parser.parse_args()
     kinds = args.kinds.split(",")
     planned = plan(args.cases, kinds) if args.case is None else [(kinds[0], args.case)]
@@ -46,10 +46,11 @@ def main() -> int:
     with TemporaryDirectory(prefix="disco-fuzz-") as scratch:
         for result in campaign(cases, args.keep or Path(scratch)):
             results.append(result)
+            if args.log is not None:
+                with args.log.open("a", encoding="utf-8") as log:
+                    log.write(as_line(result) + "\n")
             if result.outcome not in GOOD or args.case is not None:
                 print(as_line(result), flush=True)
-    if args.log is not None:
-        args.log.write_text("".join(as_line(result) + "\n" for result in results), encoding="utf-8")
     print(table(results))
     print(f"limits: {CPU_SECONDS:g} s of processor time and {MAX_MIB:g} MiB per case; {time.monotonic() - begin:.0f} s")
     return int(any(result.outcome not in GOOD for result in results))

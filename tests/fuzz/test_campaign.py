@@ -1,4 +1,4 @@
-"""A short run of the fuzzer with a fixed seed, the kept cases that once failed, and that failures are noticed at all."""
+"""A short run of the fuzzer with a fixed seed, kept cases that once failed, and that failures are noticed at all."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def test_rejections_are_one_sentence(tmp_path, content, message):
 def test_wrong_files(tmp_path):
     (tmp_path / "l.sdf").write_text("x")
     (tmp_path / "d.pdb").mkdir()
-    for name, message in (("l.sdf", "ligand file"), ("d.pdb", "cannot be opened"), ("absent.pdb", "no such file")):
+    for name, message in (("l.sdf", "ligand file"), ("d.pdb", "is a folder"), ("absent.pdb", "no such file")):
         with pytest.raises(InputError, match=message):
             read_receptor(tmp_path / name)
 
