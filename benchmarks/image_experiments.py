@@ -25,9 +25,8 @@ KINDS = {
     "plain": ["latents.kind=none"],
     "plain, wide": ["latents.kind=none", "unet.width=36", "unet.head_width=36"],
     "disco": [],
-    "disco as published": ["latents.balance=0", "denoiser.encoder_share=1"],
-    "continuous KL 0.1": ["latents.kind=gaussian", "latents.kl_weight=0.1", "denoiser.encoder_share=1"],
-    "continuous KL 1": ["latents.kind=gaussian", "latents.kl_weight=1.0", "denoiser.encoder_share=1"],
+    "continuous KL 0.1": ["latents.kind=gaussian", "latents.kl_weight=0.1"],
+    "continuous KL 1": ["latents.kind=gaussian", "latents.kl_weight=1.0"],
 }
 """Settings by kind; the wide plain model has as many parameters as the denoiser with latents, or more."""
 LATENTS, CODES = (1, 2, 4, 8), (4, 16, 64)

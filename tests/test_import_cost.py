@@ -28,6 +28,8 @@ HEAVY = {
     "fastapi",
     "pydantic",
     "uvicorn",
+    "pyarrow",
+    "ray",
 }
 
 
@@ -50,6 +52,8 @@ def loaded(code: str) -> set[str]:
         "from disco_dock.cli.main import main; main(['evaluate', '--help'])",
         "from disco_dock.cli.main import main; main(['report', '--help'])",
         "from disco_dock.cli.main import main; main(['serve', '--help'])",
+        "from disco_dock.cli.main import main; main(['screen', '--help'])",
+        "from disco_dock.cli.main import main; main(['results', '--help'])",
         "from disco_dock.cli.main import main; main(['--version'])",
     ],
 )

@@ -39,7 +39,7 @@ def write_receptor_pdb(path: str | Path, receptor: Receptor) -> None:
         receptor: with atoms in Angstrom.
     """
     with atomic_write(Path(path), "w") as file:
-        file.writelines(line + "\n" for line in (*_receptor_lines(receptor), "END"))
+        file.writelines(line + "\n" for line in (*receptor_lines(receptor), "END"))
 
 
 def residue_lines(receptor: Receptor, residues: Sequence[int]) -> Iterator[str]:
@@ -53,7 +53,8 @@ def residue_lines(receptor: Receptor, residues: Sequence[int]) -> Iterator[str]:
         yield _atom_line("ATOM", atom + 1, name, receptor.names[residue], *place)
 
 
-def _receptor_lines(receptor: Receptor) -> Iterator[str]:
+def receptor_lines(receptor: Receptor) -> Iterator[str]:
+    """PDB lines of the receptor with its metals, ions, cofactors and other groups, without any ligand."""
     groups = _kept_groups(receptor)
     letters = _chain_letters([*receptor.chains, *(group.chain for group in groups)])
     yield "REMARK   1 DOCKED COMPLEX WRITTEN BY DISCO-DOCK"
@@ -88,7 +89,7 @@ def _receptor_lines(receptor: Receptor) -> Iterator[str]:
 def _lines(receptor: Receptor, ligand: Chem.Mol, resname: str) -> Iterator[str]:
     letters = _chain_letters([*receptor.chains, *(group.chain for group in _kept_groups(receptor))])
     serial = 0
-    for line in _receptor_lines(receptor):
+    for line in receptor_lines(receptor):
         serial += line.startswith(("ATOM", "HETATM"))
         yield line
     free = next(letter for letter in "LXYZ" + ascii_letters + digits + " " if letter not in letters.values())

@@ -111,7 +111,18 @@ class Console:
             return
         print(_pose_table(out / "results.csv"))
         print(*_latent_tables(out / "run.json"), sep="\n", end="")
+        print(*_facts(rows[0]), sep="\n", end="")
         print(f"{rows[0].num_poses} poses {'reused' if rows[0].status == 'reused' else 'written'} in {out}")
+
+
+def _facts(row: Row) -> list[str]:
+    """Lines on the validity of the poses of a complex; none where they were not checked."""
+    if row.valid_poses is None:
+        return []
+    if row.draws > row.num_poses:
+        share = f"{row.valid_poses} valid poses of {row.draws} draws ({100 * row.valid_poses / row.draws:.0f} %)"
+        return [f"{share}; the others are in poses_rejected.sdf\n"]
+    return [f"{row.valid_poses} of {row.num_poses} poses are valid\n"]
 
 
 PHYSICS = ("vina_score", "vina_score_before", "minimize_rmsd", "strain")
@@ -143,6 +154,7 @@ def _pose_table(path: Path) -> str:
         "pocket_distance",
         "clash_count",
         "stereo_kept",
+        "valid",
         *PHYSICS,
     )
     columns = [name for name in wanted if any(pose[name] for pose in poses)]
@@ -192,9 +204,10 @@ def _batch_table(rows: Sequence[Row]) -> str:
             row.status,
             "" if row.confidence is None else f"{row.confidence:.2f}",
             "" if row.clash_count is None else str(row.clash_count),
+            "" if row.valid_poses is None else f"{row.valid_poses}/{row.draws}",
             row.message,
         ]
         for row in shown
     ]
-    table = text_table(("name", "status", "confidence", "clash_count", "message"), cells)
+    table = text_table(("name", "status", "confidence", "clash_count", "valid/draws", "message"), cells)
     return table if len(shown) == len(rows) else f"{table}\n... and {len(rows) - len(shown)} more in results.csv"

@@ -1,4 +1,4 @@
-"""`disco-dock data`: training shards from a folder of complexes, and splits of them."""
+"""`disco-dock data`: training shards from a folder of complexes, splits, and the index of what was trained on."""
 
 from __future__ import annotations
 
@@ -42,11 +42,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=FILE",
         help="an existing split file (train=..., test=...); the report is then on these and nothing is drawn",
     )
+    index = actions.add_parser(
+        "index", help="write what a checkpoint was trained on, so that docking tells what is new to it"
+    )
+    index.add_argument("shards", type=Path, nargs="+", metavar="SHARDS", help="folders of shards, taken together")
+    index.add_argument(
+        "--split-file", type=Path, action="append", metavar="FILE", help="ids that were trained on; all by default"
+    )
+    index.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="CHECKPOINT", help="its folder; the index holds sequences"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Do the action and print what came of it."""
-    return _build(args) if args.action == "build" else _split(args)
+    return {"build": _build, "split": _split, "index": _index}[args.action](args)
+
+
+def _index(args: argparse.Namespace) -> int:
+    from disco_dock.data.sources import read_ids
+    from disco_dock.data.training_index import FILE, build_index, write_index
+
+    ids = None if not args.split_file else [name for file in args.split_file for name in read_ids(file)]
+    index = build_index(args.shards, ids)
+    size = write_index(args.out / FILE, index)
+    print(
+        f"{index.complexes} complexes with {len(index.chains)} distinct chains and {len(index.ligands)} distinct "
+        f"ligands in {args.out / FILE} ({size / 1e6:.2f} MB)"
+    )
+    return 0
 
 
 def _build(args: argparse.Namespace) -> int:

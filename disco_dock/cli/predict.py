@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sampling(parser, num_poses=40)
     _add_latents(parser)
     add_physics_group(parser)
+    _add_validity(parser)
     _add_running(parser)
 
 
@@ -156,6 +157,28 @@ def add_physics_group(parser: argparse.ArgumentParser) -> None:
     add_physics(physics)
 
 
+def _add_validity(parser: argparse.ArgumentParser) -> None:
+    hidden = argparse.SUPPRESS
+    validity = parser.add_argument_group("validity (PoseBusters: pip install 'disco-dock[evaluate]')")
+    validity.add_argument(
+        "--check-poses",
+        type=int,
+        metavar="N",
+        default=hidden,
+        help="best-ranked poses that PoseBusters checks, 0 for none (all, where it is installed)",
+    )
+    validity.add_argument(
+        "--valid-only", action="store_true", help="draw other samples for poses that are not valid, until all are"
+    )
+    validity.add_argument(
+        "--valid-budget",
+        type=int,
+        metavar="N",
+        default=hidden,
+        help="samples drawn at most with --valid-only (three times the poses)",
+    )
+
+
 def _add_running(parser: argparse.ArgumentParser) -> None:
     hidden = argparse.SUPPRESS
     running = parser.add_argument_group("running")
@@ -255,6 +278,10 @@ def _check_inputs(given: dict) -> None:
         if missing:
             raise UsageError(f"{' and '.join(missing)} missing; give --protein and --ligand, or --csv")
     check_pocket(given)
+    if "valid_budget" in given and not given["valid_only"]:
+        raise UsageError("--valid-budget has no effect without --valid-only; give both")
+    if "check_poses" in given and given["valid_only"]:
+        raise UsageError("--valid-only checks every draw, so --check-poses has no effect; leave it out")
     if "num_modes" in given and given["modes"] != "enumerate":
         raise UsageError("--num-modes has no effect without --modes enumerate; give both")
     if given.get("num_modes", 1) < 1:
@@ -264,7 +291,10 @@ def _check_inputs(given: dict) -> None:
 def check_pocket(given: dict) -> None:
     """Raise UsageError for a pocket without a place."""
     if "pocket_radius" in given and not POCKETS & given.keys():
-        raise UsageError("--pocket-radius needs --pocket-center, --pocket-ligand or --pocket-residues")
+        raise UsageError(
+            "--pocket-radius needs --pocket-center, --pocket-ligand or --pocket-residues; "
+            "a --pocket-box has its own size"
+        )
 
 
 def _settings(given: dict) -> PredictSettings:
@@ -292,6 +322,9 @@ def _settings(given: dict) -> PredictSettings:
         template_smiles=given.get("smiles"),
         embeddings=Path(given["embeddings"]) if "embeddings" in given else None,
         physics=physics_choice(given),
+        check_poses=given.get("check_poses"),
+        valid_only=given["valid_only"],
+        valid_budget=given.get("valid_budget"),
     )
 
 

@@ -8,6 +8,28 @@ from pathlib import Path
 from disco_dock.cli.parsing import UsageError
 
 SHOWN = 20
+COLUMNS = (
+    "name",
+    "status",
+    "vina_score",
+    "confidence",
+    "p_rmsd_under_2",
+    "p_rmsd_under_5",
+    "strain",
+    "clash_count",
+    "pocket_distance",
+    "stereo_kept",
+    "num_poses",
+    "heavy_atoms",
+    "duplicate_of",
+    "error_code",
+    "message",
+    "hint",
+    "library",
+    "position",
+    "smiles",
+)
+"""On the screen: what ranks a ligand first, where it came from last."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,11 +88,10 @@ def run(args: argparse.Namespace) -> int:
 def _table(rows: list[dict]) -> str:
     """The rows without the columns that say nothing, numbers short."""
     from disco_dock.cli.console import text_table
-    from disco_dock.screening.schema import RESULT_COLUMNS
 
     if not rows:
         return "no ligands"
-    columns = [name for name in RESULT_COLUMNS if any(row[name] not in (None, "") for row in rows)]
+    columns = [name for name in COLUMNS if any(row[name] not in (None, "") for row in rows)]
     return text_table(columns, [[_cell(row[name]) for name in columns] for row in rows])
 
 

@@ -274,8 +274,7 @@ def _engine(args: argparse.Namespace, settings: ScreenSettings, identity: StoreI
         protein=Path(args.protein).absolute(),
         checkpoint=_checkpoint(vars(args)),
         device=args.device,
-        protein_hash=identity.protein,
-        checkpoint_hash=identity.checkpoint,
+        identity=identity,
     )
     if args.engine == "ray":
         from disco_dock.screening.engine_ray import RayEngine

@@ -93,7 +93,8 @@ class ScreenConsole:
 
 
 def _counts_line(snapshot: Snapshot) -> str:
-    parts = [f"{snapshot.rows} records", f"{snapshot.docked} docked", f"{snapshot.duplicates} duplicates"]
+    copies = f"{snapshot.duplicates} duplicate{'' if snapshot.duplicates == 1 else 's'}"
+    parts = [f"{snapshot.rows} records", f"{snapshot.docked} docked", copies]
     parts.append(f"{snapshot.failed} failed{_kinds(snapshot.failures)}")
     if snapshot.pending:
         parts.append(f"{snapshot.pending} to do")

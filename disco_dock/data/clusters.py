@@ -22,8 +22,17 @@ _CODES = np.array([one_letter(VARIANT_PARENTS.get(name, parent_residue(name) or 
 def chain_sequences(dataset: ComplexDataset, number: int) -> tuple[str, ...]:
     """Distinct sequences of the receptor chains of a complex, longest first; peptides only where there is no more."""
     arrays = dataset.arrays(number, "residues", "chains")
-    chains = arrays["chains"]
-    found = {"".join(_CODES[arrays["residues"][chains == chain]]) for chain in np.unique(chains)}
+    return distinct_sequences(arrays["residues"], arrays["chains"])
+
+
+def distinct_sequences(restype: np.ndarray, chains: np.ndarray) -> tuple[str, ...]:
+    """Distinct sequences of chains, longest first; peptides only where there is no more.
+
+    Args:
+        restype: (residues,) index into `residue_features.RESIDUE_TYPES`.
+        chains: (residues,) chain of each.
+    """
+    found = {"".join(_CODES[restype[chains == chain]]) for chain in np.unique(chains)}
     ordered = sorted(found, key=lambda sequence: (-len(sequence), sequence))
     return tuple(sequence for sequence in ordered if len(sequence) >= MIN_CHAIN) or tuple(ordered[:1])
 

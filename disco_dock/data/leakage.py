@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rdkit import Chem, DataStructs
+from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
 from disco_dock.data.sequence_search import SequenceIndex, likeness
 
+FINGERPRINT_BITS = 2048
 TRIED = 30  # candidates with the most words in common that are aligned
 MIN_HITS = 3
 MIN_COVERAGE = 0.5  # of the shorter chain; shorter matches are motifs
@@ -60,14 +62,12 @@ def nearest_neighbours(training: Sequence[Member], held_out: Sequence[tuple[str,
     owner = {sequence: member.id for member in reversed(training) for sequence in member.chains}
     sequences = sorted(owner)
     index = SequenceIndex(sequences)
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
-    prints = [generator.GetFingerprint(Chem.MolFromSmiles(member.smiles)) for member in training]
+    prints = [fingerprint(member.smiles) for member in training]
     scaffolds = {member.scaffold for member in training}
     found = []
     for split, member in held_out:
-        identity, sequence = max((_best(index, owner, chain) for chain in member.chains), default=(0.0, ""))
-        own = generator.GetFingerprint(Chem.MolFromSmiles(member.smiles))
-        tanimoto = np.array(DataStructs.BulkTanimotoSimilarity(own, prints))
+        identity, sequence = max((most_alike(index, owner, chain) for chain in member.chains), default=(0.0, ""))
+        tanimoto = np.array(DataStructs.BulkTanimotoSimilarity(fingerprint(member.smiles), prints))
         found.append(
             Neighbour(
                 id=member.id,
@@ -82,12 +82,32 @@ def nearest_neighbours(training: Sequence[Member], held_out: Sequence[tuple[str,
     return found
 
 
-def _best(index: SequenceIndex, owner: dict[str, str], chain: str) -> tuple[float, str]:
-    """Highest identity of a training sequence to a chain, and that sequence."""
-    if chain in owner:
+def fingerprint(smiles: str) -> DataStructs.ExplicitBitVect:
+    """Morgan fingerprint of radius 2 and 2,048 bits of a ligand, the same for each protonation and common tautomer.
+
+    These are as InChI normalises them; without that, the two forms of an amino acid have a similarity of 0.6.
+    """
+    mol = Chem.MolFromSmiles(smiles)
+    with rdBase.BlockLogs():
+        neutral = re.sub(r"/p[+-]\d+", "", Chem.MolToInchi(mol))
+        mol = Chem.MolFromInchi(neutral) or mol  # there is no InChI of some ligands, such as clusters
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT_BITS)
+    return generator.GetFingerprint(mol)
+
+
+def most_alike(index: SequenceIndex, known: Container[str], chain: str, *, tried: int = TRIED) -> tuple[float, str]:
+    """Highest identity of an indexed sequence to a chain, and that sequence; 0 and "" where none is alike.
+
+    Args:
+        index: of the sequences.
+        known: the same, to look an identical one up.
+        chain: sequence.
+        tried: candidates that are aligned.
+    """
+    if chain in known:
         return 1.0, chain
     best = (0.0, "")
-    for number in index.candidates(chain, min_hits=MIN_HITS)[:TRIED]:
+    for number in index.candidates(chain, min_hits=MIN_HITS)[:tried]:
         other = index.sequences[number]
         alike = likeness(chain, other)
         if alike.coverage >= MIN_COVERAGE:

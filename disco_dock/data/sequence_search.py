@@ -39,17 +39,23 @@ class SequenceIndex:
 
     Args:
         sequences: one-letter codes; letters other than the 20 are in no word.
+        queries: the only sequences that candidates will be asked for, which makes the index sooner; None for any.
     """
 
-    def __init__(self, sequences: Sequence[str]) -> None:
+    def __init__(self, sequences: Sequence[str], queries: Sequence[str] | None = None) -> None:
         self.sequences = list(sequences)
-        words = [_words(sequence) for sequence in self.sequences]
-        code = np.concatenate([word for word, _ in words]) if words else np.zeros(0, dtype=np.int64)
-        order = np.argsort(code, kind="stable")
-        self._target = np.repeat(np.arange(len(words)), [len(word) for word, _ in words])[order]
-        self._place = np.concatenate([place for _, place in words])[order] if words else code
+        lengths = np.array([len(sequence) + 1 for sequence in self.sequences], dtype=np.int64)
+        code, place = _words("\n".join([*self.sequences, ""]))  # no word crosses a line's end
+        if queries is not None:
+            asked = np.zeros(len(LETTERS) ** WORD, dtype=bool)
+            asked[_words("\n".join(queries))[0]] = True
+            code, place = code[asked[code]], place[asked[code]]
+        order = np.argsort(code, kind="stable")  # short integers are sorted in linear time
+        owner = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)[place]
+        self._target = owner[order]
+        self._place = (place - (np.cumsum(lengths) - lengths)[owner])[order]
         self._starts = np.searchsorted(code[order], np.arange(len(LETTERS) ** WORD + 1))
-        self._longest = max((len(sequence) for sequence in self.sequences), default=0)
+        self._longest = int(lengths.max(initial=1)) - 1
 
     def candidates(self, query: str, *, min_hits: int = MIN_HITS) -> list[int]:
         """Numbers of the sequences with enough words on one band of diagonals, most words first."""
@@ -85,15 +91,17 @@ def _aligner() -> PairwiseAligner:
     return aligner
 
 
-_CODES = np.full(256, -1, dtype=np.int64)
-_CODES[np.frombuffer(LETTERS.encode(), dtype=np.uint8)] = np.arange(len(LETTERS))
+_CODES = np.full(256, -1, dtype=np.int16)
+_CODES[np.frombuffer(LETTERS.encode(), dtype=np.uint8)] = np.arange(len(LETTERS), dtype=np.int16)
 
 
 def _words(sequence: str) -> tuple[np.ndarray, np.ndarray]:
-    """Codes (words,) and places (words,) of the words of a sequence."""
+    """Codes (words,) int16 and places (words,) of the words of a sequence."""
     letters = _CODES[np.frombuffer(sequence.encode("ascii", "replace"), dtype=np.uint8)]
     if len(letters) < WORD:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    windows = np.lib.stride_tricks.sliding_window_view(letters, WORD)
-    place = np.flatnonzero((windows >= 0).all(1))
-    return windows[place] @ (len(LETTERS) ** np.arange(WORD)), place
+        return np.zeros(0, dtype=np.int16), np.zeros(0, dtype=np.int64)
+    count = len(letters) - WORD + 1
+    parts = [letters[shift : shift + count] for shift in range(WORD)]
+    code = sum(part * np.int16(len(LETTERS) ** shift) for shift, part in enumerate(parts))
+    place = np.flatnonzero(np.logical_and.reduce([part >= 0 for part in parts]))
+    return np.asarray(code)[place], place

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from rdkit import Chem
 
-from disco_dock.chem.write_complex import write_receptor_pdb
+from disco_dock.chem.validity import Surroundings, check_validity
 from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
 from disco_dock.evaluation.cases import Case, Cases
 from disco_dock.evaluation.deviation import deviation
 from disco_dock.evaluation.method import Method, RankedPoses
 from disco_dock.evaluation.rows import Row, RowFile
-from disco_dock.evaluation.validity import check_validity
-from disco_dock.evaluation.worker import CappedWorker, WorkerError
 from disco_dock.runtime.errors import DiscoError
+from disco_dock.runtime.worker import CappedWorker, WorkerError
 
 ALL_POSES = -1
 
@@ -98,13 +96,11 @@ def _validity(
     if not count or case.receptor is None:
         return (), (), ()
     poses = [pose_mol(case.ligand, pos) for pos in docked.pos[:count]]
-    with tempfile.TemporaryDirectory(prefix="disco-evaluate-") as folder:
-        protein = Path(folder) / "receptor.pdb"
-        write_receptor_pdb(protein, case.receptor)
-        try:
-            verdict = check_validity(worker, poses, pose_mol(case.ligand, case.crystal), protein)
-        except WorkerError as error:
-            return (False,) * count, (), (f"PoseBusters: {error}; all poses count as not valid",)
+    try:
+        crystal = pose_mol(case.ligand, case.crystal)
+        verdict = check_validity(worker, poses, Surroundings(case.receptor), crystal=crystal)
+    except WorkerError as error:
+        return (False,) * count, (), (f"PoseBusters: {error}; all poses count as not valid",)
     return verdict.valid, verdict.failed[0], ()
 
 

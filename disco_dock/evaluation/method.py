@@ -19,7 +19,8 @@ from disco_dock.physics.search_settings import Sphere
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting
 from disco_dock.pipeline.judging import Verdict, check_physics, judge_poses
-from disco_dock.pipeline.physics import RefinedPoses, refine
+from disco_dock.pipeline.physics import RefinedPoses, physics_for, refine
+from disco_dock.pipeline.pocket_hint import Pocket
 from disco_dock.pipeline.predict import after_physics
 from disco_dock.pipeline.prediction import rank_order
 from disco_dock.runtime.errors import DiscoError, InputError, NumericsError
@@ -77,6 +78,7 @@ class NetworkMethod:
         settings: how to sample.
         physics: what is done with the samples before they are ranked; nothing by default.
         in_pocket: whether the centre of Vina's pocket box is told, as `predict --pocket-center` tells it.
+        asked: whether physics is wanted for traces without side chains too, as `predict` does when asked for it.
 
     Raises:
         ConfigError: the checkpoint cannot rank as asked.
@@ -88,19 +90,24 @@ class NetworkMethod:
         settings: DockingSettings,
         physics: PhysicsSettings = NO_PHYSICS,
         *,
+        asked: bool = True,
         in_pocket: bool = False,
     ) -> None:
         check_physics(PhysicsChoice.exactly(physics), engine.models)
-        self._engine, self._settings, self._physics, self._in_pocket = engine, settings, physics, in_pocket
+        self._engine, self._settings, self._physics = engine, settings, physics
+        self._asked, self._in_pocket = asked, in_pocket
         self.name = "-".join(["disco-dock", *_physics_name(physics), *(["pocket"] if in_pocket else [])])
         plain = asdict(settings)
-        plain.pop("batch_size")  # changes time and memory, not the poses
+        for name in ("batch_size", "first"):  # the first changes time and memory only, the other is always 0
+            plain.pop(name)
         self.settings: dict[str, Any] = {
             "checkpoint": engine.models.sha256,
             "sampling": json.loads(json.dumps(plain, default=str)),
         }
         if physics != NO_PHYSICS:
             self.settings["physics"] = asdict(physics)
+            if not asked:
+                self.settings["traces"] = "without physics"
         if in_pocket:
             self.settings["in_pocket"] = True
 
@@ -108,15 +115,18 @@ class NetworkMethod:
         """Poses in the order that `predict` gives them."""
         if case.receptor is None and self._physics.scores:
             raise InputError(f"{case.name}: shards hold no receptor atoms, which physics needs; give the files")
+        physics = self._physics
+        if case.receptor is not None:
+            physics, _ = physics_for(case.receptor, physics, asked=self._asked)
         begin, cpu = time.perf_counter(), time.process_time()
-        settings = self._settings
-        if self._in_pocket:
-            settings = replace(settings, pocket=pocket_sphere(case.crystal).restraint(case.graph.origin))
+        pocket, settings = pocket_sphere(case.crystal) if self._in_pocket else None, self._settings
+        if pocket is not None:
+            settings = replace(settings, pocket=pocket.restraint(case.graph.origin))
         try:
             docked, _ = dock_fitting(self._engine, case.graph, settings, name=case.name, on_progress=None)
         except torch.OutOfMemoryError as error:
             raise DiscoError("the accelerator's memory does not hold one pose of this complex") from error
-        docked, verdict = self._judged(case, docked, settings)
+        docked, verdict = self._judged(case, docked, settings, physics, pocket)
         seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
         pos = docked.pos if case.receptor is not None else docked.pos - case.graph.origin
         if not np.isfinite(pos).all():
@@ -131,21 +141,25 @@ class NetworkMethod:
             cpu,
         )
 
-    def _judged(self, case: Case, docked: DockedPoses, settings: DockingSettings) -> tuple[DockedPoses, Verdict]:
+    def _judged(
+        self,
+        case: Case,
+        docked: DockedPoses,
+        settings: DockingSettings,
+        physics: PhysicsSettings,
+        pocket: Pocket | None,
+    ) -> tuple[DockedPoses, Verdict]:
         """Poses after physics, and the verdict on them."""
         if case.receptor is not None:
-            field = VinaField(case.receptor) if self._physics.scores else None
-            sphere = None
-            if self._in_pocket:
-                pocket = pocket_sphere(case.crystal)
-                sphere = Sphere(center=pocket.center, radius=pocket.radius)
+            field = VinaField(case.receptor) if physics.scores else None
+            sphere = None if pocket is None else Sphere(center=pocket.center, radius=pocket.radius)
             options = {"seed": settings.seed, "stream": case.name, "sphere": sphere}
-            refined = refine(case.receptor, field, case.ligand, docked.pos, self._physics, **options)
+            refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
             docked = after_physics(self._engine, case.graph, docked, refined)
         else:
             refined = RefinedPoses.unchanged(docked.pos)
         config = self._engine.models.config
-        return docked, judge_poses(config, case.ligand, docked, refined, self._physics, settings)
+        return docked, judge_poses(config, case.ligand, docked, refined, physics, settings)
 
     def _probability(self, verdict: Verdict, docked: DockedPoses) -> np.ndarray | None:
         """P(RMSD < 2 Angstrom) of poses: by calibration or judge if there is one, else what the logit says.

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from disco_dock.chem.validity import require_posebusters
 from disco_dock.data.sources import read_ids
 from disco_dock.evaluation.cases import Cases, open_cases
 from disco_dock.evaluation.figures import require_matplotlib, write_figures
@@ -16,7 +17,6 @@ from disco_dock.evaluation.method import NetworkMethod
 from disco_dock.evaluation.report import write_report
 from disco_dock.evaluation.rows import Row
 from disco_dock.evaluation.strata import read_manifest
-from disco_dock.evaluation.validity import require_posebusters
 from disco_dock.evaluation.vina import VinaMethod, Where, require_vina
 from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice
 from disco_dock.pipeline.engine import Engine, load_engine
@@ -93,10 +93,10 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     rows: dict[str, list[Row]] = {network.name: check(network, cases, on_row=_named(on_row, network.name))}
     budget_rows = rows[network.name]
     if physics != NO_PHYSICS:
-        refined = NetworkMethod(engine, network_sampling, physics)
+        refined = NetworkMethod(engine, network_sampling, physics, asked=settings.physics.asked)
         budget_rows = rows[refined.name] = check(refined, cases, on_row=_named(on_row, refined.name))
     if settings.in_pocket:
-        told = NetworkMethod(engine, network_sampling, physics, in_pocket=True)
+        told = NetworkMethod(engine, network_sampling, physics, asked=settings.physics.asked, in_pocket=True)
         rows[told.name] = check(told, cases, on_row=_named(on_row, told.name))
     wheres: list[Where] = [where for where in ("blind", "pocket") if getattr(settings, where)]
     for where in wheres:
@@ -129,7 +129,7 @@ def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
     if settings.figures:
         require_matplotlib()
     if settings.check_poses and cases.has_files:
-        require_posebusters()
+        require_posebusters("give --check-poses 0")
     if settings.in_pocket and not cases.has_files:
         raise InputError(f"{settings.data}: shards have no frame to give a pocket in; give the files of the complexes")
     if settings.physics.asked and not cases.has_files:

@@ -21,10 +21,10 @@ from disco_dock.evaluation import vina_process
 from disco_dock.evaluation.boxes import blind_box, pocket_box
 from disco_dock.evaluation.cases import Case
 from disco_dock.evaluation.method import RankedPoses
-from disco_dock.evaluation.worker import CappedWorker
 from disco_dock.pipeline.physics import is_trace
 from disco_dock.pipeline.versions import package_version
 from disco_dock.runtime.errors import ConfigError, InputError
+from disco_dock.runtime.worker import CappedWorker
 
 PACKAGES = {"vina": "vina", "meeko": "meeko", "gemmi": "gemmi", "openbabel": "openbabel-wheel"}
 """Module: distribution."""

@@ -16,9 +16,9 @@ from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_complex import write_receptor_pdb
 from disco_dock.chem.write_sdf import pose_mol
 from disco_dock.evaluation import vina_process
-from disco_dock.evaluation.worker import CappedWorker
 from disco_dock.physics.receptor_atoms import VinaReceptor, receptor_of
 from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores
+from disco_dock.runtime.worker import CappedWorker
 
 SECONDS = 120.0
 HYDROGEN_BOND_LENGTH = 1.25  # Angstrom

@@ -42,6 +42,9 @@ def dock(
     guidance_interval: tuple[float, float] | None = None,
     ode: bool = False,
     physics: PhysicsSettings | None = None,
+    check_poses: int | None = None,
+    valid_only: bool = False,
+    valid_budget: int | None = None,
 ) -> Prediction:
     """Ranked poses of a ligand in a protein, the same as `disco-dock predict` writes.
 
@@ -65,6 +68,9 @@ def dock(
         guidance_interval: (low, high) diffusion times of guidance; None for the checkpoint's.
         ode: probability-flow ODE instead of the stochastic sampler.
         physics: Vina scores, minimisation and ranking by them; None for what the checkpoint says.
+        check_poses: best-ranked poses that PoseBusters checks; None for all if it is installed.
+        valid_only: draw other samples for those that are not valid.
+        valid_budget: samples drawn at most for that; None for three times the poses.
 
     Returns:
         A `Prediction`: `.poses` are RDKit molecules, best first; `.table` has a dictionary per pose; `.to_csv(path)`.
@@ -88,6 +94,9 @@ def dock(
         template_smiles=template_smiles,
         embeddings=None if embeddings is None else Path(embeddings),
         physics=PhysicsChoice() if physics is None else PhysicsChoice.exactly(physics),
+        check_poses=check_poses,
+        valid_only=valid_only,
+        valid_budget=valid_budget,
     )
     molecule = read_ligand(str(ligand), template_smiles=template_smiles, largest_fragment=largest_fragment)
     engine = _engine(None if checkpoint is None else Path(checkpoint).resolve(), device)

@@ -12,7 +12,7 @@ from rdkit import Chem
 from disco_dock.chem.ligand import Ligand
 from disco_dock.pipeline.request import PredictSettings
 
-FORMAT = 2  # raise when the same inputs and settings give other files than before
+FORMAT = 3  # raise when the same inputs and settings give other files than before
 
 
 def ligand_hash(ligand: Ligand) -> str:

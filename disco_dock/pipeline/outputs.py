@@ -19,7 +19,9 @@ POSES, BEST, COMPLEX, TABLE, RECORD = "poses.sdf", "rank1.sdf", "complex_rank1.p
 TRAJECTORY = "trajectory_rank1.pdb"
 SAMPLED = "poses_sampled.sdf"
 """Poses as the networks gave them, beside minimised ones."""
-FORMAT = 2
+REJECTED = "poses_rejected.sdf"
+"""Draws that are not valid, where only valid ones are wanted."""
+FORMAT = 3
 
 
 def make_folder(folder: Path) -> None:
@@ -61,6 +63,10 @@ def write_prediction(folder: Path, prediction: Prediction, record: Mapping[str, 
     if prediction.sampled is not None:
         prediction.sampled_to_sdf(folder / SAMPLED)
         written.append(SAMPLED)
+    (folder / REJECTED).unlink(missing_ok=True)
+    if prediction.rejected:
+        prediction.rejected_to_sdf(folder / REJECTED)
+        written.append(REJECTED)
     hashes = {name: sha256_file(folder / name) for name in written}
     write_json(folder / RECORD, {"format": FORMAT, **record, "outputs": hashes})
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
+from disco_dock.models.physics_settings import NO_PHYSICS as NO_PHYSICS_SETTINGS
 from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.physics.mmff import relax_in_pocket, strain
 from disco_dock.physics.search_settings import SearchSettings, Sphere
@@ -57,7 +59,6 @@ class RefinedPoses:
         score: (poses,) Vina scores, kcal/mol, or None when they were not asked for.
         energy: (poses,) Vina energy with the receptor and inside the ligand, kcal/mol, or None.
         poses: physics of each pose; empty when it was not asked for.
-        notes: what a user should know, one sentence each.
     """
 
     pos: np.ndarray
@@ -65,17 +66,48 @@ class RefinedPoses:
     score: np.ndarray | None
     energy: np.ndarray | None
     poses: tuple[PosePhysics, ...] = ()
-    notes: tuple[str, ...] = ()
 
     @classmethod
     def unchanged(cls, pos: np.ndarray) -> RefinedPoses:
         """The poses (poses, atoms, 3) of which physics says nothing."""
         return cls(pos=pos, minimised=False, score=None, energy=None)
 
+    def take(self, index: slice) -> RefinedPoses:
+        """Some of the poses."""
+        score, energy = (None if value is None else value[index] for value in (self.score, self.energy))
+        return replace(self, pos=self.pos[index], score=score, energy=energy, poses=self.poses[index])
+
+
+def joined(parts: Sequence[RefinedPoses]) -> RefinedPoses:
+    """Poses of several draws of one complex as those of one."""
+    scores = [part.score for part in parts if part.score is not None]
+    energies = [part.energy for part in parts if part.energy is not None]
+    return RefinedPoses(
+        pos=np.concatenate([part.pos for part in parts]),
+        minimised=parts[0].minimised,
+        score=np.concatenate(scores) if scores else None,
+        energy=np.concatenate(energies) if energies else None,
+        poses=tuple(pose for part in parts for pose in part.poses),
+    )
+
 
 def is_trace(receptor: Receptor) -> bool:
     """Whether a receptor is too bare for physics: less than a backbone."""
     return len(receptor.atom_pos) < MIN_ATOMS_PER_RESIDUE * len(receptor.restype)
+
+
+def physics_for(receptor: Receptor, settings: PhysicsSettings, *, asked: bool) -> tuple[PhysicsSettings, str]:
+    """What is done with poses in a receptor: as settled, but nothing for a trace; and why, or "".
+
+    Args:
+        receptor: as read.
+        settings: for receptors with side chains.
+        asked: whether the user asked for them; what was asked for is done whatever the receptor.
+    """
+    if settings.scores and not asked and is_trace(receptor):
+        why = "the receptor is a trace without side chains, so poses are not minimised and are ranked by confidence"
+        return NO_PHYSICS_SETTINGS, why
+    return settings, ""
 
 
 def refine(
@@ -87,6 +119,7 @@ def refine(
     *,
     seed: int,
     stream: str,
+    first: int = 0,
     sphere: Sphere | None = None,
     with_strain: bool = True,
 ) -> RefinedPoses:
@@ -100,6 +133,7 @@ def refine(
         settings: what to do.
         seed: of the run.
         stream: of the complex.
+        first: sample number of the first pose.
         sphere: where minimised poses stay, or None.
         with_strain: whether minimised poses get their strain, which takes as long as the search.
     """
@@ -107,39 +141,46 @@ def refine(
         return RefinedPoses.unchanged(pos)
     scorer = VinaScorer(field, ligand.mol)
     before = scorer.score(pos)
-    after_pos, notes = pos, []
+    after_pos = pos
     if settings.minimize == "vina":
-        seeds = [derive_seed("physics", seed, stream, pose) for pose in range(len(pos))]
+        seeds = [derive_seed("physics", seed, stream, pose) for pose in range(first, first + len(pos))]
         after_pos = scorer.search(pos, seeds, SearchSettings(moves=settings.moves), sphere)
     elif settings.minimize == "mmff":
         relaxed = [relax_in_pocket(receptor, ligand, one) for one in pos]
         after_pos = np.stack([one if new is None else new.pos for one, new in zip(pos, relaxed, strict=True)])
-        failed = sum(new is None for new in relaxed)
-        if failed:
-            notes.append(f"MMFF94s does not know atoms of the ligand or its pocket: {failed} poses are as sampled")
     after = scorer.score(after_pos)
     if settings.minimize == "none":
         poses = [PosePhysics(vina_score=score) for score in after.score.tolist()]
     else:
         moved = np.sqrt(((after_pos - pos) ** 2).sum(2).mean(1)).tolist()
         strains = [strain(ligand, one) if with_strain else None for one in after_pos]
-        if with_strain and None in strains:
-            notes.append("MMFF94s does not know an atom of the ligand, so its strain is not known")
         columns = zip(after.score.tolist(), before.score.tolist(), moved, strains, strict=True)
         poses = [
             PosePhysics(vina_score=own, vina_score_before=was, minimize_rmsd=shift, strain=bent)
             for own, was, shift, bent in columns
         ]
-        how = f"Vina with {settings.moves} Monte-Carlo moves" if settings.minimize == "vina" else "MMFF94s"
-        notes.append(
-            f"poses are minimized by {how}, moved by {np.median(moved):.2f} Angstrom in the median; the poses of the "
-            "networks are in poses_sampled.sdf"
-        )
     return RefinedPoses(
         pos=after_pos,
         minimised=settings.minimize != "none",
         score=after.score,
         energy=after.inter + after.intra,
         poses=tuple(poses),
-        notes=tuple(notes),
+    )
+
+
+def refinement_notes(refined: RefinedPoses, settings: PhysicsSettings) -> Iterator[str]:
+    """What a user should know about minimised poses, one sentence each."""
+    if not refined.minimised:
+        return
+    moved = np.array([pose.minimize_rmsd for pose in refined.poses], dtype=float)
+    if settings.minimize == "mmff" and (moved == 0).any():
+        yield f"MMFF94s does not know atoms of the ligand or its pocket: {(moved == 0).sum()} poses are as sampled"
+    if any(pose.strain is None for pose in refined.poses):
+        yield "MMFF94s does not know an atom of the ligand, so its strain is not known"
+    how = f"Vina with {settings.moves} Monte-Carlo moves" if settings.minimize == "vina" else "MMFF94s"
+    strains = [pose.strain for pose in refined.poses if pose.strain is not None]
+    left = f" and left with {np.median(strains):.1f} kcal/mol of strain" if strains else ""
+    yield (
+        f"poses are minimized by {how}, moved by {np.median(moved):.2f} Angstrom{left} in the median; the poses of the "
+        "networks are in poses_sampled.sdf"
     )

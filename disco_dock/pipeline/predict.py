@@ -16,18 +16,21 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.graph.build import build_complex
 from disco_dock.graph.schema import ComplexGraph
-from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsSettings
+from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.physics.search_settings import Sphere
 from disco_dock.pipeline.binding_modes import Mode, latent_choice, pose_clusters, pose_modes, suggest_pockets
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
+from disco_dock.pipeline.draws import Drawn, draw_all, draw_valid
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
 from disco_dock.pipeline.judging import Verdict, check_physics, judge_poses
-from disco_dock.pipeline.physics import RefinedPoses, is_trace, refine
+from disco_dock.pipeline.novelty import NO_INDEX, complex_novelty
+from disco_dock.pipeline.physics import RefinedPoses, is_trace, physics_for, refine, refinement_notes
 from disco_dock.pipeline.pocket_hint import Pocket
 from disco_dock.pipeline.prediction import Prediction, RankedPose, rank_order
 from disco_dock.pipeline.progress import Progress, Silent
 from disco_dock.pipeline.receptor_store import PreparedReceptor, ReceptorStore
 from disco_dock.pipeline.request import PredictSettings
+from disco_dock.pipeline.validity import NOT_INSTALLED, PoseValidity, pose_validity, prepare_checks
 from disco_dock.runtime.errors import NumericsError
 from disco_dock.runtime.random import derive_seed
 from disco_dock.sampling.docking import DockedPoses, DockingSettings
@@ -81,16 +84,12 @@ def predict_complex(
         DiscoError: with one sentence on what is wrong.
     """
     physics = check_physics(settings.physics, engine.models)
+    checked = prepare_checks(settings)
     progress = Silent() if progress is None else progress
     clock = PhaseClock()
     with clock.phase("receptor"):
         prepared = store.get(protein)
-    left_out = []
-    if physics.scores and not settings.physics.asked and is_trace(prepared.receptor):
-        physics = NO_PHYSICS
-        left_out = [
-            "the receptor is a trace without side chains, so poses are not minimised and are ranked by confidence"
-        ]
+    physics, left_out = physics_for(prepared.receptor, physics, asked=settings.physics.asked)
     with clock.phase("conformer"):
         conformer = embed(ligand.mol, seed=derive_seed("conformer", settings.seed, ligand.smiles))
     with clock.phase("graph"):
@@ -102,23 +101,47 @@ def predict_complex(
             latents = engine.models.config.score.trunk.num_latents
             choice = latent_choice(settings, latents, ligand.mol, prepared.receptor)
             chosen = replace(chosen, choice=choice)
-    with clock.phase("docking"):
-        docked, notes = _dock(engine, graph, chosen, f"{ligand.smiles} in {prepared.key}", progress)
+    stream, notes = f"{ligand.smiles} in {prepared.key}", list[str]()
+
+    def draw(first: int, count: int) -> tuple[DockedPoses, RefinedPoses]:
+        with clock.phase("docking"):
+            docked, new = _dock(engine, graph, replace(chosen, first=first, num_poses=count), stream, progress)
+            notes.extend(note for note in new if note not in notes)
+        with clock.phase("physics"):
+            return docked, _refined(prepared, ligand, docked, physics, settings.seed, stream, first)
+
+    def judge(pos: np.ndarray) -> tuple[list[PoseValidity], str]:
+        with clock.phase("validity"):
+            return pose_validity(ligand, pos, stereo_kept_each(ligand.mol, pos), prepared.surroundings)
+
+    drawn = draw_valid(draw, judge, settings) if settings.valid_only else draw_all(draw, settings)
+    refined = drawn.refined
     with clock.phase("physics"):
-        refined = _refined(prepared, ligand, docked, physics, settings.seed, f"{ligand.smiles} in {prepared.key}")
-        sampled = docked.pos
-        docked = after_physics(engine, graph, docked, refined)
+        sampled = drawn.docked.pos
+        docked = after_physics(engine, graph, drawn.docked, refined)
     with clock.phase("checks"):
         verdict = judge_poses(engine.models.config, ligand, docked, refined, physics, chosen)
-        ranked, modes = _ranked(prepared, ligand, docked, verdict, refined)
+        everything, modes = _ranked(prepared, ligand, docked, verdict, drawn)
+        ranked = everything[: drawn.kept.sum()]
         survey, frames = docked.survey, docked.frames
         suggestion = None if survey is None else suggest_pockets(survey, ligand.num_atoms, prepared.receptor)
+        near = complex_novelty(engine.models.directory, prepared.receptor, ligand, physics)
+    problem = drawn.note
+    if checked and not settings.valid_only:
+        found, problem = judge(np.stack([pose.pos for pose in ranked[:checked]]))
+        ranked = (
+            *(replace(pose, validity=one) for pose, one in zip(ranked, found, strict=False)),
+            *ranked[len(found) :],
+        )
     return Prediction(
         name=name,
         protein=protein,
         receptor=prepared.receptor,
         ligand=ligand,
         ranked=ranked,
+        rejected=everything[len(ranked) :],
+        draw_budget=settings.draw_budget,
+        novelty=near,
         pocket=prepared.pocket,
         seed=settings.seed,
         sampled=sampled[[pose.sample for pose in ranked]] if refined.minimised else None,
@@ -126,11 +149,13 @@ def predict_complex(
             *prepared.receptor.notes,
             *ligand.notes,
             *_conformer_notes(conformer.rung),
-            *left_out,
+            *filter(None, [left_out]),
             *notes,
-            *refined.notes,
+            *refinement_notes(refined, physics),
             *_pose_notes(prepared, ranked),
+            *_validity_notes(prepared, ranked, settings, problem),
             *verdict.notes,
+            *([NO_INDEX] if near is None else near.sentences()),
         ),
         conformer_rung=conformer.rung,
         timings=clock.seconds,
@@ -142,13 +167,20 @@ def predict_complex(
 
 
 def _refined(
-    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, physics: PhysicsSettings, seed: int, stream: str
+    prepared: PreparedReceptor,
+    ligand: Ligand,
+    docked: DockedPoses,
+    physics: PhysicsSettings,
+    seed: int,
+    stream: str,
+    first: int,
 ) -> RefinedPoses:
     """The poses after what physics was asked to do, inside the pocket if there is one."""
     pocket = prepared.pocket
     sphere = None if pocket is None else Sphere(center=pocket.center, radius=pocket.radius)
     field = prepared.field if physics.scores else None
-    return refine(prepared.receptor, field, ligand, docked.pos, physics, seed=seed, stream=stream, sphere=sphere)
+    options = {"seed": seed, "stream": stream, "first": first, "sphere": sphere}
+    return refine(prepared.receptor, field, ligand, docked.pos, physics, **options)
 
 
 def after_physics(engine: Engine, graph: ComplexGraph, docked: DockedPoses, refined: RefinedPoses) -> DockedPoses:
@@ -181,16 +213,17 @@ def _ranked(
     ligand: Ligand,
     docked: DockedPoses,
     verdict: Verdict,
-    refined: RefinedPoses,
+    drawn: Drawn,
 ) -> tuple[tuple[RankedPose, ...], tuple[Mode, ...]]:
-    """All poses with what is known about them, best first, and the modes that they have."""
+    """All poses with what is known about them, those that are kept before the others and best first; and the modes."""
     kept = stereo_kept_each(ligand.mol, docked.pos)
     clashes = clash_counts(ligand.mol, docked.pos, prepared.around)
     pocket = prepared.pocket
     distances = None if pocket is None else centroid_distances(docked.pos, pocket.center)
     confidence, latents = docked.confidence, docked.latent_nodes
     has_latents = latents.shape[1] > 0
-    order, ranks = rank_order(verdict.score, kept), verdict.ranks(kept)
+    order, ranks = rank_order(verdict.score, kept), verdict.ranks(kept & drawn.kept)
+    order = order[np.argsort(~drawn.kept[order], kind="stable")]
     cluster = np.empty(len(order), dtype=np.int64)
     cluster[order] = pose_clusters(ligand.mol, docked.pos[order])
     number, codes, log_prob = pose_modes(docked)
@@ -210,14 +243,15 @@ def _ranked(
             ranks={name: int(rank[sample]) for name, rank in ranks.items()},
             mode=int(number[sample]) if has_latents else None,
             cluster=int(cluster[sample]),
-            physics=refined.poses[sample] if refined.poses else None,
+            physics=drawn.refined.poses[sample] if drawn.refined.poses else None,
+            validity=drawn.validity[sample] if drawn.validity else None,
         )
         for rank, sample in enumerate(map(int, order), start=1)
     )
     if not has_latents:
         return ranked, ()
     return ranked, tuple(
-        _mode(index, node_labels(ligand.mol, prepared.receptor, code), float(log_p), ranked)
+        _mode(index, node_labels(ligand.mol, prepared.receptor, code), float(log_p), ranked[: drawn.kept.sum()])
         for index, (code, log_p) in enumerate(zip(codes, log_prob, strict=True), start=1)
     )
 
@@ -253,6 +287,21 @@ def _pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> I
         yield f"every pose overlaps the receptor; the first-ranked one with {ranked[0].clash_count} atoms"
     if prepared.pocket is not None:
         yield from _pocket_notes(prepared.pocket, ranked)
+
+
+def _validity_notes(
+    prepared: PreparedReceptor, ranked: tuple[RankedPose, ...], settings: PredictSettings, problem: str
+) -> Iterator[str]:
+    """What is worth telling about the checks of the poses."""
+    judged = [pose.validity for pose in ranked if pose.validity is not None]
+    if problem:
+        yield problem
+    elif not judged and settings.check_poses is None:
+        yield NOT_INSTALLED
+    elif judged and not judged[0].valid:
+        yield f"the first-ranked pose is not valid by PoseBusters: it fails {', '.join(judged[0].failed)}"
+    if judged and is_trace(prepared.receptor):
+        yield "the receptor has no side chains, so that poses are valid says little about overlap with it"
 
 
 def _pocket_notes(pocket: Pocket, ranked: tuple[RankedPose, ...]) -> Iterator[str]:

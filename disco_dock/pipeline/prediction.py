@@ -15,12 +15,14 @@ from rdkit import Chem
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
+from disco_dock.data.novelty import Novelty
 from disco_dock.models.physics_settings import RANKINGS
 from disco_dock.models.reliability import Reliability, band
 from disco_dock.pipeline.binding_modes import Mode, PocketSuggestion
 from disco_dock.pipeline.physics import NO_PHYSICS, PosePhysics
 from disco_dock.pipeline.pocket_hint import Pocket
 from disco_dock.pipeline.tables import POSE_COLUMNS, cell_text, csv_text, write_text
+from disco_dock.pipeline.validity import PoseValidity
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,6 +45,7 @@ class RankedPose:
         stereo_kept: whether every stereo centre and double bond is as in the input.
         physics: what physics says and did, or None.
         ranks: the rank it has by "confidence", by "vina" and by "consensus", those that are known.
+        validity: whether it passes PoseBusters' checks and keeps its stereo, or None when that was not checked.
     """
 
     rank: int
@@ -59,6 +62,7 @@ class RankedPose:
     mode: int | None = None
     cluster: int = 1
     physics: PosePhysics | None = None
+    validity: PoseValidity | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -91,6 +95,9 @@ class Prediction:
         receptor: as read.
         ligand: as read.
         ranked: the poses, best first.
+        rejected: poses that were drawn and are not valid, where only valid ones are wanted, best first.
+        draw_budget: samples that might have been drawn.
+        novelty: how near the complex is to the checkpoint's training set, or None where that has no index.
         pocket: where it was docked in the receptor's frame, or None.
         sampled: (poses, L, 3) the poses as the networks gave them, in the order of `ranked`, or None if they still are.
         seed: random seed.
@@ -108,6 +115,9 @@ class Prediction:
     receptor: Receptor
     ligand: Ligand
     ranked: tuple[RankedPose, ...]
+    rejected: tuple[RankedPose, ...] = ()
+    draw_budget: int
+    novelty: Novelty | None = None
     pocket: Pocket | None
     seed: int
     sampled: np.ndarray | None = None
@@ -138,8 +148,18 @@ class Prediction:
     @property
     def records(self) -> list[PoseRecord]:
         """Positions and SD tags of the poses, best first: the table's values as text, without the empty ones."""
-        tags = [{key: cell_text(value) for key, value in row.items() if value is not None} for row in self.table]
-        return [PoseRecord(pos=pose.pos, tags=tag) for pose, tag in zip(self.ranked, tags, strict=True)]
+        return [_record(pose, row) for pose, row in zip(self.ranked, self.table, strict=True)]
+
+    @property
+    def draws(self) -> int:
+        """Samples drawn."""
+        return len(self.ranked) + len(self.rejected)
+
+    @property
+    def valid_poses(self) -> int | None:
+        """How many of the poses are valid, or None where none was checked."""
+        judged = [pose.validity for pose in self.ranked if pose.validity is not None]
+        return sum(one.valid for one in judged) if judged else None
 
     def to_csv(self, path: str | Path) -> None:
         """Write the table as CSV."""
@@ -148,6 +168,10 @@ class Prediction:
     def to_sdf(self, path: str | Path) -> None:
         """Write the poses with hydrogens and the table's values as SD tags, best first."""
         write_sdf(Path(path), self.ligand, self.records)
+
+    def rejected_to_sdf(self, path: str | Path) -> None:
+        """Write the poses that were drawn and are not valid, with the same tags."""
+        write_sdf(Path(path), self.ligand, [_record(pose, self._row(pose)) for pose in self.rejected])
 
     def sampled_to_sdf(self, path: str | Path) -> None:
         """Write the poses before minimisation, in the same order and with the same tags."""
@@ -170,11 +194,20 @@ class Prediction:
             "pocket_distance": _rounded(pose.pocket_distance, 2),
             "clash_count": pose.clash_count,
             "stereo_kept": pose.stereo_kept,
+            "valid": None if pose.validity is None else pose.validity.valid,
+            "failed_checks": None if pose.validity is None else " ".join(pose.validity.failed) or None,
             **(NO_PHYSICS if pose.physics is None else pose.physics).columns(),
+            "train_identity": None if self.novelty is None else self.novelty.nearest.identity,
+            "train_tanimoto": None if self.novelty is None else self.novelty.nearest.tanimoto,
             "seed": self.seed,
             "sample": pose.sample,
         }
         return {column: values[column] for column in POSE_COLUMNS}
+
+
+def _record(pose: RankedPose, row: Mapping[str, Any]) -> PoseRecord:
+    """Positions of a pose and its row's values as SD tags, without the empty ones."""
+    return PoseRecord(pos=pose.pos, tags={key: cell_text(value) for key, value in row.items() if value is not None})
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.validity import Surroundings
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.contacts import Obstacles, obstacles
 from disco_dock.pipeline.embeddings import read_embeddings
@@ -51,6 +52,11 @@ class PreparedReceptor:
     def field(self) -> VinaField:
         """The receptor prepared for Vina scores, made when it is first asked for."""
         return VinaField(self.receptor)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """The receptor prepared for PoseBusters, made when it is first asked for."""
+        return Surroundings(self.receptor)
 
 
 def prepare_receptor(path: Path, settings: PredictSettings, lm_dim: int) -> PreparedReceptor:

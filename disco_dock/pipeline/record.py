@@ -53,7 +53,30 @@ def job_hashes(
 def best_summary(prediction: Prediction) -> dict[str, Any]:
     """The numbers of the first-ranked pose that a batch's summary table shows."""
     first = prediction.table[0]
-    return {"num_poses": len(prediction.ranked), **{key: first[key] for key in BEST_NUMBERS[1:]}}
+    counts = {
+        "num_poses": len(prediction.ranked),
+        "valid_poses": prediction.valid_poses,
+        "draws": prediction.draws,
+    }
+    return {**counts, **{key: first[key] for key in BEST_NUMBERS[len(counts) :]}}
+
+
+def _validity(prediction: Prediction, settings: PredictSettings) -> dict[str, Any] | None:
+    """Verdict on each pose, and what became of the draws; None where nothing was checked."""
+    judged = [(pose, pose.validity) for pose in prediction.ranked if pose.validity is not None]
+    if not judged:
+        return None
+    valid, draws = prediction.valid_poses, prediction.draws
+    redrawn = {"draws": draws, "budget": prediction.draw_budget, "acceptance_rate": round((valid or 0) / draws, 4)}
+    return {
+        "checked": len(judged),
+        "valid": valid,
+        **(redrawn if settings.valid_only else {}),
+        "poses": [
+            {"rank": pose.rank, "sample": pose.sample, "valid": found.valid, "failed_checks": list(found.failed)}
+            for pose, found in judged
+        ],
+    }
 
 
 def run_record(
@@ -89,6 +112,8 @@ def run_record(
         "modes": [asdict(mode) for mode in prediction.modes],
         "pocket_suggestion": None if suggestion is None else asdict(suggestion),
         "reliability": to_dict(prediction.reliability),
+        "validity": _validity(prediction, settings),
+        "novelty": None if prediction.novelty is None else prediction.novelty.as_dict(),
         "conformer": prediction.conformer_rung,
         "notes": list(prediction.notes),
         "timings_seconds": dict(prediction.timings),

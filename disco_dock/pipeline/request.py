@@ -14,6 +14,9 @@ FREE_LATENT = "any"  # the name that leaves a latent to the prior
 ARGMAX_INVERSE_TEMPERATURE = 1e4  # stands for a latent temperature of zero; 100 and above means argmax to the sampler
 
 
+BUDGET_FACTOR = 3  # draws per pose, where only valid ones are wanted
+
+
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ConfigError(message)
@@ -80,6 +83,9 @@ class PredictSettings:
         template_smiles: SMILES that gives bond orders to a ligand read from PDB.
         embeddings: file of language-model features of the receptor's residues, or None.
         physics: scores, minimisation and ranking by physics, on top of what the checkpoint says.
+        check_poses: best-ranked poses that PoseBusters checks, 0 for none; None for all if it is installed.
+        valid_only: draw other samples for those that are not valid.
+        valid_budget: samples drawn at most for that; None for three times the poses.
     """
 
     num_poses: int = 40
@@ -102,6 +108,9 @@ class PredictSettings:
     template_smiles: str | None = None
     embeddings: str | Path | None = None
     physics: PhysicsChoice = PhysicsChoice()
+    check_poses: int | None = None
+    valid_only: bool = False
+    valid_budget: int | None = None
 
     def __post_init__(self) -> None:
         """Check every number against its allowed range."""
@@ -129,6 +138,24 @@ class PredictSettings:
             within is None or self.pocket is not None,
             "chains can be kept by distance from a pocket only; give a pocket too",
         )
+        checked, budget = self.check_poses, self.valid_budget
+        _require(checked is None or checked >= 0, f"the number of poses to check must not be negative, it is {checked}")
+        _require(
+            checked is None or not self.valid_only,
+            "every draw is checked where only valid poses are wanted; leave out the number of poses to check",
+        )
+        _require(budget is None or self.valid_only, "a budget of draws has no effect without asking for valid poses")
+        _require(
+            budget is None or budget >= self.num_poses,
+            f"the budget of draws must be at least the number of poses ({self.num_poses}), not {budget}",
+        )
+
+    @property
+    def draw_budget(self) -> int:
+        """Samples drawn at most."""
+        if not self.valid_only:
+            return self.num_poses
+        return BUDGET_FACTOR * self.num_poses if self.valid_budget is None else self.valid_budget
 
     @property
     def latent_inverse_temperature(self) -> float | None:
@@ -146,8 +173,9 @@ class PredictSettings:
         return _json_ready(asdict(self))
 
     def result_dict(self) -> dict[str, Any]:
-        """The settings that change the poses: all but the batch size and what is written beside them."""
-        return {key: value for key, value in self.as_dict().items() if key not in ("batch_size", "trajectory")}
+        """The settings that change the poses: all but the batch size and what is written or checked beside them."""
+        beside = ("batch_size", "trajectory", "check_poses")
+        return {key: value for key, value in self.as_dict().items() if key not in beside}
 
     @property
     def choose_latents(self) -> bool:

@@ -20,6 +20,7 @@ from disco_dock.pipeline.receptor_store import ReceptorStore
 from disco_dock.pipeline.record import best_summary, job_hashes, run_record
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.pipeline.tables import Row, write_summary
+from disco_dock.pipeline.validity import prepare_checks, was_checked
 from disco_dock.runtime.errors import DiscoError
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Run:
         """
         docking_settings(engine.models, settings, None)
         check_physics(settings.physics, engine.models)
+        self._checked = prepare_checks(settings)
         self._engine = engine
         self._settings = settings
         self._out = out
@@ -116,7 +118,8 @@ class Run:
         hashes = job_hashes(self._engine, self._settings, job, self._files, self._protein_hash(job.protein))
         needed = [TRAJECTORY] if self._settings.trajectory else []
         earlier = None if self._overwrite else finished_record(folder, needed)
-        if earlier is not None and earlier["fingerprint"] == hashes.fingerprint:
+        same = earlier is not None and earlier["fingerprint"] == hashes.fingerprint
+        if earlier is not None and same and was_checked(earlier, self._checked):
             return replace(_row(job, begin), status="reused", **earlier["best"])
         prediction = predict_complex(
             self._engine, self._settings, store, job.protein, job.ligand, name=job.name, progress=self._progress
@@ -124,7 +127,7 @@ class Run:
         for note in prediction.notes:
             self._progress.note(note)
         write_prediction(folder, prediction, run_record(self._engine, self._settings, job, hashes, prediction))
-        message = "" if earlier is None else "earlier results of other inputs or settings were replaced"
+        message = "" if earlier is None or same else "earlier results of other inputs or settings were replaced"
         return replace(_row(job, begin), message=message, **best_summary(prediction))
 
 

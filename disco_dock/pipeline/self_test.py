@@ -50,7 +50,7 @@ def dock_peptide(engine: Engine) -> int:
         embeddings = Path(folder) / "embeddings.npy" if lm_dim else None
         if embeddings is not None:
             np.save(embeddings, np.zeros((len(SEQUENCE), lm_dim), dtype=np.float32))
-        settings = PredictSettings(num_poses=NUM_POSES, steps=STEPS, embeddings=embeddings)
+        settings = PredictSettings(num_poses=NUM_POSES, steps=STEPS, embeddings=embeddings, check_poses=0)
         store = ReceptorStore(settings, lm_dim)
         prediction = predict_complex(engine, settings, store, protein, read_ligand(LIGAND), name="self-test")
     return len(prediction.ranked)

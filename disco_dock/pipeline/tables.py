@@ -32,16 +32,30 @@ POSE_COLUMNS = (
     "pocket_distance",
     "clash_count",
     "stereo_kept",
+    "valid",
+    "failed_checks",
     "vina_score",
     "vina_score_before",
     "minimize_rmsd",
     "strain",
+    "train_identity",
+    "train_tanimoto",
     "seed",
     "sample",
 )
 
-BEST_NUMBERS = ("num_poses", "confidence", "pocket_distance", "clash_count")
-"""Fields of a row that describe the first-ranked pose."""
+BEST_NUMBERS = (
+    "num_poses",
+    "valid_poses",
+    "draws",
+    "confidence",
+    "pocket_distance",
+    "clash_count",
+    "valid",
+    "train_identity",
+    "train_tanimoto",
+)
+"""Fields of a row that describe the poses, from `confidence` on the first-ranked one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +71,14 @@ class Row:
         ligand: ligand file or SMILES as given.
         smiles: canonical SMILES of the docked molecule.
         num_poses: poses written.
+        valid_poses: those of them that are valid, or None where none was checked.
+        draws: samples drawn; more than the poses where only valid ones are wanted.
         confidence: logit, or None without a confidence model.
         pocket_distance: Angstrom from the pocket centre, or None when docked blindly.
         clash_count: ligand atoms that overlap the receptor.
+        valid: whether it passes PoseBusters, or None when it was not checked.
+        train_identity: sequence identity of the nearest training protein, or None without a training index.
+        train_tanimoto: Tanimoto similarity of the nearest training ligand.
         seconds: wall time spent on the complex in this run.
     """
 
@@ -71,9 +90,14 @@ class Row:
     ligand: str
     smiles: str = ""
     num_poses: int = 0
+    valid_poses: int | None = None
+    draws: int = 0
     confidence: float | None = None
     pocket_distance: float | None = None
     clash_count: int | None = None
+    valid: bool | None = None
+    train_identity: float | None = None
+    train_tanimoto: float | None = None
     seconds: float = 0.0
 
 

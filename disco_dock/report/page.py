@@ -20,12 +20,10 @@ from disco_dock.report.depiction import depict
 from disco_dock.report.folder import DockedFolder, read_folder
 from disco_dock.report.interactions import Pocket, find_interactions
 from disco_dock.report.trust import Reliabilities, trust
-from disco_dock.report.validity import Validity, check_validity
 from disco_dock.runtime.files import atomic_write
 
 REPORT = "report.html"
 DETAILS = ("depiction", "validity", "modes", "pocket", "settings")
-NOT_CHECKED = Validity((), "Not checked in this view.")
 
 
 def write_report(folder: Path) -> Path:
@@ -35,13 +33,13 @@ def write_report(folder: Path) -> Path:
         InputError: the folder does not hold the results of one complex.
     """
     docked = read_folder(folder)
-    page = report_page(docked, check_validity(docked.mols, docked.receptor_pdb))
+    page = report_page(docked)
     with atomic_write(folder / REPORT, "w") as file:
         file.write(page)
     return folder / REPORT
 
 
-def report_page(docked: DockedFolder, validity: Validity = NOT_CHECKED, *, compact: bool = False) -> str:
+def report_page(docked: DockedFolder, *, compact: bool = False) -> str:
     """The page as text; `compact` shows only view, poses, confidence and interactions."""
     record, rows = docked.record, docked.rows
     ligand = record["inputs"]["ligand"]
@@ -60,8 +58,9 @@ def report_page(docked: DockedFolder, validity: Validity = NOT_CHECKED, *, compa
         pose_table=sections.pose_table(rows),
         trust=sections.trust_card(
             bool(rows[0].get("p_rmsd_under_2")), bool(rows[0].get("confidence")), record.get("reliability", [])
-        ),
-        **(dict.fromkeys(DETAILS, "") if compact else _details(docked, validity)),
+        )
+        + sections.novelty_text(record.get("novelty")),
+        **(dict.fromkeys(DETAILS, "") if compact else _details(docked)),
         smiles="" if compact else escape(ligand["smiles"]),
         version=escape(record["versions"].get("disco-dock", "")),
         data=_json(page_data(docked)),
@@ -71,14 +70,14 @@ def report_page(docked: DockedFolder, validity: Validity = NOT_CHECKED, *, compa
     )
 
 
-def _details(docked: DockedFolder, validity: Validity) -> dict[str, str]:
+def _details(docked: DockedFolder) -> dict[str, str]:
     """The cards that a compact page leaves out."""
     record, names = docked.record, docked.rows[0].get("latents") or ""
     marked = [int(number) - 1 for number in re.findall(r"lig:[A-Za-z]*(\d+)", names)]
     light, dark = (depict(docked.mols[0], marked, dark=value) for value in (False, True))
     cards = (
         f'<div class="for-light">{light}</div><div class="for-dark">{dark}</div>',
-        sections.validity_card(validity),
+        sections.validity_card(docked.rows, record.get("validity")),
         sections.modes_card(record["modes"], bool(record["settings"]["modes"])),
         sections.pocket_card(record["pocket_suggestion"]),
         sections.settings_card(record),

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from disco_dock.report.trust import NOT_AN_AFFINITY, UNCALIBRATED, Reliabilities, told
-from disco_dock.report.validity import Validity
+from disco_dock.report.trust import NO_INDEX, NOT_AN_AFFINITY, NOT_CHECKED, UNCALIBRATED, Reliabilities, told
 
 LABELS = {
     "rank": "#",
@@ -27,8 +26,9 @@ LABELS = {
     "pocket_distance": "To pocket (Å)",
     "clash_count": "Clashes",
     "stereo_kept": "Stereo",
+    "valid": "Valid",
 }
-LEFT_OUT = frozenset({"seed", "sample", "latent_log_prob"})
+LEFT_OUT = frozenset({"seed", "sample", "latent_log_prob", "failed_checks", "train_identity", "train_tanimoto"})
 LAST = ("latents",)  # wide columns
 PLOT, MARGIN = 180, 30  # pixels
 
@@ -66,6 +66,8 @@ def _dot(name: str) -> str:
 def _cell(name: str, value: str) -> str:
     if name == "stereo_kept":
         return "kept" if value == "true" else "changed"
+    if name == "valid" and value:
+        return "yes" if value == "true" else "no"
     if name.startswith("p_rmsd") and value:
         return f"{100 * float(value):.0f} %"
     return f"{float(value):.2f}" if name == "confidence" and value else value
@@ -163,22 +165,49 @@ def reliability_plot(fit: Mapping[str, Any]) -> str:
     )
 
 
-def validity_card(validity: Validity) -> str:
-    """PoseBusters' tests: failed ones by name for each checked pose."""
-    if not validity.tests:
-        return f'<p class="quiet">{escape(validity.note)}</p>'
-    rows = []
-    for rank, tests in enumerate(validity.tests, start=1):
-        failed = [name for name, passed in tests.items() if not passed]
-        verdict = '<span class="fail">fails</span>' if failed else '<span class="pass">passes</span>'
-        names = escape(", ".join(failed)) or "none"
-        rows.append(
-            (str(rank), f"{verdict} {len(tests) - len(failed)} of {len(tests)}", f'<div class="wrap">{names}</div>')
-        )
+def novelty_text(novelty: Mapping[str, Any] | None) -> str:
+    """What is nearest in the training set, and how docking fared that far from it; in words and as a small table."""
+    if novelty is None:
+        return f'<h3>How new is it?</h3><p class="quiet">{NO_INDEX}</p>'
+    protein, ligand = novelty["protein"], novelty["ligand"]
+    rows = [
+        ("Protein", escape(protein["nearest"] or "none alike"), f"{100 * protein['identity']:.0f} % identity"),
+        ("Ligand", escape(ligand["nearest"]), f"Tanimoto {ligand['tanimoto']:.2f}"),
+    ]
+    sentence = novelty["sentences"][1]
     return (
-        table(("Pose", "PoseBusters", "Failed tests"), rows)
-        + f'<p class="quiet">The first {len(rows)} poses; tests of the <code>dock</code> configuration '
-        "(Buttenschoen et al. 2024).</p>"
+        f"<h3>How new is it?</h3>{table(('', 'Nearest trained on', 'Similarity'), rows)}"
+        f"<p data-novelty>{escape(sentence[0].upper() + sentence[1:])}.</p>"
+    )
+
+
+def validity_card(rows: Sequence[Mapping[str, str]], validity: Mapping[str, Any] | None) -> str:
+    """Whether each pose is valid, and by name the checks that it fails.
+
+    Args:
+        rows: of results.csv.
+        validity: of run.json.
+    """
+    judged = [row for row in rows if row.get("valid")]
+    if not judged:
+        return f'<p class="quiet">{NOT_CHECKED}</p>'
+    lines = []
+    for row in judged:
+        passed = row["valid"] == "true"
+        verdict = '<span class="pass">valid</span>' if passed else '<span class="fail">not valid</span>'
+        names = row["failed_checks"].replace(" ", ", ").replace("_", " ") or "none"
+        lines.append((escape(row["rank"]), verdict, f'<div class="wrap">{escape(names)}</div>'))
+    count = sum(row["valid"] == "true" for row in judged)
+    drawn = ""
+    if validity is not None and "draws" in validity:
+        rate = f"{100 * validity['acceptance_rate']:.0f} %"
+        others = "the others are in poses_rejected.sdf"
+        drawn = f" They are from {validity['draws']} draws, of which {rate} were accepted; {others}."
+    return (
+        f"<p>{count} of {len(judged)} checked poses are valid.{drawn}</p>"
+        f'<div class="scroll short">{table(("Pose", "Verdict", "Failed checks"), lines)}</div>'
+        '<p class="quiet">Tests of the <code>dock</code> configuration of PoseBusters (Buttenschoen et al. 2024), and '
+        "whether stereo centres and double bonds are as in the input.</p>"
     )
 
 

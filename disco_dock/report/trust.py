@@ -9,6 +9,11 @@ from disco_dock.models.reliability import band
 
 Reliabilities = Sequence[Mapping[str, Any]]
 NOT_AN_AFFINITY = "It is not a binding affinity: it says where a pose is, not how strongly the ligand binds."
+NOT_CHECKED = (
+    "The poses were not checked by PoseBusters: pip install 'disco-dock[evaluate]' and dock again, without "
+    "--check-poses 0."
+)
+NO_INDEX = "The checkpoint has no training index, so how near this complex is to its training set is not known."
 UNCALIBRATED = (
     "There is no probability for these poses: the checkpoint has none, or none for poses minimised in this way. "
     "The ranking only puts poses in an order; it does not tell how likely any of them is right."

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import torch
@@ -47,6 +47,7 @@ class DockingSettings:
 
     Attributes:
         num_poses: samples.
+        first: number of the first of them; pose k is the same whatever is drawn before it.
         seed: of the run.
         batch_size: poses that are advanced together on an accelerator; a CPU takes groups of 8.
         sampler: steps and temperatures.
@@ -57,10 +58,10 @@ class DockingSettings:
             draws, or None.
         choice: which latents are forced, avoided or enumerated.
         record: keep the poses of every step.
-        first: number of the first pose; a multiple of the group, so that each has its place in it.
     """
 
     num_poses: int = 40
+    first: int = 0
     seed: int = 0
     batch_size: int = 10
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
@@ -70,7 +71,6 @@ class DockingSettings:
     codes: np.ndarray | None = None
     choice: LatentChoice = field(default_factory=LatentChoice)
     record: bool = False
-    first: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +95,38 @@ class DockedPoses:
     survey: PriorSurvey | None = None
     frames: np.ndarray | None = None
 
+    def take(self, index: np.ndarray | slice) -> DockedPoses:
+        """Some of the poses."""
+        return _each_array(lambda value: value[index], self)
+
+
+def joined(parts: Sequence[DockedPoses]) -> DockedPoses:
+    """Poses of several draws of one complex as those of one."""
+    return parts[0] if len(parts) == 1 else _each_array(lambda *values: np.concatenate(values), *parts)
+
+
+def _each_array(function: Callable[..., np.ndarray], *parts: DockedPoses) -> DockedPoses:
+    """The function of every array that the parts have, the rest as in the first."""
+    arrays = {field.name: [getattr(part, field.name) for part in parts] for field in fields(DockedPoses)}
+    done = {name: function(*values) for name, values in arrays.items() if isinstance(values[0], np.ndarray)}
+    return replace(parts[0], **done)
+
+
+ReceptorStates = dict[int, ReceptorState]
+"""What the networks make of one receptor alone, by the identity of their trunks."""
+
 
 class _Complex:
     """One complex on the device, with what its networks share between calls."""
 
-    def __init__(self, models: Models, graph: ComplexGraph, settings: DockingSettings, name: str) -> None:
+    def __init__(
+        self,
+        models: Models,
+        graph: ComplexGraph,
+        settings: DockingSettings,
+        name: str,
+        states: ReceptorStates | None = None,
+    ) -> None:
         trunk = models.score.config.trunk
         self.models, self.settings, self.name = models, settings, name
         batch = collate([graph], radius=trunk.receptor_radius, neighbours=trunk.receptor_neighbours)
@@ -108,7 +135,7 @@ class _Complex:
         self.allowed = self.batch.node_mask.clone()
         self.allowed[:, list(settings.choice.avoided)] = False
         self.group = CPU_GROUP if models.device.type == "cpu" else min(settings.batch_size, settings.num_poses)
-        self._states: dict[int, ReceptorState] = {}
+        self._states: ReceptorStates = {} if states is None else states
         self._logits: dict[tuple[int, ...], Tensor] = {}
         judge = models.confidence
         self.judge = AllAtomJudge(judge, graph, models.device) if isinstance(judge, AllAtomConfidence) else None
@@ -250,6 +277,7 @@ def dock(
     *,
     name: str = "complex",
     on_progress: Callable[[int, int], None] | None = None,
+    states: ReceptorStates | None = None,
 ) -> DockedPoses:
     """Sampled poses of one complex; pose k depends on (seed, name, k) only, not on the batch size.
 
@@ -259,6 +287,7 @@ def dock(
         settings: how to sample.
         name: of the complex, part of the random key and of messages.
         on_progress: called with (finished pose-steps, all pose-steps).
+        states: of this receptor, filled here, from a caller that docks many ligands into it with the same networks.
 
     Raises:
         NumericsError: a score is not finite.
@@ -266,7 +295,7 @@ def dock(
     Source: DisCo-Diff (arXiv:2407.03300), sec. 3: latents from the prior, then diffusion given the latents.
     """
     with torch.no_grad(), torch_on_one_thread() if available() else nullcontext():
-        return _dock(models, graph, settings, name, on_progress)
+        return _dock(models, graph, settings, name, on_progress, states)
 
 
 def survey_prior(models: Models, graph: ComplexGraph, settings: DockingSettings) -> PriorSurvey:
@@ -292,18 +321,19 @@ def _dock(
     settings: DockingSettings,
     name: str,
     on_progress: Callable[[int, int], None] | None,
+    states: ReceptorStates | None,
 ) -> DockedPoses:
-    context = _Complex(models, graph, settings, name)
+    context = _Complex(models, graph, settings, name, states)
     noise = models.score.config.noise
-    total = settings.num_poses * settings.sampler.steps
+    begin, end = settings.first - settings.first % context.group, settings.first + settings.num_poses
+    total = (end - begin) * settings.sampler.steps
     results: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []
     frames: list[Tensor] = []
     asked = settings.choice.modes > 0 or settings.choice.survey
     survey = context.survey(models.prior) if asked and models.prior is not None else None
-    for start in range(0, settings.num_poses, context.group):
-        live = min(context.group, settings.num_poses - start)
-        number = settings.first + start
-        random = PoseRandom(settings.seed, name, list(range(number, number + context.group)))
+    for start in range(begin, end, context.group):  # whole groups, so that a pose has its place in one
+        live = min(context.group, end - start)
+        random = PoseRandom(settings.seed, name, list(range(start, start + context.group)))
         forced = context.forced_codes(survey, start, live)
         index, log_prob = context.draw_latents(random, forced, live)
         code = context.code(index, random, forced)
@@ -321,7 +351,7 @@ def _dock(
             if settings.record:
                 steps.append(now[:live].cpu())
             if on_progress is not None:
-                on_progress(start * settings.sampler.steps + step * live, total)
+                on_progress((start - begin) * settings.sampler.steps + step * live, total)
 
         pos = reverse_diffusion(
             guided(conditional, null, settings.guidance),
@@ -339,7 +369,7 @@ def _dock(
         results.append((pos[:live], index[:live], log_prob[:live], confidence))
     parts = [part[3] for part in results if part[3] is not None]
     logits = torch.cat(parts).double().cpu().numpy() if parts else None
-    return DockedPoses(
+    found = DockedPoses(
         pos=torch.cat([part[0] for part in results]).double().cpu().numpy() + graph.origin,
         latent_nodes=torch.cat([part[1] for part in results]).cpu().numpy(),
         latent_log_prob=torch.cat([part[2] for part in results]).cpu().numpy(),
@@ -348,3 +378,4 @@ def _dock(
         survey=survey,
         frames=(torch.cat(frames).double().numpy() + graph.origin).astype(np.float32) if settings.record else None,
     )
+    return found.take(slice(settings.first - begin, None))

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from disco_dock.pipeline.engine import Engine, docking_settings, load_engine
-from disco_dock.pipeline.input_files import file_hash
+from disco_dock.pipeline.input_files import file_hash, settings_files
 from disco_dock.pipeline.judging import check_physics
 from disco_dock.pipeline.predict import predict_complex
 from disco_dock.pipeline.prediction import Prediction
 from disco_dock.pipeline.receptor_store import ReceptorStore
 from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
+from disco_dock.sampling.docking import CPU_GROUP, ReceptorStates
 from disco_dock.screening.coordinates import digest, pack
 from disco_dock.screening.engines import DockLigand
 from disco_dock.screening.entries import canonical_ligand
-from disco_dock.screening.identity import ScreenSettings
+from disco_dock.screening.identity import ScreenSettings, StoreIdentity
 from disco_dock.screening.plan import BUCKET_ATOMS
 from disco_dock.screening.rows import Docked, Failed, Failure, Outcome, Work
 from disco_dock.screening.sampling_rounds import RoundSampler, StopRule
@@ -35,16 +37,14 @@ class DockerPlan:
         protein: receptor file, which every machine must see.
         checkpoint: folder, or None for the one of the package.
         device: "auto", "cpu", "cuda", ...
-        protein_hash: SHA-256 of the receptor file.
-        checkpoint_hash: SHA-256 of the checkpoint.
+        identity: hashes that the files must have on the worker's machine.
     """
 
     settings: ScreenSettings
     protein: Path
     checkpoint: Path | None
     device: str
-    protein_hash: str
-    checkpoint_hash: str
+    identity: StoreIdentity
 
     def __call__(self) -> DockLigand:
         """The loaded docker.
@@ -52,10 +52,12 @@ class DockerPlan:
         Raises:
             DiscoError: a file is absent or another one here, or a setting has no effect.
         """
-        if file_hash(self.protein) != self.protein_hash:
+        if file_hash(self.protein) != self.identity.protein:
             raise InputError(f"{self.protein}: changed while the run was on; put the file back and run it again")
+        if settings_files(self.settings.predict) != self.identity.files:
+            raise InputError("a file of the pocket or the embeddings changed while the run was on; put it back")
         engine = load_engine(self.checkpoint, self.device)
-        if engine.models.sha256 != self.checkpoint_hash:
+        if engine.models.sha256 != self.identity.checkpoint:
             where = self.checkpoint or "the bundled checkpoint"
             raise InputError(f"{where}: is another checkpoint on this machine; install the same one everywhere")
         return LigandDocker(engine, self.settings, self.protein)
@@ -85,8 +87,10 @@ class LigandDocker:
         check_screen(engine, settings)
         self._engine, self._settings, self._protein = engine, settings, protein
         self._rule = StopRule(converged=settings.stop_when_converged, seconds=settings.time_budget)
+        self._group = CPU_GROUP if engine.device.type == "cpu" else None
         self._store = ReceptorStore(settings.predict, engine.models.config.lm_dim, [protein])
         self._store.get(protein)
+        self._states: ReceptorStates = {}
         self._fitting: dict[int, int] = {}  # batch size that fitted by bucket, where it is smaller than asked for
 
     def __call__(self, work: Work) -> Outcome:
@@ -95,7 +99,8 @@ class LigandDocker:
         bucket = work.heavy_atoms // BUCKET_ATOMS
         try:
             ligand = canonical_ligand(work.smiles, work.name)
-            sampler = RoundSampler(self._engine.dock, ligand.mol, self._rule)
+            dock = partial(self._engine.dock, states=self._states)
+            sampler = RoundSampler(dock, ligand.mol, self._rule, group=self._group)
             settings = self._settings.predict
             smaller = min((size for known, size in self._fitting.items() if known <= bucket), default=None)
             if smaller is not None:

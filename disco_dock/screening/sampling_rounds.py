@@ -13,7 +13,7 @@ from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.models.build import Models
 from disco_dock.pipeline.engine import DockFunction
-from disco_dock.sampling.docking import CPU_GROUP, DockedPoses, DockingSettings
+from disco_dock.sampling.docking import DockedPoses, DockingSettings, joined
 
 AGREEMENT = 2.0  # Angstrom
 AGREEING = 4  # poses near the best one, itself included
@@ -48,15 +48,23 @@ class RoundSampler:
         fitted: batch size of the last call that fitted into memory.
     """
 
-    def __init__(self, dock: DockFunction, mol: Chem.Mol, rule: StopRule) -> None:
+    def __init__(self, dock: DockFunction, mol: Chem.Mol, rule: StopRule, *, group: int | None) -> None:
+        """Sample with a dock function.
+
+        Args:
+            dock: samples poses.
+            mol: ligand, for the deviation of poses.
+            rule: when to stop.
+            group: poses of a round; None for the batch size.
+        """
         self.converged = False
         self.fitted = 0
-        self._dock, self._mol, self._rule = dock, mol, rule
+        self._dock, self._mol, self._rule, self._group = dock, mol, rule, group
 
     def __call__(self, models: Models, graph: ComplexGraph, settings: DockingSettings, **options: Any) -> DockedPoses:
         """Docked poses, at most `settings.num_poses`; arguments as of `sampling.docking.dock`."""
         begin = time.perf_counter()
-        size = CPU_GROUP if models.device.type == "cpu" else settings.batch_size
+        size = self._group or settings.batch_size
         if not self._rule.acts:
             size = settings.num_poses
         parts: list[DockedPoses] = []
@@ -88,16 +96,3 @@ def agree(mol: Chem.Mol, pos: np.ndarray, best: np.ndarray, before: np.ndarray) 
     symmetry = automorphisms(mol)
     near = symmetric_rmsd(mol, np.concatenate([pos, before[None]]), best, symmetry=symmetry) < AGREEMENT
     return bool(near[-1]) and int(near[:-1].sum()) >= AGREEING
-
-
-def joined(parts: list[DockedPoses]) -> DockedPoses:
-    """The poses of several rounds in sample order."""
-    if len(parts) == 1:
-        return parts[0]
-
-    def all_of(name: str) -> np.ndarray | None:
-        values = [getattr(part, name) for part in parts]
-        return None if values[0] is None else np.concatenate(values)
-
-    fields = ("pos", "latent_nodes", "latent_log_prob", "confidence", "logits", "frames")
-    return replace(parts[0], **{name: all_of(name) for name in fields})

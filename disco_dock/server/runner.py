@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -55,7 +58,8 @@ class Runner:
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=serve_jobs, args=(other, *self._arguments), daemon=True)
-        self._process.start()
+        with _interrupts_blocked():
+            self._process.start()
         other.close()
         try:
             while not self._pipe.poll(POLL):
@@ -112,3 +116,16 @@ class Runner:
         if self._pipe is not None:
             self._pipe.close()
         self._process = self._pipe = None
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes started in the block never see Ctrl-C, which a terminal sends to all; the server ends them itself."""
+    if os.name != "posix":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ Tell = Callable[..., None]
 """Sends the name of a message and its values to the server."""
 
 NIM_POSES = "nim.json"
+HERE, OUT = Path(), Path("..", OUTPUT)
 INTERVAL = 0.2  # seconds between two messages of progress
 SAMPLED = 0.75  # share of a complex's docking that sampling takes
 REPORTED = 0.3  # share of a job that its reports take
@@ -56,9 +58,6 @@ def serve_jobs(pipe: Connection, load: Loader, threads: int | None, max_ligands:
         max_ligands: that a job may have.
     """
     end_with_parent()
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle
     try:
         if threads is not None:
             import torch
@@ -101,8 +100,9 @@ def _sentence(error: Exception) -> str:
 def dock_job(engine: Engine, folder: Path, job: Job, pipe: Connection, max_ligands: int) -> list[dict[str, Any]]:
     """Dock the ligands of a job into `out/<name>` and return what `Complex` says of each.
 
-    The process works inside the job's folder, so that no message and no file names a path of this machine. Complexes
-    that an earlier process finished are taken as they are.
+    The process docks among the job's input files, so that no message and no file names a path of this machine, and goes
+    back before the reports, for which another Python is started. Complexes that an earlier process finished are taken
+    as they are.
 
     Raises:
         DiscoError: none could be docked.
@@ -110,19 +110,30 @@ def dock_job(engine: Engine, folder: Path, job: Job, pipe: Connection, max_ligan
     """
     from disco_dock.pipeline.run import Run
 
-    os.chdir(folder)
     reports = job.source == "api" and job.options.report
     progress = JobProgress(pipe, 1 - REPORTED if reports else 1.0)
     progress.say(0.0, "reading the files")
-    settings = job.options.settings(next(Path(INPUT).glob("pocket.*"), None))
-    found = _jobs(job, max_ligands)
-    rows = Run(engine, settings, Path(OUTPUT), progress=progress).dock_batch(found.jobs)
+    with _inside(folder / INPUT):
+        settings = job.options.settings(next(HERE.glob("pocket.*"), None))
+        rows = Run(engine, settings, OUT, progress=progress).dock_batch(_jobs(job, max_ligands).jobs)
     if all(row.status == "failed" for row in rows):
         first = rows[0].message
         raise InputError(
             first if len(rows) == 1 else f"none of the {len(rows)} ligands could be docked; first, {first}"
         )
-    return [_complex(job, number, len(rows), row, progress) for number, row in enumerate(rows, start=1)]
+    out = folder / OUTPUT
+    return [_complex(job, out, number, len(rows), row, progress) for number, row in enumerate(rows, start=1)]
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """Make a folder the current one for a while."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _jobs(job: Job, max_ligands: int) -> JobList:
@@ -134,7 +145,7 @@ def _jobs(job: Job, max_ligands: int) -> JobList:
     from disco_dock.pipeline.naming import safe_name
 
     read = ligand_reader(job.options.template_smiles, job.options.largest_fragment)
-    protein, ligand = next(Path(INPUT).glob("protein.*")), next(Path(INPUT).glob("ligand.*"))
+    protein, ligand = next(HERE.glob("protein.*")), next(HERE.glob("ligand.*"))
     found = jobs_of_ligands(protein, ligand, lambda spec: islice(read(spec), max_ligands + 1))
     if len(found.jobs) > max_ligands:
         raise InputError(f"more than {max_ligands} ligands; this server docks no more in one job, so split the file")
@@ -143,9 +154,9 @@ def _jobs(job: Job, max_ligands: int) -> JobList:
     return JobList(jobs=(replace(found.single, name=safe_name(job.title)),))
 
 
-def _complex(job: Job, number: int, total: int, row: Row, progress: JobProgress) -> dict[str, Any]:
+def _complex(job: Job, out: Path, number: int, total: int, row: Row, progress: JobProgress) -> dict[str, Any]:
     """One complex with its report and files."""
-    folder = Path(OUTPUT) / row.name
+    folder = out / row.name
     if row.status == "failed":
         return {"number": number, "name": row.name, "status": "failed", "message": row.message}
     if job.source == "nim":

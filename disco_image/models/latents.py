@@ -26,7 +26,8 @@ class LatentConfig:
         vocab_size: k, the codes of each discrete latent.
         dimension: of a continuous latent, divisible by `num_latents`.
         kl_weight: of a continuous latent's divergence from the standard normal, over the number of pixels.
-        balance: weight of the even use of codes (`latents.balance`), a mean over the latents; the paper has none.
+        information: weight of the nats by which what a code tells falls short of ln k, mean over latents; the paper has
+            no such term.
         group_resolutions: empty, or the resolution of each group of latents; groups are of equal size.
         token_width: of the tokens.
         token_layers: of the transformer over the tokens.
@@ -42,7 +43,7 @@ class LatentConfig:
     vocab_size: int = 100
     dimension: int = 1000
     kl_weight: float = 0.1
-    balance: float = 0.0
+    information: float = 0.0
     group_resolutions: tuple[int, ...] = ()
     token_width: int = 192
     token_layers: int = 6
@@ -62,7 +63,7 @@ class LatentConfig:
             raise ConfigError(
                 f"latents.num_latents {self.num_latents} is not divisible by {len(self.group_resolutions)} groups"
             )
-        for name in ("kl_weight", "balance"):
+        for name in ("kl_weight", "information"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"latents.{name} must not be negative, got {getattr(self, name)}")
 

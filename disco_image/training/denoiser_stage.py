@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from disco_dock.latents.balance import unevenness
+from disco_dock.latents.balance import missing_information
 from disco_dock.runtime.distributed import differentiable_total, processes
 from disco_image.data.batches import ImageBatches, RowRandom
 from disco_image.models.denoiser import DenoiserWithEncoder, ModelConfig
@@ -93,13 +93,14 @@ class StageLoss(NamedTuple):
         total: (batch,) what is minimised.
         error: (batch,) weighted squared error per pixel.
         kl: (batch,) divergence of continuous latents in nats.
-        uneven: () nats by which the use of discrete codes falls short of an even one, mean over latents.
+        missing: () nats by which what a discrete code tells of its image falls short of ln k, mean over latents; zero
+            where nobody asks.
     """
 
     total: Tensor
     error: Tensor
     kl: Tensor
-    uneven: Tensor
+    missing: Tensor
 
 
 class DenoiserStage(nn.Module):
@@ -119,21 +120,21 @@ class DenoiserStage(nn.Module):
     def forward(self, batch: StageBatch, temperature: float, encoder_learns: bool = True) -> StageLoss:
         """Losses of a batch at a temperature of the Gumbel-softmax, with or without gradient for the encoder."""
         encoder, denoiser, latents = self.model.encoder, self.model.denoiser, self.model.config.latents
-        kl, uneven = batch.sigma.new_zeros(len(batch.sigma)), batch.sigma.new_zeros(())
+        kl, missing = batch.sigma.new_zeros(len(batch.sigma)), batch.sigma.new_zeros(())
         with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=self.low_precision):
             tokens = None
             if encoder is not None and batch.latent_random is not None:
                 with torch.set_grad_enabled(encoder_learns and torch.is_grad_enabled()):
                     logits = encoder(batch.images, batch.labels).float()
-                if latents.kind == "discrete" and latents.balance:
-                    uneven = unevenness(mean_over_all(logits.softmax(-1))).mean()
+                if latents.kind == "discrete" and latents.information:
+                    missing = missing_information(logits, mean_over_all).mean()
                 drawn = encoder.infer(logits, batch.latent_random, temperature)
                 tokens, kl = denoiser.embed(drawn.latent, batch.keep), drawn.kl
             noisy = batch.images + spread(batch.sigma, batch.images) * batch.noise
             denoised = denoiser(noisy, batch.sigma, tokens, batch.labels, batch.augment)
         error = batch.weight * (denoised - batch.images).square().flatten(1).mean(1)
         pixels = batch.images[0].numel()
-        return StageLoss(error + latents.kl_weight * kl / pixels + latents.balance * uneven, error, kl, uneven)
+        return StageLoss(error + latents.kl_weight * kl / pixels + latents.information * missing, error, kl, missing)
 
 
 def mean_over_all(values: Tensor) -> Tensor:

@@ -101,7 +101,6 @@ def _small_latents(**changes) -> LatentConfig:
         "encoder_width": 64,
         "encoder_layers": 3,
         "encoder_heads": 4,
-        "balance": 0.3,
         **changes,
     }
     return LatentConfig(**values)
@@ -121,7 +120,7 @@ def _digits() -> TrainConfig:
         latents=_small_latents(),
         unet=UNetConfig(width=32, multipliers=(1, 2), blocks=1, attention=(8, 4), head_width=32),
         denoiser=DenoiserStageConfig(
-            batch_size=64, encoder_share=0.4, ema_power=(0.1,), tick_images=32_000,
+            batch_size=64, ema_power=(0.1,), tick_images=32_000,
             loop=_loop(2500, 2e-3, 100, final_share=0.02, clip=1.0)
         ),
         prior=_small_prior(600, passes=4),
@@ -135,7 +134,7 @@ def _cifar10_small() -> TrainConfig:
         latents=_small_latents(num_latents=8, vocab_size=32, dimension=128, encoder_patch=4, encoder_width=96),
         unet=UNetConfig(width=32, multipliers=(1, 2, 2), blocks=1, attention=(8, 4), head_width=32),
         denoiser=DenoiserStageConfig(
-            batch_size=64, encoder_share=0.4, ema_power=(0.1,), tick_images=100_000,
+            batch_size=64, ema_power=(0.1,), tick_images=100_000,
             loop=_loop(10_000, 1e-3, 200, final_share=0.02, clip=1.0),
         ),
         prior=_small_prior(1500, width=96),

@@ -28,7 +28,7 @@ from disco_image.training.ticks import TickGrids
 
 logger = logging.getLogger(__name__)
 STAGE = "denoiser"
-METRICS = ("loss", "error", "kl", "uneven")
+METRICS = ("loss", "error", "kl", "missing")
 """Names of the entries of a `StageLoss` in the log."""
 
 

@@ -61,7 +61,12 @@ class Worker:
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:
-            environment = {"DISCO_DOCK_CACHE": str(self._scratch / "cache"), **os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+            environment = {
+                "DISCO_DOCK_CACHE": str(self._scratch / "cache"),
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "PYTHONHASHSEED": "0",
+            }
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.fuzz.worker", str(self._scratch), str(ALLOWANCE_MIB)],
                 **{"cwd": ROOT, "env": environment, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True},

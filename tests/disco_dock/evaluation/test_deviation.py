@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import time
-
 import numpy as np
 import pytest
 from rdkit import Chem
 
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.symmetry import symmetric_rmsd
-from disco_dock.evaluation import worker as module
 from disco_dock.evaluation.deviation import deviation, rdkit_values, single_bonds, spyrmsd_values
-from disco_dock.evaluation.worker import CappedWorker, WorkerError
-
-
-def spin():
-    while True:
-        pass
-
-
-def fail(text):
-    raise ValueError(text)
+from disco_dock.runtime import worker as module
+from disco_dock.runtime.worker import CappedWorker
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +75,3 @@ def test_both_programs_give_one_number_per_pose():
     np.testing.assert_allclose(
         spyrmsd_values(elements, adjacency, poses, pos), rdkit_values(mol, poses, pos), atol=1e-6
     )
-
-
-def test_worker_reports_errors_and_goes_on(worker):
-    with pytest.raises(WorkerError, match="^one two$"):
-        worker.call(fail, "one\n  two", seconds=30)
-    assert worker.call(abs, -3, seconds=30) == 3
-    with pytest.raises(WorkerError, match="died"):
-        worker.call(os._exit, 1, seconds=30)
-    assert worker.call(abs, -4, seconds=30) == 4
-    with pytest.raises(WorkerError, match=r"more than 0\.1 s"):
-        worker.call(spin, seconds=0.1)
-    with pytest.raises(WorkerError, match=r"more than 0\.01 s"):  # a process that hangs uses no processor time
-        worker.call(abs, -1, seconds=60) and worker.call(time.sleep, 600, seconds=0.01)
-    assert worker.call(abs, -5, seconds=30) == 5

@@ -14,6 +14,7 @@ from rdkit import Chem
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
+from disco_dock.chem.validity import check_validity
 from disco_dock.evaluation import measure as module
 from disco_dock.evaluation.boxes import blind_box, pocket_box
 from disco_dock.evaluation.cases import FileCases, ShardCases, open_cases
@@ -21,12 +22,12 @@ from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod, RankedPoses
 from disco_dock.evaluation.molecule import ligand_of
 from disco_dock.evaluation.rows import Row, RowFile
-from disco_dock.evaluation.validity import check_validity
 from disco_dock.evaluation.vina import PACKAGES, VinaMethod
-from disco_dock.evaluation.worker import WorkerError
 from disco_dock.graph.build import build_complex
 from disco_dock.models.calibration import Calibration, ThresholdCalibration
+from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.runtime.errors import InputError, NumericsError
+from disco_dock.runtime.worker import WorkerError
 from disco_dock.sampling.docking import DockedPoses, DockingSettings
 from tests.disco_dock.pipeline.fake_engine import fake_engine
 from tests.support.complexes import LIGANDS, write_complexes
@@ -253,10 +254,8 @@ def test_vina_docks(cases, tmp_path):
     assert (lengths > 1.1).all() and (lengths < 1.7).all()  # atoms are in the ligand's order
 
 
-def test_vina_refuses_a_trace(cases):
-    if any(find_spec(module) is None for module in PACKAGES):
-        pytest.skip("Vina and what prepares its input are not installed")
-    case = cases.load("made0")
+def traced(case):
+    """The case with C-alpha atoms only."""
     alphas = [index for index, name in enumerate(case.receptor.atom_names) if name == "CA"]
     trace = replace(
         case.receptor,
@@ -265,6 +264,25 @@ def test_vina_refuses_a_trace(cases):
         atom_elements=("C",) * len(alphas),
         atom_residue=np.arange(len(alphas)),
     )
+    return replace(case, receptor=trace)
+
+
+def test_traces_are_docked_as_predict_docks_them(cases):
+    """Without the checkpoint's physics, unless it was asked for."""
+    case, vina = cases.load("made0"), PhysicsSettings(minimize="vina", moves=1, rank_by="vina")
+    trace, settings = traced(case), DockingSettings(num_poses=3)
+    plain = NetworkMethod(fake_engine(), settings).dock(trace)
+    left_out = NetworkMethod(fake_engine(), settings, vina, asked=False)
+    np.testing.assert_array_equal(left_out.dock(trace).pos, plain.pos)
+    assert not np.array_equal(left_out.dock(case).pos, NetworkMethod(fake_engine(), settings).dock(case).pos)
+    asked = NetworkMethod(fake_engine(), settings, vina)
+    assert not np.array_equal(asked.dock(trace).pos, plain.pos) and asked.settings != left_out.settings
+
+
+def test_vina_refuses_a_trace(cases):
+    if any(find_spec(module) is None for module in PACKAGES):
+        pytest.skip("Vina and what prepares its input are not installed")
+    case = traced(cases.load("made0"))
     with VinaMethod("blind", num_poses=1, seed=0, budget={}, budget_origin="test") as vina:
         with pytest.raises(InputError, match="trace without side chains"):
-            vina.dock(replace(case, receptor=trace))
+            vina.dock(case)

@@ -1,4 +1,4 @@
-"""Even use of codes."""
+"""How much codes could tell and how much they do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disco_dock.latents.balance import unevenness
+from disco_dock.latents.balance import missing_information, unevenness
 
 
 @given(st.integers(2, 9), st.integers(0, 100))
@@ -27,3 +27,14 @@ def test_descent_evens_the_use_out():
         (slope,) = torch.autograd.grad(unevenness(logits.softmax(-1)), logits)
         logits = (logits - slope).detach().requires_grad_()
     assert float(unevenness(logits.softmax(-1).detach())) < 1e-3
+
+
+def test_information_by_hand():
+    mean = lambda values: values.mean(0)  # noqa: E731
+    sure_and_even, never_sure, one_code = 50 * torch.eye(4), torch.zeros(4, 4), 50 * torch.eye(4)[:1].expand(4, 4)
+    assert float(missing_information(sure_and_even, mean)) == pytest.approx(0, abs=1e-5)
+    for logits in (never_sure, one_code):
+        assert float(missing_information(logits, mean)) == pytest.approx(math.log(4), rel=1e-5)
+    assert float(unevenness(never_sure.softmax(-1).mean(0))) == pytest.approx(0, abs=1e-6), (
+        "uniform is even, not telling"
+    )

@@ -45,10 +45,10 @@ def fake_models(
     return SimpleNamespace(prior=prior, confidence=object(), config=config, directory=Path("fake"), sha256=sha256)
 
 
-def fake_dock(models, graph, settings, *, name, on_progress) -> DockedPoses:
+def fake_dock(models, graph, settings, *, name, on_progress, states=None) -> DockedPoses:
     """Poses that depend on seed, name and pose number only, never on the batch size."""
     num_poses, num_nodes = settings.num_poses, graph.num_atoms + graph.num_residues
-    random = PoseRandom(settings.seed, name, range(num_poses))
+    random = PoseRandom(settings.seed, name, range(settings.first, settings.first + num_poses))
     shift = random.normal(3).numpy().astype(float)
     center = graph.origin if settings.pocket is None else graph.origin + np.asarray(settings.pocket.center)
     uniform = random.uniform(NUM_LATENTS + 1).numpy()

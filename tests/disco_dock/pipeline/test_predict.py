@@ -38,7 +38,7 @@ def test_poses_are_ranked_described_and_kept_in_the_receptors_frame(peptide):
     assert any(atom.GetSymbol() == "H" for atom in first.GetAtoms())
     np.testing.assert_allclose(first.GetConformer().GetPositions()[:6], prediction.ranked[0].pos, atol=1e-6)
     assert first.GetProp("confidence") == str(confidence[0])
-    assert set(prediction.timings) == {"receptor", "conformer", "graph", "docking", "physics", "checks"}
+    assert set(prediction.timings) == {"receptor", "conformer", "graph", "docking", "physics", "validity", "checks"}
 
 
 def test_physics_is_as_the_checkpoint_says_unless_asked_otherwise(peptide):

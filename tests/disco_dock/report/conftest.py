@@ -12,7 +12,6 @@ from disco_dock.pipeline import engine
 from disco_dock.pipeline.self_test import write_peptide
 from disco_dock.report import page
 from disco_dock.report.folder import read_folder
-from disco_dock.report.validity import Validity
 from tests.disco_dock.pipeline.fake_engine import fake_engine
 
 
@@ -41,7 +40,7 @@ def docked(docked_path):
 
 @pytest.fixture(scope="session")
 def report_path(docked, docked_path) -> Path:
-    """The page of the folder, with a made-up verdict in place of PoseBusters'."""
+    """The page of the folder."""
     path = docked_path / "report.html"
-    path.write_text(page.report_page(docked, Validity(({"sane": True, "no clash": False},), "")), encoding="utf-8")
+    path.write_text(page.report_page(docked), encoding="utf-8")
     return path

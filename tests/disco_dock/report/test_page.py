@@ -14,9 +14,15 @@ from disco_dock.cli.main import main
 from disco_dock.report.folder import docked_folders, read_folder
 from disco_dock.report.page import report_page
 from disco_dock.report.scripts import latent_residues, write_chimerax, write_pymol
-from disco_dock.report.sections import pose_table, reliability_plot, trust_card, warnings
+from disco_dock.report.sections import (
+    novelty_text,
+    pose_table,
+    reliability_plot,
+    trust_card,
+    validity_card,
+    warnings,
+)
 from disco_dock.report.trust import trust
-from disco_dock.report.validity import check_validity
 from disco_dock.runtime.errors import InputError
 
 VOID = {"meta", "link", "input", "br", "circle", "line", "path"}
@@ -93,11 +99,7 @@ def test_scripts_name_the_files_and_the_latents(docked, docked_path):
             assert f"resi {number}" in lines or f":{number}" in lines
 
 
-def test_command_writes_the_report(docked_path, capfd, monkeypatch):
-    from disco_dock.report import page
-    from disco_dock.report.validity import Validity
-
-    monkeypatch.setattr(page, "check_validity", lambda mols, pdb: Validity((), "left out"))
+def test_command_writes_the_report(docked_path, capfd):
     assert main(["report", str(docked_path), "--pymol"]) == 0
     assert capfd.readouterr().out.splitlines() == [str(docked_path / name) for name in ("report.html", "view.pml")]
 
@@ -152,19 +154,27 @@ def test_warnings_are_text():
     assert warnings([]) == "" and "&lt;b&gt;" in warnings(["<b>"])
 
 
+def test_every_pose_has_a_verdict_with_names(docked):
+    rows = [{**row, "valid": "true", "failed_checks": ""} for row in docked.rows]
+    rows[5] |= {"valid": "false", "failed_checks": "bond_lengths <b>internal_energy"}
+    card = validity_card(rows, {"draws": 9, "acceptance_rate": 0.6667})
+    assert "5 of 6 checked poses are valid" in card and card.count("<tr>") == 7 and "67 %" in card
+    assert "bond lengths, &lt;b&gt;internal energy" in card and "draws" not in validity_card(rows, None)
+    assert "not checked" in validity_card([{**row, "valid": ""} for row in rows], None)
+    assert "not checked" in validity_card([{"rank": "1"}], None)  # of an earlier version
+
+
 def test_folders_of_older_versions_have_no_reliability(docked):
     record = {key: value for key, value in docked.record.items() if key != "reliability"}
     assert "Not calibrated" in report_page(type(docked)(**{**vars(docked), "record": record}))
 
 
-@pytest.mark.slow
-def test_posebusters_by_the_real_package(docked):
-    pytest.importorskip("posebusters")
-    found = check_validity(docked.mols[:1], docked.receptor_pdb)
-    assert found.note == "" and len(found.tests) == 1 and "bond lengths" in " ".join(found.tests[0]).lower()
-
-
-def test_posebusters_that_fails_is_told(docked):
-    pytest.importorskip("posebusters")
-    found = check_validity(docked.mols[:1], docked.receptor_pdb, seconds=0.01)
-    assert found.tests == () and "stopped" in found.note
+def test_novelty_in_words():
+    found = {
+        "protein": {"nearest": "", "identity": 0.0, "bin": "below 30 %"},
+        "ligand": {"nearest": "1abc", "tanimoto": 0.514, "bin": "0.4 to 0.7"},
+        "sentences": ["one", "of 12 measured complexes, <some>"],
+    }
+    text = novelty_text(found)
+    assert "none alike" in text and "Tanimoto 0.51" in text and "Of 12 measured complexes, &lt;some&gt;." in text
+    assert "no training index" in novelty_text(None)

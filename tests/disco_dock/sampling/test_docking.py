@@ -19,7 +19,7 @@ from disco_dock.models.prior import LatentPrior
 from disco_dock.models.score import ScoreModel
 from disco_dock.runtime.errors import ConfigError, NumericsError
 from disco_dock.runtime.random import PoseRandom
-from disco_dock.sampling.docking import DockingSettings, dock, survey_prior
+from disco_dock.sampling.docking import DockingSettings, dock, joined, survey_prior
 from disco_dock.sampling.initial import initial_poses
 from disco_dock.sampling.latent_choice import LatentChoice
 from disco_dock.sampling.restraint import PocketRestraint, project
@@ -29,6 +29,7 @@ from tests.support.graphs import random_graph
 
 SIZES = preset("tiny")
 SETTINGS = DockingSettings(num_poses=9, seed=3, sampler=SamplerConfig(steps=3))
+PARTS = ((0, 3), (3, 2), (5, 4))  # first pose and number of poses
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,28 @@ def test_pose_is_the_same_bit_for_bit_at_every_batch_size(models, graph, docked,
         np.testing.assert_array_equal(getattr(again, field), getattr(docked, field), err_msg=field)
 
 
+def test_the_receptor_is_computed_once_for_many_ligands(models, graph, docked, monkeypatch):
+    states = {}
+    other = replace(random_graph(2), **{name: getattr(graph, name) for name in vars(graph) if name.startswith("rec_")})
+    dock(models, other, SETTINGS, name="b", states=states)
+    networks = (models.score, models.prior, models.confidence)
+    assert set(states) == {id(network.trunk) for network in networks}
+    for network in networks:
+        monkeypatch.setattr(network.trunk, "receptor_state", pytest.fail)
+    again = dock(models, graph, SETTINGS, name="a", states=states)
+    for field in ("pos", "latent_nodes", "latent_log_prob", "confidence"):
+        np.testing.assert_array_equal(getattr(again, field), getattr(docked, field), err_msg=field)
+
+
+def test_poses_sampled_later_are_those_of_one_call(models, graph, docked):
+    rounds = [
+        dock(models, graph, replace(SETTINGS, first=first, num_poses=num), name="a") for first, num in ((0, 8), (8, 1))
+    ]
+    for field in ("pos", "latent_nodes", "latent_log_prob", "confidence"):
+        joined = np.concatenate([getattr(part, field) for part in rounds])
+        np.testing.assert_array_equal(joined, getattr(docked, field), err_msg=field)
+
+
 @pytest.mark.skipif(not available(), reason="no C compiler")
 @pytest.mark.parametrize("threads", [1, 3])
 def test_pose_is_the_same_bit_for_bit_at_every_number_of_threads(models, graph, docked, threads):
@@ -80,6 +103,14 @@ def test_pose_is_the_same_bit_for_bit_at_every_number_of_threads(models, graph, 
 def test_pose_does_not_depend_on_the_number_of_poses(models, graph, docked):
     few = dock(models, graph, replace(SETTINGS, num_poses=3), name="a")
     np.testing.assert_array_equal(few.pos, docked.pos[:3])
+
+
+def test_poses_from_a_number_on_are_those_of_the_whole_bit_for_bit(models, graph, docked):
+    parts = [dock(models, graph, replace(SETTINGS, first=first, num_poses=count), name="a") for first, count in PARTS]
+    whole = joined(parts)
+    for name in ("pos", "latent_nodes", "latent_log_prob", "confidence", "logits"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(docked, name))
+    np.testing.assert_array_equal(docked.take(slice(3, 5)).pos, parts[1].pos)
 
 
 def test_seed_and_name_change_the_poses(models, graph, docked):

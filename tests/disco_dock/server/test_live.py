@@ -157,6 +157,7 @@ def test_drop_dock_and_read_the_report(page, killed):
     report = opened.value
     report.wait_for_selector("#view[data-ready]")
     assert report.locator("tr[data-rank]").count() == 2
+    assert "PoseBusters failed" not in report.inner_text("main")
     assert report.evaluate("location.origin + window.origin").endswith("null")  # it has no access to the site
     report.close()
     outside = [url for url in page.asked if not url.startswith((killed[0].address, "blob:", "data:"))]

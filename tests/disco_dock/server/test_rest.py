@@ -40,7 +40,7 @@ def test_a_job_from_upload_to_poses(client, done):
 
 def test_record_names_no_path_of_the_jobs(client, done):
     text = client.get(f"{JOBS}/{done['id']}/files/run.json").text
-    assert json.loads(text)["inputs"]["protein"]["path"] == "input/protein.pdb"
+    assert json.loads(text)["inputs"]["protein"]["path"] == "protein.pdb"
     assert str(client.app.state.queue.store.folder) not in text
 
 
@@ -97,7 +97,7 @@ def test_several_ligands(client, peptide_bytes):
 @pytest.mark.parametrize(
     ("protein", "smiles", "sentence"),
     [
-        (b"ATOM  nonsense\n", ASPIRIN, "input/protein.pdb"),
+        (b"ATOM  nonsense\n", ASPIRIN, "protein.pdb:"),
         (b"data_x\n#\n", ASPIRIN, "protein.cif"),
         (None, "C1CC", "SMILES"),
         (None, "/etc/passwd", "ligand"),

@@ -123,13 +123,13 @@ def test_encoder_learns_in_its_share_of_the_steps(tmp_path, monkeypatch):
     assert learnt == [True] * 3 + [False] * 3
 
 
-def test_balance_is_part_of_the_loss_and_logged(tmp_path):
+def test_missing_information_is_part_of_the_loss_and_logged(tmp_path):
     config = train_config()
     run(tmp_path, config)
     for line in (tmp_path / "denoiser/metrics.jsonl").read_text().splitlines():
         row = json.loads(line)
-        assert row["uneven"] > 0
-        assert row["loss"] == pytest.approx(row["error"] + config.latents.balance * row["uneven"], rel=1e-4)
+        assert row["missing"] > 0
+        assert row["loss"] == pytest.approx(row["error"] + config.latents.information * row["missing"], rel=1e-4)
 
 
 def test_rows_must_divide_among_processes(monkeypatch):

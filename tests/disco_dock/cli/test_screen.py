@@ -1,0 +1,114 @@
+"""`disco-dock screen` and `disco-dock results` end to end with real readers and a fake engine in this process."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from disco_dock.models import build
+from disco_dock.screening import dock_ligands
+from tests.disco_dock.pipeline.fake_engine import fake_engine
+
+LINES = "CCO ethanol\nCC(=O)Nc1ccc(O)cc1 paracetamol\nOCC again\nC(C broken\n"
+
+
+@pytest.fixture
+def screened(disco, peptide, tmp_path, monkeypatch):
+    """Run `disco-dock screen` on a library of four lines, in this process."""
+    monkeypatch.setattr(dock_ligands, "load_engine", lambda checkpoint, device: fake_engine())
+    monkeypatch.setattr(build, "checkpoint_sha256", lambda directory: "f" * 64)
+    (tmp_path / "lib.smi").write_text(LINES)
+
+    def run(*options):
+        inputs = ("--protein", peptide, "--ligands", "lib.smi", "--store", "run.sqlite", "--workers", 0)
+        return disco("screen", *inputs, "--num-poses", 4, "--steps", 1, *options)
+
+    return run
+
+
+def test_a_library_is_screened_and_listed(disco, screened):
+    done = screened()
+    assert done.status == 0, done.err
+    assert done.out == "4 records, 2 docked, 1 duplicate, 1 failed (1 input); run.sqlite\n"
+    table = disco("results", "run.sqlite")
+    assert table.status == 0
+    assert "paracetamol" in table.out and "broken" not in table.out
+    status = disco("screen", "status", "run.sqlite")
+    assert "docked: 2" in status.out and "failed: 1 (1 input)" in status.out
+    numbers = json.loads(disco("screen", "status", "run.sqlite", "--json").out)
+    assert numbers["counts"]["status"] == {"docked": 2, "duplicate": 1, "failed": 1}
+
+
+def test_other_settings_on_the_same_store_are_refused(screened):
+    assert screened().status == 0
+    again = screened("--seed", 1)
+    assert again.status == 1
+    assert "seed 0 (now 1)" in again.err and "another --store" in again.err
+    assert screened("--batch-size", 3, "--progress", "none").status == 0  # changes no pose
+
+
+def test_progress_as_json(screened, tmp_path):
+    done = screened("--progress", "json", "--progress-file", "progress.jsonl")
+    lines = [json.loads(line) for line in done.err.splitlines()]
+    assert lines[-1]["event"] == "end" and lines[-1]["docked"] == 2
+    assert (tmp_path / "progress.jsonl").read_text() == done.err
+
+
+def test_shards_and_merge(disco, screened, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
+    assert screened().out.startswith("2 records")  # the array starts at 0
+    (tmp_path / "run.sqlite").rename(tmp_path / "two.sqlite")
+    assert screened("--shard", "1/2").out.startswith("2 records")
+    merged = disco("screen", "merge", "all.sqlite", "run.sqlite", "two.sqlite")
+    assert merged.out == "4 rows of 2 stores in all.sqlite\n"
+    assert "2 docked" not in merged.err
+    assert disco("screen", "retry-failed", "all.sqlite").out.startswith("0 ligands")
+
+
+def test_exports(disco, screened, tmp_path):
+    assert screened().status == 0
+    assert disco("results", "run.sqlite", "-o", "best.sdf", "--poses", 2).out == "2 ligands in best.sdf\n"
+    assert (tmp_path / "best.sdf").read_text().count("$$$$") == 4
+    assert disco("results", "run.sqlite", "--status", "all", "-o", "all.csv").out == "4 ligands in all.csv\n"
+    wrong = disco("results", "run.sqlite", "--where", "nothing")
+    assert wrong.status == 2 and "is no condition" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ((), "--protein and --ligands and --store missing"),
+        (("--protein", "p.pdb", "--store", "s"), "--ligands missing"),
+        (("--protein", "p", "--ligands", "l", "--store", "s", "--shard", "3/2"), "a shard is written i/n"),
+        (("--protein", "p", "--ligands", "l", "--store", "s", "--keep", "0"), "at least 1 pose"),
+        (("--protein", "p", "--ligands", "l", "--store", "s", "--pocket-radius", "3"), "--pocket-radius needs"),
+    ],
+)
+def test_wrong_usage_is_one_line(disco, options, word):
+    done = disco("screen", *options)
+    assert done.status == 2
+    assert word in done.err and done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("results", "none.sqlite"),
+        ("screen", "status", "none.sqlite"),
+        ("screen", "merge", "new.sqlite", "none.sqlite"),
+        ("screen", "retry-failed", "none.sqlite"),
+    ],
+)
+def test_a_store_that_is_not_there_is_one_line(disco, argv):
+    done = disco(*argv)
+    assert done.status == 1
+    assert "no such store" in done.err and done.err.count("\n") == 1
+
+
+def test_a_library_that_breaks_off_is_told(screened, tmp_path):
+    (tmp_path / "lib.smi").unlink()
+    missing = screened()
+    assert missing.status == 1
+    assert "lib.smi: no such file" in missing.err
