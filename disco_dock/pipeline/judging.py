@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +23,8 @@ from disco_dock.sampling.docking import DockedPoses, DockingSettings
 from disco_dock.sampling.latent_choice import LatentChoice
 
 NEAR, FAR = 2.0, 5.0  # Angstrom
+FEWEST_SHARE = 0.25
+"""Share of the poses of the fit below which a judge gives no probability: it would be too high, see docs/ranking.md."""
 NOT_AN_AFFINITY = "not a binding affinity"
 
 
@@ -91,11 +94,19 @@ def judge_poses(
         return replace(verdict, notes=(*notes, note))
     assert refined.energy is not None
     facts = pose_facts(ligand, docked.pos, refined.energy, docked.confidence)
+    scores["consensus"] = judge.logit(facts)
+    fewest = math.ceil(FEWEST_SHARE * judge.made.num_poses)
+    if len(docked.pos) < fewest:
+        note = (
+            "no probability of being near is given: it rests on the agreement among poses and needs at least "
+            f"{fewest} of them, not {len(docked.pos)}"
+        )
+        return replace(verdict, scores=scores, notes=(*notes, note))
     as_measured = physics.rank_by == config.physics.rank_by
     reliability = tuple(one for one in judge.reliability if as_measured or one.which == "all")
     return replace(
         verdict,
-        scores={**scores, "consensus": judge.logit(facts)},
+        scores=scores,
         near=judge.probability(facts, NEAR),
         far=judge.probability(facts, FAR),
         reliability=reliability,

@@ -110,7 +110,7 @@ def warnings(notes: Sequence[str]) -> str:
 
 def trust_card(calibrated: bool, has_confidence: bool, reliability: Reliabilities) -> str:
     """Probabilities of the chosen pose with their reliability; the script fills in the numbers."""
-    if not has_confidence:
+    if not (has_confidence or calibrated):
         return '<p class="quiet">This checkpoint has no confidence model; poses are in the order of sampling.</p>'
     if not calibrated:
         return (

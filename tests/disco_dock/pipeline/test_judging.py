@@ -145,6 +145,14 @@ def test_poses_without_a_judge_get_no_probability(ligand, changes):
     assert f"none was fitted to poses minimized by {physics.minimize}" in found.notes[-1]
 
 
+def test_few_poses_are_ranked_and_get_no_probability(ligand):
+    found = verdict(ligand, pose_judge=replace(JUDGE, made=replace(JUDGE.made, num_poses=40)))
+    assert found.near is None and found.far is None and found.reliability == ()
+    assert "needs at least 10 of them, not 3" in found.notes[-1] and "consensus" in found.scores
+    enough = verdict(ligand, pose_judge=replace(JUDGE, made=replace(JUDGE.made, num_poses=12)))
+    assert enough.near is not None and "3 poses in place of 12" in enough.notes[-1]
+
+
 def models(judge: PoseJudge | None, confidence: object = object()) -> Any:
     return SimpleNamespace(config=config(pose_judge=judge), confidence=confidence)
 
