@@ -208,6 +208,15 @@ def test_delete_by_the_page(page):
     entry.wait_for(state="detached")
 
 
+def test_a_client_that_goes_away_cancels_its_docking(killed):
+    client = killed[0].client
+    body = {"protein": (EXAMPLE / "protein.pdb").read_text(), "ligand": "CC(=O)Nc1ccc(O)cc1", "num_poses": 100}
+    with pytest.raises(httpx.ReadTimeout):
+        client.post("/molecular-docking/diffdock/generate", json=body, timeout=1.0)
+    job = next(job for job in client.get(JOBS).json() if job["source"] == "nim")
+    assert finished(client, job["id"])["state"] == "cancelled"
+
+
 def test_interrupt_ends_all_and_says_so(killed):
     server = killed[0]
     job = dock(server.client)
