@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -213,8 +214,11 @@ def test_a_client_that_goes_away_cancels_its_docking(killed):
     body = {"protein": (EXAMPLE / "protein.pdb").read_text(), "ligand": "CC(=O)Nc1ccc(O)cc1", "num_poses": 100}
     with pytest.raises(httpx.ReadTimeout):
         client.post("/molecular-docking/diffdock/generate", json=body, timeout=1.0)
-    job = next(job for job in client.get(JOBS).json() if job["source"] == "nim")
-    assert finished(client, job["id"])["state"] == "cancelled"
+    end = time.monotonic() + PATIENCE
+    while not (found := [job["id"] for job in client.get(JOBS).json() if job["source"] == "nim"]):
+        assert time.monotonic() < end, "the request never became a job"
+        time.sleep(0.05)
+    assert finished(client, found[0])["state"] == "cancelled"
 
 
 def test_interrupt_ends_all_and_says_so(killed):
