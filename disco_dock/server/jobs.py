@@ -195,7 +195,7 @@ class JobQueue:
             return self._view(job, places.index(job_id) + 1 if job_id in places else None)
 
     def _view(self, job: Job, position: int | None) -> JobView:
-        live = self._live.get(job.id)
+        live = self._live.get(job.id) if job.state == "running" else None
         first = next((one for one in job.complexes if REPORT in one.files), None)
         return JobView(
             **{name: getattr(job, name) for name in Job.model_fields if name != "warnings"},
@@ -214,11 +214,10 @@ class JobQueue:
         """
         with self._changed:
             job = self.get(job_id)
-            if job.state == "queued":
-                self._end(job, "cancelled")
-            elif job_id in self._live:
-                self._live[job_id].leave = True
-                self._live[job_id].stage = "stopping"
+            if job.state not in FINISHED:
+                self._end(job, "cancelled")  # on disk at once; a process that is at it leaves soon
+                if job_id in self._live:
+                    self._live[job_id].leave = True
 
     def remove(self, job_id: str) -> None:
         """Delete a job with its files, stopping it before when needed.
@@ -290,7 +289,7 @@ class JobQueue:
         with self._changed:
             if kind == "progress":
                 live.progress = max(live.progress, values[0])
-                live.stage = live.stage if live.leave else values[1]
+                live.stage = values[1]
             elif kind == "note":
                 live.warnings.append(values[0])
 
@@ -300,12 +299,11 @@ class JobQueue:
             self._live.pop(job.id)
             if job.id not in self._jobs:
                 self.store.delete(job.id)
+            if live.leave:
                 return
             job = job.model_copy(update={"warnings": tuple(live.warnings)})
-            if kind == "stopped" and not live.leave:
+            if kind == "stopped":
                 self._put(job.model_copy(update={"state": "queued", "attempts": job.attempts - 1}))
-            elif kind == "stopped":
-                self._end(job, "cancelled")
             elif kind == "done":
                 self._end(job, "done", complexes=complexes)
             else:

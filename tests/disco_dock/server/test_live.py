@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -206,6 +207,18 @@ def test_delete_by_the_page(page):
     entry = page.locator("#list > li", has_text="from_the_page")
     entry.locator("[data-act=delete]").click()
     entry.wait_for(state="detached")
+
+
+def test_a_client_that_goes_away_cancels_its_docking(killed):
+    client = killed[0].client
+    body = {"protein": (EXAMPLE / "protein.pdb").read_text(), "ligand": "CC(=O)Nc1ccc(O)cc1", "num_poses": 100}
+    with pytest.raises(httpx.ReadTimeout):
+        client.post("/molecular-docking/diffdock/generate", json=body, timeout=1.0)
+    end = time.monotonic() + PATIENCE
+    while not (found := [job["id"] for job in client.get(JOBS).json() if job["source"] == "nim"]):
+        assert time.monotonic() < end, "the request never became a job"
+        time.sleep(0.05)
+    assert finished(client, found[0])["state"] == "cancelled"
 
 
 def test_interrupt_ends_all_and_says_so(killed):

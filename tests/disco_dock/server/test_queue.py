@@ -67,6 +67,13 @@ def test_cancel_and_stop_then_go_on(opened, peptide_bytes):
     assert again.get(first).state == "cancelled" and again.view(third).complexes[0].num_poses == 2
 
 
+def test_two_workers_dock_at_the_same_time(opened, peptide_bytes):
+    queue = opened(slow_engine, workers=2)
+    jobs = [add(queue, peptide_bytes) for _ in range(3)]
+    wait(lambda: [queue.view(job).stage for job in jobs[:2]] == ["sampling poses"] * 2)
+    assert queue.view(jobs[2]).position == 1
+
+
 def test_death_of_a_process_costs_one_job(opened, peptide_bytes):
     queue = opened(deadly_engine)
     deadly, good = add(queue, peptide_bytes, seed=13), add(queue, peptide_bytes)
