@@ -25,7 +25,6 @@ from tests.support.screening import (
     write_library,
 )
 
-
 logger = logging.getLogger(__name__)
 
 
