@@ -13,6 +13,7 @@ from typing import Any
 from disco_dock.screening.coordinates import unpack
 from disco_dock.screening.errors import DamagedStoreError, StoreError, store_errors
 from disco_dock.screening.identity import StoreIdentity
+from disco_dock.screening.lock import is_running
 from disco_dock.screening.schema import POSE_COLUMNS
 from disco_dock.screening.store import LibraryState, Store, connect
 
@@ -104,7 +105,9 @@ def merge(out: Path, paths: Sequence[Path]) -> MergeReport:
 
 
 def _open(path: Path) -> _Source:
-    """A store with what says what it is."""
+    """A store with what says what it is, on which no run is writing."""
+    if is_running(path):
+        raise StoreError(f"{path}: a disco-dock screen is running on it; wait until it ends")
     try:
         connection = connect(path, write=False)
         with store_errors(path):

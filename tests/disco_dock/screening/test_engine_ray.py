@@ -81,4 +81,4 @@ def test_kill_9_of_the_driver(tmp_path):
     process.kill()
     process.wait()
     time.sleep(3.0)  # Ray ends the actors of a driver that is gone
-    check_recovery(store, library, log, "kill -9 of the Ray driver", spare=16)
+    check_recovery(store, library, log, "kill -9 of the Ray driver")
