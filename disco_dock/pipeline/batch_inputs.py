@@ -182,7 +182,9 @@ def _row_jobs(path: Path, line: int, row: Mapping[str, str], read: LigandReader,
 
 
 def _too_many(path: str | Path) -> InputError:
-    return InputError(f"{path}: means more than {MAX_COMPLEXES} complexes, the most of one run; split it into several")
+    return InputError(
+        f"{path}: means more than {MAX_COMPLEXES} complexes, the most of one run; split it, or use disco-dock screen"
+    )
 
 
 def _locate(csv_path: Path, text: str) -> Path | None:
