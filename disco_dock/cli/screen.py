@@ -216,6 +216,7 @@ def _settings(given: dict) -> ScreenSettings:
         largest_fragment=given["largest_fragment"],
         embeddings=Path(given["embeddings"]) if "embeddings" in given else None,
         physics=physics_choice(given),
+        check_poses=0,  # as long as the docking of a ligand, and the ledger keeps no verdicts
     )
     return ScreenSettings(
         predict=predict,

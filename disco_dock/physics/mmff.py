@@ -42,7 +42,7 @@ def relax_in_pocket(receptor: Receptor, ligand: Ligand, pos: np.ndarray) -> Rela
     """A pose (atoms, 3) minimised by MMFF94s among the fixed heavy atoms of the standard residues around it.
 
     Hydrogens are added and free. Metals, cofactors and modified residues, without dependable MMFF types, are not felt.
-    None where RDKit cannot type the ligand or its pocket.
+    None where RDKit cannot type the ligand or its pocket, or cannot minimise the pose.
     """
     mol = pose_mol(ligand, pos)
     with rdBase.BlockLogs():
@@ -63,7 +63,7 @@ def relax_in_pocket(receptor: Receptor, ligand: Ligand, pos: np.ndarray) -> Rela
 def strain(ligand: Ligand, pos: np.ndarray) -> float | None:
     """MMFF94s energy (kcal/mol) of a pose, hydrogens relaxed, above the free ligand's nearest local minimum.
 
-    None where RDKit cannot type the ligand.
+    None where RDKit cannot type the ligand, or cannot minimise the pose.
     """
     mol = pose_mol(ligand, pos)
     with rdBase.BlockLogs():
@@ -73,13 +73,17 @@ def strain(ligand: Ligand, pos: np.ndarray) -> float | None:
 
 
 def _minimised(mol: Chem.Mol, fixed: list[int]) -> float | None:
-    """Energy after minimising a molecule in place with some atoms fixed; None without a force field."""
+    """Energy after minimising a molecule in place with some atoms fixed; None without a force field or a way down."""
     field = _field(mol)
     if field is None:
         return None
     for atom in fixed:
         field.AddFixedPoint(atom)
-    field.Minimize(maxIts=STEPS)
+    if len(fixed) < mol.GetNumAtoms():  # RDKit refuses to minimise nothing, such as the hydrogens of C2F6
+        try:
+            field.Minimize(maxIts=STEPS)
+        except RuntimeError:  # its line search found no way down
+            return None
     energy = float(field.CalcEnergy())
     return energy if np.isfinite(energy) else None
 
