@@ -83,14 +83,13 @@ def main() -> int:
         if kind is not None:
             missed[kind].append(row)
     print(f"{len(rows)} complexes, missed: " + ", ".join(f"{len(found)} {kind}" for kind, found in missed.items()))
-    figure, axes = plt.subplots(1, len(DRAWN), figsize=(3.2 * len(DRAWN), 3.4))
+    figure, axes = plt.subplots(1, len(DRAWN), figsize=(3.2 * len(DRAWN), 3.6), layout="constrained")
     for axis, kind in zip(axes, DRAWN, strict=True):
         found = sorted(missed[kind], key=lambda row: (row.atoms, row.id))
         if found:
             row = found[len(found) // 2]
             draw(axis, args.data / row.id, args.evaluation / "poses" / args.method / f"{row.id}.sdf", row, kind)
     axes[0].legend(fontsize=7, frameon=False, loc="lower left")
-    figure.tight_layout()
     figure.savefig(args.plot, dpi=110)
     return 0
 
