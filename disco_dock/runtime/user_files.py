@@ -8,7 +8,6 @@ the callers can say what the file is for.
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
 import stat
@@ -120,10 +119,10 @@ def read_lines(path: Path) -> Iterator[bytes]:
             return
         allowed = max(FREE_EXPANSION, MAX_EXPANSION * os.fstat(file.fileno()).st_size)
         with gzip.open(file, "rb") as stream:
-            yield from _bounded_lines(path, io.BufferedReader(cast("Any", stream)), allowed)
+            yield from _bounded_lines(path, stream, allowed)
 
 
-def _bounded_lines(path: Path, stream: BinaryIO | io.BufferedReader, allowed: int | None) -> Iterator[bytes]:
+def _bounded_lines(path: Path, stream: BinaryIO | gzip.GzipFile, allowed: int | None) -> Iterator[bytes]:
     """Lines of a stream that may hold `allowed` bytes altogether."""
     total = 0
     for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES + 1), b""), start=1):

@@ -73,11 +73,12 @@ def test_a_ligand_has_a_hard_time_limit(tmp_path):
 
 
 def test_a_worker_that_cannot_work_stops_the_run_with_its_reason(tmp_path):
-    library = write_library(tmp_path / "lib.smi", 3)
+    library, before = write_library(tmp_path / "lib.smi", 3), set(psutil.Process().children())
     with pytest.raises(DiscoError, match="no such device; use another"):
         run(tmp_path / "s.sqlite", library, StubPlan(refusal="no such device; use another"))
     assert statuses(tmp_path / "s.sqlite") == {"pending": 3}
-    assert not [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    new = set(psutil.Process().children()) - before
+    assert not [child for child in new if "spawn_main" in " ".join(child.cmdline())]
 
 
 class DiesAtOnce:
