@@ -32,16 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=hidden,
         help="table with the columns complex_name, protein_path, ligand_description, protein_sequence",
     )
-    inputs.add_argument("--chains", type=names, metavar="A,B", default=hidden, help="keep only these receptor chains")
-    inputs.add_argument(
-        "--largest-fragment", action="store_true", help="keep the largest fragment of a salt or mixture"
-    )
     inputs.add_argument(
         "--smiles", metavar="TEMPLATE", default=hidden, help="SMILES with the bond orders of a PDB ligand"
     )
-    inputs.add_argument(
-        "--embeddings", metavar="FILE", default=hidden, help="language-model features, if the checkpoint needs them"
-    )
+    add_reading(inputs)
 
     add_pocket(parser)
     add_sampling(parser, num_poses=40)
@@ -49,6 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_physics_group(parser)
     _add_validity(parser)
     _add_running(parser)
+
+
+def add_reading(inputs: argparse._ArgumentGroup) -> None:
+    """Add the options that `predict` and `screen` share: what is taken of the input files."""
+    hidden = argparse.SUPPRESS
+    inputs.add_argument("--chains", type=names, metavar="A,B", default=hidden, help="keep only these receptor chains")
+    inputs.add_argument(
+        "--largest-fragment", action="store_true", help="keep the largest fragment of a salt or mixture"
+    )
+    inputs.add_argument(
+        "--embeddings", metavar="FILE", default=hidden, help="language-model features, if the checkpoint needs them"
+    )
 
 
 def add_pocket(parser: argparse.ArgumentParser) -> None:

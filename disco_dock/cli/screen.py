@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from disco_dock.cli.parsing import UsageError, names
+from disco_dock.cli.parsing import UsageError
 from disco_dock.cli.predict import (
     add_physics_group,
     add_pocket,
+    add_reading,
     add_sampling,
     check_pocket,
     physics_choice,
@@ -59,13 +60,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     )
     inputs.add_argument("--smiles-column", metavar="NAME", default=None, help="column of a table with the SMILES")
     inputs.add_argument("--name-column", metavar="NAME", default=None, help="column of a table with the names")
-    inputs.add_argument("--chains", type=names, metavar="A,B", default=hidden, help="keep only these receptor chains")
-    inputs.add_argument(
-        "--largest-fragment", action="store_true", help="keep the largest fragment of a salt or mixture"
-    )
-    inputs.add_argument(
-        "--embeddings", metavar="FILE", default=hidden, help="language-model features, if the checkpoint needs them"
-    )
+    add_reading(inputs)
     inputs.add_argument(
         "--shard", metavar="I/N", default=None, help="every N-th record from the I-th (in a SLURM array: its task)"
     )

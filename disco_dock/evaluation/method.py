@@ -15,7 +15,6 @@ from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.evaluation.boxes import pocket_sphere
 from disco_dock.evaluation.cases import Case
 from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
-from disco_dock.physics.search_settings import Sphere
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting
 from disco_dock.pipeline.judging import Verdict, check_physics, judge_poses
@@ -152,7 +151,7 @@ class NetworkMethod:
         """Poses after physics, and the verdict on them."""
         if case.receptor is not None:
             field = VinaField(case.receptor) if physics.scores else None
-            sphere = None if pocket is None else Sphere(center=pocket.center, radius=pocket.radius)
+            sphere = None if pocket is None else pocket.sphere()
             options = {"seed": settings.seed, "stream": case.name, "sphere": sphere}
             refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
             docked = after_physics(self._engine, case.graph, docked, refined)

@@ -11,6 +11,7 @@ import torch
 
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.receptor import Receptor
+from disco_dock.physics.search_settings import Sphere
 from disco_dock.pipeline.box_file import read_box
 from disco_dock.pipeline.request import PocketHint
 from disco_dock.runtime.errors import InputError
@@ -56,6 +57,10 @@ class Pocket:
         if self.size is None:
             return PocketRestraint(center=center, radius=self.radius)
         return BoxRestraint(center=center, half=torch.from_numpy(self.size / 2).float())
+
+    def sphere(self) -> Sphere:
+        """Where the centroids of minimised poses are held; of a box, the largest sphere in it."""
+        return Sphere(center=self.center, radius=self.radius)
 
     def as_dict(self) -> dict[str, Any]:
         """Centre, radius and, for a box, its sides, as JSON-ready values."""

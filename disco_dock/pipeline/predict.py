@@ -17,7 +17,6 @@ from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.graph.build import build_complex
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.models.physics_settings import PhysicsSettings
-from disco_dock.physics.search_settings import Sphere
 from disco_dock.pipeline.binding_modes import Mode, latent_choice, pose_clusters, pose_modes, suggest_pockets
 from disco_dock.pipeline.contacts import centroid_distances, clash_counts, node_labels
 from disco_dock.pipeline.draws import Drawn, draw_all, draw_valid
@@ -177,7 +176,7 @@ def _refined(
 ) -> RefinedPoses:
     """The poses after what physics was asked to do, inside the pocket if there is one."""
     pocket = prepared.pocket
-    sphere = None if pocket is None else Sphere(center=pocket.center, radius=pocket.radius)
+    sphere = None if pocket is None else pocket.sphere()
     field = prepared.field if physics.scores else None
     options = {"seed": seed, "stream": stream, "first": first, "sphere": sphere}
     return refine(prepared.receptor, field, ligand, docked.pos, physics, **options)

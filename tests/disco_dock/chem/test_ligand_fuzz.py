@@ -17,34 +17,8 @@ from disco_dock.chem.ligand_features import ATOM_FEATURE_SIZES, atom_features, b
 from disco_dock.chem.read_ligand import read_ligands
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.runtime.errors import InputError
+from tests.fuzz.molecules import MOL2, TEMPLATE
 
-MOL2 = """@<TRIPOS>MOLECULE
-glycinate
- 9 8 0 0 0
-SMALL
-NO_CHARGES
-
-@<TRIPOS>ATOM
-      1 C1          0.0000    0.0000    0.0000 C.3     1  LIG1        0.0000
-      2 C2          1.5000    0.0000    0.0000 C.2     1  LIG1        0.0000
-      3 O1          2.1000    1.1000    0.2000 O.co2   1  LIG1        0.0000
-      4 O2          2.1000   -1.1000   -0.2000 O.co2   1  LIG1        0.0000
-      5 N1         -0.5000    1.4000    0.0000 N.4     1  LIG1        0.0000
-      6 H1         -0.4000   -0.5000    0.9000 H       1  LIG1        0.0000
-      7 H2         -0.4000   -0.5000   -0.9000 H       1  LIG1        0.0000
-      8 H3         -0.1500    1.9000    0.8000 H       1  LIG1        0.0000
-      9 H4         -0.1500    1.9000   -0.8000 H       1  LIG1        0.0000
-@<TRIPOS>BOND
-     1     1     2    1
-     2     2     3   ar
-     3     2     4   ar
-     4     1     5    1
-     5     1     6    1
-     6     1     7    1
-     7     5     8    1
-     8     5     9    1
-"""
-TEMPLATE = "C[C@H](N)C(=O)Oc1ccccc1"
 TOKENS = [
     "nan",
     "999",
@@ -72,7 +46,7 @@ def seeds() -> dict[str, str]:
     rdDistGeom.EmbedMolecule(mol, randomSeed=1)
     return {
         ".sdf": Chem.MolToMolBlock(mol) + "> <tag>\nvalue\n\n$$$$\n" + Chem.MolToV3KMolBlock(mol) + "$$$$\n",
-        ".mol2": MOL2 + MOL2,
+        ".mol2": 2 * MOL2.decode(),
         ".pdb": Chem.MolToPDBBlock(mol),
         ".smi": "C[C@H](N)C(=O)O ala\nc1ccccc1/C=C/C1CC1[N+](C)(C)C |$;;$| x\nO=P([O-])(OC)Oc1cc[nH]c1\n",
     }
