@@ -84,15 +84,15 @@ def read_records(path: Path) -> Iterator[Record]:
     kind = file_kind(path)
     lines = _lines(path)
     if kind == "sdf":
-        return _sdf_records(lines, _Block(path))
+        return _sdf_records(lines, RecordBlock(path))
     if kind == "mol2":
-        return _mol2_records(lines, _Block(path))
+        return _mol2_records(lines, RecordBlock(path))
     if kind == "smi":
-        return smiles_records(lines, _Block(path))
-    return _pdb_record(lines, _Block(path))
+        return smiles_records(lines, RecordBlock(path))
+    return _pdb_record(lines, RecordBlock(path))
 
 
-def smiles_records(lines: Iterable[str], block: _Block | None = None) -> Iterator[Record]:
+def smiles_records(lines: Iterable[str], block: RecordBlock | None = None) -> Iterator[Record]:
     """One record per line `SMILES [|CXSMILES extension|] [name]`, without blank lines, `#` comments and a header."""
     index = 0
     for number, line in enumerate(lines):
@@ -114,7 +114,7 @@ def smiles_records(lines: Iterable[str], block: _Block | None = None) -> Iterato
         index += 1
 
 
-class _Block:
+class RecordBlock:
     """Lines of the record at hand; InputError when they become too long for one molecule."""
 
     def __init__(self, path: Path) -> None:
@@ -144,7 +144,7 @@ class _Block:
         return Record(kind, index, one_line(title, MAX_TITLE), "\n".join(self.lines) + "\n")
 
 
-def _sdf_records(lines: Iterable[str], block: _Block) -> Iterator[Record]:
+def _sdf_records(lines: Iterable[str], block: RecordBlock) -> Iterator[Record]:
     """Records between `$$$$` lines; trailing blank text after the last one is no record."""
     index = 0
     for line in lines:
@@ -158,7 +158,7 @@ def _sdf_records(lines: Iterable[str], block: _Block) -> Iterator[Record]:
         yield block.record("sdf", index, 0)
 
 
-def _mol2_records(lines: Iterable[str], block: _Block) -> Iterator[Record]:
+def _mol2_records(lines: Iterable[str], block: RecordBlock) -> Iterator[Record]:
     """Records starting at `@<TRIPOS>MOLECULE`; comments before the first are dropped."""
     index = 0
     for line in lines:
@@ -173,23 +173,35 @@ def _mol2_records(lines: Iterable[str], block: _Block) -> Iterator[Record]:
         yield _mol2_record(index, block)
 
 
-def _mol2_record(index: int, block: _Block) -> Record:
+def _mol2_record(index: int, block: RecordBlock) -> Record:
     record = block.record("mol2", index, 1)
     return record._replace(name="") if record.name == "*****" else record
 
 
-def _pdb_record(lines: Iterable[str], block: _Block) -> Iterator[Record]:
+def _pdb_record(lines: Iterable[str], block: RecordBlock) -> Iterator[Record]:
     """The whole file as one record without a name."""
     for line in lines:
         block.add(line)
     yield block.record("pdb", 0, 0)._replace(name="")
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Lines of a plain or gzipped text file without line ends; bytes that are not UTF-8 become U+FFFD."""
+def text_lines(path: Path) -> Iterator[str]:
+    """Lines of a plain or gzipped text file with their ends; bytes that are not UTF-8 become U+FFFD.
+
+    Raises:
+        InputError: the file cannot be read or decompressed, or is beyond the limits of `user_files.read_lines`.
+    """
+    count = 0
     try:
         for line in read_lines(path):
-            yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+            count += 1
+            yield line.decode("utf-8", errors="replace")
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise InputError(f"{path}: cannot be read ({reason}); check the file and its permissions") from error
+        where = f" after line {count}" if count else ""
+        raise InputError(f"{path}: cannot be read{where} ({reason}); check the file and its permissions") from error
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The same without line ends."""
+    return (line.rstrip("\r\n") for line in text_lines(path))

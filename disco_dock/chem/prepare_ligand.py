@@ -77,7 +77,7 @@ def _parse(record: Record, *, sanitize: bool) -> Chem.Mol:
             mol = Chem.MolFromMol2Block(text, sanitize=sanitize, removeHs=False)
         elif record.kind == "pdb":
             mol = Chem.MolFromPDBBlock(text, sanitize=sanitize, removeHs=False)
-        else:
+        elif _is_plain(text.partition(" ")[0]):
             options = Chem.SmilesParserParams()
             options.sanitize = sanitize
             options.removeHs = False
@@ -93,6 +93,11 @@ def _parse(record: Record, *, sanitize: bool) -> Chem.Mol:
         raise InputError(f"the molecule has {mol.GetNumAtoms()} atoms, far too many for a ligand; is it the receptor?")
     ligand_checks.check_elements(mol)
     return mol
+
+
+def _is_plain(smiles: str) -> bool:
+    """Whether a SMILES has only printable ASCII; RDKit would drop other characters at its ends without a word."""
+    return smiles.isascii() and smiles.isprintable()
 
 
 def _chosen_part(raw: Chem.Mol, largest: bool, notes: list[str]) -> list[int]:

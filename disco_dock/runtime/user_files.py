@@ -25,7 +25,7 @@ MAX_LINE_BYTES = 1 * MIB
 """Longest line of a text file; no format that is read here has lines of more than some thousand characters."""
 
 MAX_EXPANSION, FREE_EXPANSION = 200, 16 * MIB
-"""A gzip file that is read line by line may hold 16 MiB, or 200 times its own size; molecules shrink about tenfold."""
+"""A gzip or Parquet file that is streamed may hold 16 MiB or 200 times its own size; molecules shrink about tenfold."""
 
 MAX_NAME_BYTES = 200
 """Longest file name made of a text; file systems take 255 bytes with the suffix."""
@@ -57,6 +57,25 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
+def decompressed(file: BinaryIO, limit: int) -> bytes:
+    """The content of an open file, unpacked when it is gzipped; one byte more than `limit` tells that there is more.
+
+    Raises:
+        OSError, EOFError, zlib.error: it cannot be read or decompressed.
+    """
+    if not _is_gzip(file):
+        return file.read(limit + 1)
+    with gzip.open(file, "rb") as stream:
+        return cast("bytes", stream.read(limit + 1))
+
+
+def _is_gzip(file: BinaryIO) -> bool:
+    """Whether a file begins like one of gzip; it is left at its beginning."""
+    zipped = file.read(len(_GZIP)) == _GZIP
+    file.seek(0)
+    return zipped
+
+
 def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
     """The content of a plain or gzipped file.
 
@@ -71,12 +90,7 @@ def read_bytes(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > limit:
             raise InputError(f"{path}: is larger than {limit / MIB:g} MiB, the most that is read; give a smaller file")
-        zipped = file.read(2) == _GZIP
-        file.seek(0)
-        if not zipped:
-            return file.read(limit)
-        with gzip.open(file, "rb") as stream:
-            data = cast("bytes", stream.read(limit + 1))
+        data = decompressed(file, limit)
     if len(data) > limit:
         raise InputError(
             f"{path}: holds more than {limit / MIB:g} MiB when decompressed, the most that is read; give a smaller file"
@@ -112,29 +126,39 @@ def read_lines(path: Path) -> Iterator[bytes]:
         OSError, EOFError, zlib.error: it cannot be opened or decompressed.
     """
     with open_regular(path) as file:
-        zipped = file.read(2) == _GZIP
-        file.seek(0)
-        if not zipped:
+        if not _is_gzip(file):
             yield from _bounded_lines(path, file, None)
             return
-        allowed = max(FREE_EXPANSION, MAX_EXPANSION * os.fstat(file.fileno()).st_size)
+        expansion = Expansion(path, os.fstat(file.fileno()).st_size)
         with gzip.open(file, "rb") as stream:
-            yield from _bounded_lines(path, stream, allowed)
+            yield from _bounded_lines(path, stream, expansion)
 
 
-def _bounded_lines(path: Path, stream: BinaryIO | gzip.GzipFile, allowed: int | None) -> Iterator[bytes]:
-    """Lines of a stream that may hold `allowed` bytes altogether."""
-    total = 0
+def _bounded_lines(path: Path, stream: BinaryIO | gzip.GzipFile, expansion: Expansion | None) -> Iterator[bytes]:
+    """Lines of a stream."""
     for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES + 1), b""), start=1):
         if len(line) > MAX_LINE_BYTES:
             raise _too_long(path, number)
-        total += len(line)
-        if allowed is not None and total > allowed:
-            raise InputError(
-                f"{path}: expands to more than {MAX_EXPANSION} times its size, as no file of molecules does; "
-                "decompress it first if it is one"
-            )
+        if expansion is not None:
+            expansion.add(len(line))
         yield line
+
+
+class Expansion:
+    """Counts what comes out of a compressed file."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        """Of a file of `size` bytes."""
+        self._path, self._left = path, max(FREE_EXPANSION, MAX_EXPANSION * size)
+
+    def add(self, count: int) -> None:
+        """Count more bytes; InputError when they become more than a file of molecules can hold."""
+        self._left -= count
+        if self._left < 0:
+            raise InputError(
+                f"{self._path}: expands to more than {MAX_EXPANSION} times its size, as no file of molecules does; "
+                "write it again uncompressed if it is one"
+            )
 
 
 def _too_long(path: Path, number: int) -> InputError:

@@ -43,6 +43,11 @@ def canonical_ligand(smiles: str, name: str) -> Ligand:
     return prepare(record, source="ledger", name=name, template_smiles=None, largest_fragment=False)
 
 
+def library_name(path: Path) -> str:
+    """File name with what cannot be printed, such as a line end or a byte that is not UTF-8, as an escape."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in path.name)
+
+
 def library_stem(path: Path) -> str:
-    """File name without its suffixes."""
-    return path.name.split(".")[0] or "molecule"
+    """The same without suffixes."""
+    return library_name(path).split(".")[0] or "molecule"

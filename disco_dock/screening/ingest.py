@@ -8,7 +8,7 @@ from pathlib import Path
 
 from disco_dock.chem.ligand_files import Record
 from disco_dock.runtime.errors import InputError
-from disco_dock.screening.entries import library_stem, read_entry
+from disco_dock.screening.entries import library_name, library_stem, read_entry
 from disco_dock.screening.errors import StoreError
 from disco_dock.screening.library import USUAL_COLUMNS, TableColumns, read_library, update_digest
 from disco_dock.screening.plan import Shard
@@ -44,7 +44,7 @@ class Ingest:
         self._store, self._shard, self._largest = store, shard, largest_fragment
         self._digest = hashlib.sha256()
         self._records = read_library(path, columns)
-        self._state = store.library(path.name, self._digest.hexdigest())
+        self._state = store.library(library_name(path), self._digest.hexdigest())
         self._pass_over()
 
     def read_chunk(self) -> Counts:
@@ -98,7 +98,9 @@ class Ingest:
             self.added += len(positions)
 
     def _entry(self, record: Record) -> Entry:
-        return read_entry(record, source=self.path.name, stem=library_stem(self.path), largest_fragment=self._largest)
+        return read_entry(
+            record, source=library_name(self.path), stem=library_stem(self.path), largest_fragment=self._largest
+        )
 
     def _changed(self, passed: int) -> str:
         known = self._state.records

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
-import zlib
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from disco_dock.chem.ligand_files import Record, read_records, suffix_of
+from disco_dock.chem.ligand_files import Record, RecordBlock, read_records, suffix_of, text_lines
 from disco_dock.pipeline.input_files import existing_file
 from disco_dock.runtime.errors import ConfigError, InputError
+from disco_dock.screening.parquet_rows import parquet_rows
 
 SMILES_COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "ligand_description", "structure")
 NAME_COLUMNS = ("name", "id", "title", "compound_id", "molecule_name", "complex_name", "zinc_id", "molecule_chembl_id")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 PARQUET = (".parquet", ".pq")
-BATCH_ROWS = 1024  # of a Parquet file in memory
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,9 +46,9 @@ def read_library(path: Path, columns: TableColumns = USUAL_COLUMNS) -> Iterator[
     existing_file(path)
     suffix = suffix_of(path)
     if suffix in DELIMITERS:
-        return _csv_records(path, DELIMITERS[suffix], columns)
+        return _table_records(_csv_rows(path, DELIMITERS[suffix], columns))
     if suffix in PARQUET:
-        return _parquet_records(path, columns)
+        return _table_records(parquet_rows(path, partial(choose_columns, path, columns=columns)))
     if columns != USUAL_COLUMNS:
         raise ConfigError(f"{path}: only tables have columns; leave out --smiles-column and --name-column")
     return read_records(path)
@@ -59,68 +59,39 @@ def update_digest(digest: hashlib._Hash, record: Record) -> None:
     digest.update("\0".join((record.kind, record.name, record.text, "")).encode("utf-8", errors="surrogatepass"))
 
 
-def _records(rows: Iterable[Sequence[object]]) -> Iterator[Record]:
+def _table_records(rows: Iterable[tuple[str, str]]) -> Iterator[Record]:
     """Records of rows of (SMILES, name)."""
     for number, (smiles, name) in enumerate(rows):
-        yield Record("smi", number, _text(name), _text(smiles))
+        yield Record("smi", number, name.strip(), smiles.strip())
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
-
-
-def _csv_records(path: Path, delimiter: str, columns: TableColumns) -> Iterator[Record]:
-    """Rows of a table with a header, without blank lines."""
-
-    def rows() -> Iterator[tuple[str, str]]:
-        number = 0
-        try:
-            with open(path, "rb") as raw:
-                zipped = raw.read(2) == b"\x1f\x8b"
-            opened = gzip.open if zipped else open
-            with opened(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
-                reader = csv.reader(file, delimiter=delimiter)
-                chosen = _choose(path, next(reader, []), columns)
-                for cells in reader:
-                    number = reader.line_num
-                    if cells:
-                        smiles, name = (cells[at] if at is not None and at < len(cells) else "" for at in chosen)
-                        yield smiles, name
-        except csv.Error as error:
-            raise InputError(f"{path}: not valid CSV after line {number} ({error}); check its quotes") from error
-        except (OSError, EOFError, zlib.error) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise InputError(f"{path}: cannot be read after line {number} ({reason}); check the file") from error
-
-    return _records(rows())
-
-
-def _parquet_records(path: Path, columns: TableColumns) -> Iterator[Record]:
-    """Rows of a Parquet file, a batch of them in memory."""
+def _csv_rows(path: Path, delimiter: str, columns: TableColumns) -> Iterator[tuple[str, str]]:
+    """SMILES and name of the rows of a table with a header, without blank lines."""
+    block = RecordBlock(path)
+    reader = csv.reader(_csv_lines(path, block), delimiter=delimiter)
+    number = 0
     try:
-        import pyarrow
-        from pyarrow.parquet import ParquetFile
-    except ImportError as error:
-        raise InputError(f"{path}: Parquet needs pyarrow; pip install 'disco-dock[parquet]'") from error
-
-    def rows() -> Iterator[tuple[object, object]]:
-        try:
-            with ParquetFile(path) as file:
-                header = list(file.schema_arrow.names)
-                smiles, name = _choose(path, header, columns)
-                wanted = [header[smiles]] if name is None else [header[smiles], header[name]]
-                for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
-                    found = batch.to_pydict()
-                    names = found[wanted[1]] if name is not None else [""] * batch.num_rows
-                    yield from zip(found[wanted[0]], names, strict=True)
-        except (pyarrow.ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path}: not a readable Parquet file ({reason}); write it again") from error
-
-    return _records(rows())
+        chosen = choose_columns(path, next(reader, []), columns)
+        block.restart()
+        for cells in reader:
+            number = reader.line_num
+            if cells:
+                block.restart()
+                smiles, name = (cells[at] if at is not None and at < len(cells) else "" for at in chosen)
+                yield smiles, name
+    except csv.Error as error:
+        raise InputError(f"{path}: not valid CSV after line {number} ({error}); check its quotes") from error
 
 
-def _choose(path: Path, header: Sequence[str], columns: TableColumns) -> tuple[int, int | None]:
+def _csv_lines(path: Path, block: RecordBlock) -> Iterator[str]:
+    """Lines of a table with their ends, which are LF, CR LF or CR; each is counted into the row at hand."""
+    for number, text in enumerate(text_lines(path)):
+        for line in io.StringIO(text if number else text.removeprefix("\ufeff"), newline=""):
+            block.add(line, keep=False)
+            yield line
+
+
+def choose_columns(path: Path, header: Sequence[str], columns: TableColumns) -> tuple[int, int | None]:
     """Places of the SMILES and the name in a header; the name may be absent.
 
     Raises:

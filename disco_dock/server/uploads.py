@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 import zlib
@@ -10,8 +9,8 @@ from collections.abc import Iterable
 
 from disco_dock.pipeline.naming import safe_name
 from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.user_files import decompressed
 
-GZIP = b"\x1f\x8b"
 HEAD_LINES = 200
 MAX_SHOWN = 60  # characters of a client's file name that are shown
 
@@ -29,13 +28,10 @@ def inflate(data: bytes, limit: int, what: str) -> bytes:
         TooLargeError: it is larger than the limit.
         InputError: it is empty or its compression is broken.
     """
-    content = data
-    if data.startswith(GZIP):
-        try:
-            with gzip.open(io.BytesIO(data)) as stream:
-                content = stream.read(limit + 1)
-        except (EOFError, OSError, zlib.error) as error:
-            raise InputError(f"{what}: its gzip compression is broken ({error}); upload it again") from error
+    try:
+        content = decompressed(io.BytesIO(data), limit)
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{what}: its gzip compression is broken ({error}); upload it again") from error
     if len(content) > limit:
         raise TooLargeError(f"{what}: is larger than {limit / (1 << 20):.3g} MB; this server accepts no more")
     if not content.strip():

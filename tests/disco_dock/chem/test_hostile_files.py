@@ -139,6 +139,13 @@ def test_elements_that_are_none(tmp_path, smiles):
         refusal(read_ligand, spec)
 
 
+@pytest.mark.parametrize("smiles", [b"CC\xff", b"\xc3CC", b"CC\x01", b"\x00CC", "CC\u200b".encode()])
+def test_a_damaged_end_of_a_smiles_is_not_dropped(tmp_path, smiles):
+    """RDKit reads ethane in each of these."""
+    (tmp_path / "l.smi").write_bytes(smiles)
+    assert "not a readable SMILES" in refusal(read_ligand, tmp_path / "l.smi")
+
+
 @pytest.mark.parametrize(
     "smiles",
     [
