@@ -9,6 +9,7 @@ import numpy as np
 
 GRID = 1e-3  # Angstrom; a PDB file has as many digits
 DIGEST_BYTES = 8
+MAX_BYTES = 64 << 20  # unpacked; a thousand poses of a large ligand take 1.2 MB
 _SMALL, _LARGE = b"s", b"l"  # 16-bit or 32-bit differences
 
 
@@ -37,12 +38,16 @@ def unpack(data: bytes, poses: int, atoms: int) -> np.ndarray:
         ValueError: the bytes are damaged or of another shape.
     """
     kind = np.dtype("<i2") if data[:1] == _SMALL else np.dtype("<i4")
+    count = poses * (atoms - 1) * 3
+    size = poses * 12 + count * kind.itemsize
+    if not 0 < size <= MAX_BYTES:
+        raise ValueError(f"no coordinates of {poses} poses of {atoms} atoms")
+    unpacker = zlib.decompressobj()
     try:
-        body = zlib.decompress(data[1:])
+        body = unpacker.decompress(data[1:], size + 1)
     except zlib.error as error:
         raise ValueError(f"damaged coordinates ({error})") from error
-    count = poses * (atoms - 1) * 3
-    if len(body) != poses * 12 + count * kind.itemsize:
+    if len(body) != size or not unpacker.eof:
         raise ValueError(f"{len(body)} bytes of coordinates do not fit {poses} poses of {atoms} atoms")
     first = np.frombuffer(body, "<i4", poses * 3).reshape(poses, 1, 3)
     planes = np.frombuffer(body, np.uint8, offset=poses * 12).reshape(kind.itemsize, count)

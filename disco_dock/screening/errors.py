@@ -9,7 +9,7 @@ from pathlib import Path
 
 from disco_dock.runtime.errors import DiscoError
 
-BUSY, LOCKED, IOERR, CORRUPT, FULL, NOTADB = 5, 6, 10, 11, 13, 26
+BUSY, LOCKED, IOERR, CORRUPT, FULL, CONSTRAINT, NOTADB = 5, 6, 10, 11, 13, 19, 26
 """Result codes of SQLite (https://sqlite.org/rescode.html); Python names them from 3.11 on."""
 
 
@@ -49,7 +49,8 @@ def store_errors(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", None)  # from Python 3.11 on
         primary = None if code is None else code & 0xFF
-        if primary in (CORRUPT, NOTADB) or (primary is None and type(error) is sqlite3.DatabaseError):
+        unnamed = primary is None and type(error) in (sqlite3.DatabaseError, sqlite3.IntegrityError)
+        if primary in (CORRUPT, CONSTRAINT, NOTADB) or unnamed:  # a sound store meets all that its tables ask for
             raise damaged(path, error) from error
         if primary in (FULL, IOERR):
             raise StoreError(

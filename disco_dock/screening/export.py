@@ -11,15 +11,15 @@ from typing import Any
 
 from disco_dock.chem.write_sdf import PoseRecord, sdf_text
 from disco_dock.pipeline.tables import cell_text
-from disco_dock.runtime.errors import ConfigError, InputError
+from disco_dock.runtime.errors import ConfigError, InputError, one_line
 from disco_dock.runtime.files import atomic_write
 from disco_dock.screening.entries import canonical_ligand
+from disco_dock.screening.errors import damaged
 from disco_dock.screening.results import Query, Results
-from disco_dock.screening.schema import RESULT_COLUMNS
+from disco_dock.screening.schema import RESULT_COLUMNS, TEXT, WHOLE
 
 BATCH = 4096  # rows of a Parquet file in memory
-TEXT = frozenset({"library", "name", "status", "smiles", "duplicate_of", "error_code", "message", "hint"})
-WHOLE = frozenset({"position", "heavy_atoms", "num_poses", "converged", "clash_count", "stereo_kept"})
+MAX_TAG = 10_000  # characters; no SMILES is longer
 
 
 def export(results: Results, query: Query, path: Path, *, poses: int = 1) -> int:
@@ -67,16 +67,21 @@ def _write_sdf(results: Results, rows: Iterable[dict[str, Any]], path: Path, pos
             found = results.poses(row, poses)
             if not found:
                 continue
-            ligand = canonical_ligand(row["smiles"], row["name"])
             shared = {"library": row["library"], "position": row["position"], "smiles": row["smiles"]}
             records = [PoseRecord(pos=pose.pos, tags=_tags({**shared, **pose.columns})) for pose in found]
-            file.write(sdf_text(ligand, records).encode("utf-8"))
+            try:
+                ligand = canonical_ligand(row["smiles"] or "", row["name"])
+                file.write(sdf_text(ligand, records).encode("utf-8"))
+            except (InputError, ValueError) as error:  # what was docked was a molecule of as many atoms
+                raise damaged(results.path, f"molecule of {row['name']}: {error}") from error
             count += 1
     return count
 
 
 def _tags(values: dict[str, Any]) -> dict[str, str]:
-    return {name: cell_text(value) for name, value in values.items() if value is not None}
+    """Tags on one line each; four dollar signs, as a library's name may have, would end the record."""
+    lines = {name: one_line(cell_text(value), MAX_TAG) for name, value in values.items() if value is not None}
+    return {name: line.replace("$$$$", "$") for name, line in lines.items()}
 
 
 def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
@@ -85,9 +90,12 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
         from pyarrow.parquet import ParquetWriter
     except ImportError as error:
         raise InputError(f"{path}: Parquet needs pyarrow; pip install 'disco-dock[parquet]'") from error
-    kinds = {name: pyarrow.string() if name in TEXT else pyarrow.float64() for name in RESULT_COLUMNS}
-    kinds.update({name: pyarrow.int64() for name in WHOLE})
-    schema = pyarrow.schema([(name, kinds[name]) for name in RESULT_COLUMNS])
+    schema = pyarrow.schema(
+        [
+            (name, pyarrow.string() if name in TEXT else pyarrow.int64() if name in WHOLE else pyarrow.float64())
+            for name in RESULT_COLUMNS
+        ]
+    )
     count = 0
     with atomic_write(path) as file, ParquetWriter(file, schema) as writer:
         while batch := list(islice(rows, BATCH)):

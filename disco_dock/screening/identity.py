@@ -68,9 +68,13 @@ class StoreIdentity:
             ValueError: it is not one.
         """
         try:
-            return cls(**json.loads(text))
-        except TypeError as error:
+            found = cls(**json.loads(text))
+            Shard.parse(found.shard)
+        except (TypeError, RecursionError, ConfigError) as error:
             raise ValueError(f"not the identity of a store: {error}") from error
+        if not (isinstance(found.settings, dict) and isinstance(found.files, dict)):
+            raise ValueError("not the identity of a store: its settings are none")
+        return found
 
     def check(self, wanted: StoreIdentity, path: Path) -> None:
         """Refuse a run that would give other poses than those in the store.

@@ -16,8 +16,10 @@ from disco_dock.screening.identity import StoreIdentity
 from disco_dock.screening.lock import is_running
 from disco_dock.screening.schema import POSE_COLUMNS
 from disco_dock.screening.store import LibraryState, Store, connect
+from disco_dock.screening.values import check_values, is_sound
 
 BLOCK = 64  # rows that are read together while nothing is damaged
+LEAST_ROW_BYTES = 16  # a row has 20 columns, most of them not empty
 COPIED: tuple[str, ...] = (
     "position",
     "name",
@@ -113,6 +115,10 @@ def _open(path: Path) -> _Source:
         with store_errors(path):
             meta = dict(connection.execute("SELECT key, value FROM meta"))
             rows = connection.execute("SELECT id, name, records, digest, complete FROM library ORDER BY id").fetchall()
+        for row in rows:
+            check_values(path, ("id", "name", "records", "library_digest", "complete"), row)
+        for row in meta.items():
+            check_values(path, ("name", "message"), row)
         identity = StoreIdentity.from_json(meta.pop("identity"))
     except (DamagedStoreError, KeyError, ValueError) as error:
         raise StoreError(f"{path}: its head cannot be read, so nothing can be saved from it; screen again") from error
@@ -198,7 +204,10 @@ def _readable(source: _Source) -> Iterator[dict[str, Any] | None]:
     columns = ("id", "library", *COPIED)
     find = f"SELECT {', '.join(columns)} FROM ligand WHERE id BETWEEN ? AND ? ORDER BY id"
     with store_errors(source.path):
-        last = source.connection.execute("SELECT max(id) FROM ligand").fetchone()[0] or 0
+        largest = source.connection.execute("SELECT max(id) FROM ligand").fetchone()[0] or 0
+    last = min(largest, source.path.stat().st_size // LEAST_ROW_BYTES)  # ids count from 1 without gaps
+    if last < largest:
+        yield None
     for start in range(1, last + 1, BLOCK):
         try:
             rows = source.connection.execute(find, (start, min(start + BLOCK - 1, last))).fetchall()
@@ -211,7 +220,17 @@ def _readable(source: _Source) -> Iterator[dict[str, Any] | None]:
                     yield None
         for row in rows:
             found = dict(zip(columns, row, strict=True))
-            yield found if found["library"] in source.libraries and found["status"] in WORTH else None
+            yield found if _is_sound(source, found) else None
+
+
+def _is_sound(source: _Source, row: dict[str, Any]) -> bool:
+    """Whether a row can be one that a screen has written."""
+    return (
+        row["library"] in source.libraries
+        and all(is_sound(column, row[column]) for column in COPIED)
+        and (row["status"] == "failed") == (row["error_code"] is not None)
+        and (row["smiles"] is not None or row["status"] in ("failed", "duplicate"))
+    )
 
 
 def _poses(source: _Source, row: dict[str, Any]) -> tuple[list[tuple], bytes | None]:
@@ -222,8 +241,11 @@ def _poses(source: _Source, row: dict[str, Any]) -> tuple[list[tuple], bytes | N
         data = source.connection.execute("SELECT data FROM coordinates WHERE ligand = ?", (row["id"],)).fetchone()
         if not poses or data is None:
             return [], None
+        for pose in poses:
+            check_values(source.path, POSE_COLUMNS, pose)
+        check_values(source.path, ("data",), data)
         unpack(data[0], len(poses), row["heavy_atoms"])
-    except (sqlite3.DatabaseError, ValueError):
+    except (sqlite3.DatabaseError, DamagedStoreError, ValueError):
         return [], None
     return poses, data[0]
 

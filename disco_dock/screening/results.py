@@ -13,10 +13,11 @@ import numpy as np
 
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.screening.coordinates import unpack
-from disco_dock.screening.errors import damaged, store_errors
+from disco_dock.screening.errors import DamagedStoreError, StoreError, damaged, store_errors
 from disco_dock.screening.rows import STATUSES
 from disco_dock.screening.schema import POSE_COLUMNS, RESULT_COLUMNS
 from disco_dock.screening.store import connect
+from disco_dock.screening.values import check_values
 
 LOWER_IS_BETTER = frozenset({"vina_score", "strain", "clash_count", "pocket_distance", "position", "seconds"})
 
@@ -88,15 +89,19 @@ class Results:
         )
         limit = -1 if query.top is None else query.top
         try:
-            found = self._connection.execute(text, (*values, limit))
-        except (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.Warning) as error:
+            with store_errors(self.path):
+                found = self._connection.execute(text, (*values, limit))
+        except (StoreError, sqlite3.Warning) as error:
+            if not query.where or isinstance(error, DamagedStoreError):
+                raise
             raise ConfigError(
-                f'--where {query.where!r} is no condition ({error}); write SQL such as "vina_score < -7" over the '
-                f"columns {', '.join(RESULT_COLUMNS)}"
+                f"--where {query.where!r} is no condition ({error.__cause__ or error}); write SQL such as "
+                f'"vina_score < -7" over the columns {", ".join(RESULT_COLUMNS)}'
             ) from error
         columns = [column[0] for column in found.description]
         with store_errors(self.path):
             for row in found:
+                check_values(self.path, columns, row)
                 yield dict(zip(columns, row, strict=True))
 
     def usual_sort(self) -> str:
@@ -119,6 +124,9 @@ class Results:
             ).fetchone()
         if not table or data is None:
             return []
+        for values in table:
+            check_values(self.path, POSE_COLUMNS, values)
+        check_values(self.path, ("data",), data)
         try:
             pos = unpack(data[0], len(table), row["heavy_atoms"])
         except ValueError as error:

@@ -22,6 +22,21 @@ POSE_COLUMNS = (
 )
 """Columns of a kept pose, as in results.csv of `predict`."""
 
+TEXT = frozenset(
+    {"library", "name", "status", "smiles", "duplicate_of", "error_code", "message", "hint", "library_digest"}
+)
+WHOLE = frozenset(
+    {"id", "position", "heavy_atoms", "attempts", "num_poses", "converged", "clash_count", "stereo_kept", "docked_as"}
+    | {"rank", "sample", "cluster", "records", "complete"}
+)
+"""Columns of texts and whole numbers; `library_digest` is `digest` of the table `library`."""
+
+NEEDED = frozenset(
+    {"id", "library", "position", "name", "heavy_atoms", "status", "attempts", "rank", "sample", "docked_as", "data"}
+    | {"records", "library_digest", "complete"}
+)
+"""Columns that are never empty; numbers in them are never negative."""
+
 PHASES = ("conformer", "docking", "physics", "total")
 
 TABLES = """

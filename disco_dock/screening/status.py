@@ -9,6 +9,7 @@ from pathlib import Path
 from disco_dock.screening.errors import store_errors
 from disco_dock.screening.lock import is_running
 from disco_dock.screening.store import Counts, connect, count_rows
+from disco_dock.screening.values import check_values
 
 RECENT = 200  # ligands that the rate is taken over
 
@@ -62,6 +63,10 @@ def store_status(path: Path) -> StoreStatus:
             find = "SELECT finished FROM ligand WHERE finished IS NOT NULL ORDER BY finished DESC LIMIT ?"
             times = [row[0] for row in connection.execute(find, (RECENT,))]
             mean = connection.execute("SELECT avg(seconds_total) FROM ligand WHERE status = 'docked'").fetchone()[0]
+        for row in libraries:
+            check_values(path, ("library", "records", "complete"), row)
+        for value in (*times, mean):
+            check_values(path, ("finished",), (value,))
     finally:
         connection.close()
     passed = times[0] - times[-1] if len(times) > 1 else 0.0

@@ -6,8 +6,9 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 
 from disco_dock.runtime.errors import InputError
@@ -15,8 +16,10 @@ from disco_dock.screening.errors import StoreError, damaged, store_errors
 from disco_dock.screening.identity import StoreIdentity
 from disco_dock.screening.rows import Entry, Failed, Outcome, Status, Work
 from disco_dock.screening.schema import APPLICATION_ID, PHASES, POSE_COLUMNS, TABLES, VERSION
+from disco_dock.screening.values import check_values
 
 BUSY_SECONDS = 10.0
+SCHEMA_ROWS = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,16 +68,39 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     with store_errors(path):
         mode = "rw" if write else "ro"
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_SECONDS)
+    try:
         connection.isolation_level = None  # transactions are begun and ended by hand
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+        _check_kind(path, connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_kind(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse what is no store, or holds other tables, views or triggers, which could do anything.
+
+    Raises:
+        StoreError: it is none.
+    """
+    with store_errors(path):
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = set(connection.execute(SCHEMA_ROWS))
     if application != APPLICATION_ID:
-        connection.close()
         raise StoreError(f"{path}: is another kind of SQLite file; give a store that disco-dock screen made")
     if version != VERSION:
-        connection.close()
         raise StoreError(f"{path}: is a store of version {version}, this is {VERSION}; use the disco-dock that made it")
-    return connection
+    if tables != _own_schema():
+        raise StoreError(f"{path}: has other tables than a store; give a store as disco-dock screen made it")
+
+
+@lru_cache(maxsize=1)
+def _own_schema() -> set[tuple[str, str, str]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(TABLES)
+        return set(connection.execute(SCHEMA_ROWS))
 
 
 class Store:
@@ -176,6 +202,7 @@ class Store:
         with self.transaction() as run:
             run.execute("INSERT OR IGNORE INTO library VALUES (NULL, ?, 0, ?, 0)", (name, digest))
             row = run.execute("SELECT id, records, digest, complete FROM library WHERE name = ?", (name,)).fetchone()
+        check_values(self.path, ("id", "records", "library_digest", "complete"), row)
         return LibraryState(id=row[0], records=row[1], digest=row[2], complete=bool(row[3]))
 
     def missing(self, library: int, positions: Sequence[int]) -> list[int]:
@@ -220,13 +247,13 @@ class Store:
 
     def pending(self, after: int, limit: int) -> list[Work]:
         """Up to `limit` ligands to dock whose id is larger than `after`, in the order of their ids."""
-        find = (
-            "SELECT id, smiles, name, heavy_atoms, attempts FROM ligand WHERE status = 'pending' AND id > ? "
-            "ORDER BY id LIMIT ?"
-        )
+        columns = ("id", "smiles", "name", "heavy_atoms", "attempts")
+        find = f"SELECT {', '.join(columns)} FROM ligand WHERE status = 'pending' AND id > ? ORDER BY id LIMIT ?"
         with store_errors(self.path):
             rows = self._connection.execute(find, (after, limit)).fetchall()
-        return [Work(id=row[0], smiles=row[1], name=row[2], heavy_atoms=row[3], attempts=row[4]) for row in rows]
+        for row in rows:
+            check_values(self.path, columns, row)
+        return [Work(**dict(zip(columns, row, strict=True))) for row in rows]
 
     def record(self, outcomes: Iterable[Outcome]) -> int:
         """Enter what came of some ligands, all or nothing; returns how many still waited for it."""
@@ -317,4 +344,8 @@ def count_rows(path: Path, connection: sqlite3.Connection) -> Counts:
         failures = dict(
             connection.execute("SELECT error_code, count(*) FROM ligand WHERE status = 'failed' GROUP BY error_code")
         )
+    for found in status:
+        check_values(path, ("status",), (found,))
+    for found in failures:
+        check_values(path, ("error_code",), (found,))
     return Counts(status=status, failures=failures)

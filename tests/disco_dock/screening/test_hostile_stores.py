@@ -1,0 +1,161 @@
+"""Stores that no screen has written: values of other types, other tables, coordinates that unpack to gigabytes."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from contextlib import closing
+
+import pytest
+from rdkit import Chem
+
+from disco_dock.cli.main import main
+from disco_dock.screening.coordinates import unpack
+from disco_dock.screening.errors import DamagedStoreError, StoreError
+from disco_dock.screening.export import export
+from disco_dock.screening.merge import merge
+from disco_dock.screening.results import Query, open_results
+from disco_dock.screening.status import store_status
+from disco_dock.screening.store import Store
+from tests.support.screening import query, screen, statuses, write_library
+
+
+@pytest.fixture
+def store(tmp_path):
+    path = tmp_path / "s.sqlite"
+    screen(path, write_library(tmp_path / "lib.smi", 12))
+    return path
+
+
+def change(path, sql, *values):
+    """Write to a store whatever its checks say."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute(sql, values)
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id FROM n"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"DROP VIEW result; CREATE VIEW result AS {ENDLESS}",
+        f"CREATE TRIGGER t AFTER UPDATE ON ligand BEGIN INSERT INTO meta {ENDLESS.replace('i AS id', 'i, i')}; END",
+        "DROP TABLE pose",
+        "ALTER TABLE ligand RENAME COLUMN hint TO help",
+    ],
+)
+def test_other_tables_views_and_triggers_are_refused(tmp_path, store, script):
+    with closing(sqlite3.connect(store)) as connection:
+        connection.executescript(script)
+    for use in (store_status, Store.open, lambda path: merge(tmp_path / "m.sqlite", [path])):
+        with pytest.raises(StoreError, match="has other tables than a store"):
+            use(store)
+    with pytest.raises(StoreError, match="has other tables"), open_results(store):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("name", b"x"), ("heavy_atoms", "many"), ("seconds_total", float("inf")), ("position", -1), ("smiles", b"C")],
+)
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_values_of_another_type_are_damage(tmp_path, store, column, value, suffix):
+    change(store, f"UPDATE ligand SET {column} = ? WHERE position = 3", value)
+    with open_results(store) as results, pytest.raises(DamagedStoreError, match=r"seconds|" + column):
+        export(results, Query(), tmp_path / f"x.{suffix}")
+    assert not (tmp_path / f"x.{suffix}").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("library", "records", "all"),
+        ("library", "name", b"x"),
+        ("ligand", "finished", "now"),
+        ("ligand", "status", "x"),
+    ],
+)
+def test_status_of_odd_values_is_damage(store, table, column, value):
+    change(store, f"UPDATE {table} SET {column} = ?", value)
+    with pytest.raises(DamagedStoreError, match=f"{column}|library"):
+        store_status(store)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("digest", 1.5), ("name", b"x"), ("status", "gone"), ("error_code", "x"), ("position", -1)]
+)
+def test_merge_passes_over_rows_that_no_screen_has_written(tmp_path, store, column, value):
+    change(store, f"UPDATE ligand SET {column} = ? WHERE position = 3", value)
+    report = merge(tmp_path / "m.sqlite", [store])
+    assert (report.rows, report.lost) == (11, 1)
+
+
+def test_merge_ends_when_the_id_of_a_row_is_absurd(tmp_path, store):
+    change(store, "UPDATE ligand SET id = ? WHERE position = 3", 2**62)
+    report = merge(tmp_path / "m.sqlite", [store])
+    assert (report.rows, report.lost) == (11, 1)
+
+
+@pytest.mark.parametrize(("column", "value"), [("vina_score", "low"), ("rank", -1)])
+def test_merge_docks_again_what_has_odd_poses(tmp_path, store, column, value):
+    change(store, f"UPDATE pose SET {column} = ? WHERE ligand = 2 AND rank = 1", value)
+    assert merge(tmp_path / "m.sqlite", [store]).lost == 1
+    assert statuses(tmp_path / "m.sqlite") == {"docked": 11, "pending": 1}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{}", '{"shard": 1}', "[1]"])
+def test_an_identity_that_is_none(tmp_path, store, text):
+    change(store, "UPDATE meta SET value = ? WHERE key = 'identity'", text)
+    with pytest.raises(StoreError, match="nothing can be saved"):
+        merge(tmp_path / "m.sqlite", [store])
+    with Store.open(store) as opened, pytest.raises(DamagedStoreError, match="no identity"):
+        assert opened.identity
+
+
+@pytest.mark.parametrize("smiles", ["C(C", "CCCCCCCCCCCCCCCCCCCCCCCCCCCC"])
+def test_a_smiles_that_is_not_of_the_poses_is_damage(tmp_path, store, smiles):
+    change(store, "UPDATE ligand SET smiles = ? WHERE position = 3", smiles)
+    with open_results(store) as results, pytest.raises(DamagedStoreError, match="molecule of mol3"):
+        export(results, Query(), tmp_path / "x.sdf")
+
+
+def test_coordinates_that_unpack_to_more_than_they_may():
+    bomb = b"s" + zlib.compress(b"\0" * (64 << 20), 9)
+    with pytest.raises(ValueError, match="do not fit"):
+        unpack(bomb, 2, 20)
+    with pytest.raises(ValueError, match="no coordinates"):
+        unpack(bomb, 2, 10**12)
+    with pytest.raises(ValueError, match="no coordinates"):
+        unpack(bomb, 2, -20)
+
+
+def test_names_cannot_leave_their_record_or_the_folder(tmp_path, store):
+    """Titles and the library's name go into tags: on one line, and never the end of a record."""
+    odd = ("../../x", "/etc/x", "a\n$$$$\nb", "x\n\n> <smiles>\nCCC", "$$$$")
+    for position, name in enumerate(odd):
+        change(store, "UPDATE ligand SET name = ? WHERE position = ?", name, position)
+    change(store, "UPDATE library SET name = ?", "$$$$\n\n$$$$.smi")
+    with open_results(store) as results:
+        for suffix in ("csv", "sdf", "parquet"):
+            assert export(results, Query(), tmp_path / f"x.{suffix}") == 12
+    made = {item.name for item in tmp_path.iterdir() if not item.name.startswith("s.sqlite")}  # SQLite's own files
+    assert made == {"lib.smi", "x.csv", "x.sdf", "x.parquet"}
+    mols = list(Chem.SDMolSupplier(str(tmp_path / "x.sdf")))
+    smiles = {row[0] for row in query(store, "SELECT smiles FROM ligand")}
+    assert {Chem.MolToSmiles(mol) for mol in mols} == {mol.GetProp("smiles") for mol in mols} == smiles
+
+
+def test_a_damaged_page_is_a_sentence_on_the_command_line(tmp_path, store, capsys):
+    data = bytearray(store.read_bytes())
+    for page in range(1, len(data) // 4096):
+        data[page * 4096 + 3 : page * 4096 + 8] = b"\xff" * 5
+    store.write_bytes(bytes(data))
+    for arguments in (
+        ["results", str(store)],
+        ["screen", "status", str(store)],
+        ["screen", "retry-failed", str(store)],
+    ):
+        assert main(arguments) == 1
+        assert "the store is damaged" in capsys.readouterr().err
