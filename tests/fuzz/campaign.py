@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import psutil
@@ -110,10 +111,12 @@ class Worker:
 
 
 def plan(count: int, kinds: Iterable[str] = KINDS) -> list[tuple[str, int]]:
-    """(kind, index) of `count` cases, shared among the kinds by their weights, at least one of each."""
+    """(kind, index) of `count` cases, shared among the kinds by their weights; at least one of each."""
     kinds = list(kinds)
-    total = sum(KINDS[kind].weight for kind in kinds)
-    return [(kind, index) for kind in kinds for index in range(max(1, round(count * KINDS[kind].weight / total)))]
+    ends = list(accumulate(KINDS[kind].weight for kind in kinds))
+    bounds = [0, *(round(count * end / ends[-1]) for end in ends)]
+    shares = zip(kinds, bounds, bounds[1:], strict=False)
+    return [(kind, index) for kind, start, end in shares for index in range(max(1, end - start))]
 
 
 def campaign(cases: Iterable[tuple[str, int, int]], scratch: Path) -> Iterator[Result]:

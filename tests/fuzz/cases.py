@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -10,7 +11,7 @@ from random import Random
 from typing import NamedTuple
 
 from disco_dock.pipeline.self_test import write_peptide
-from tests.fuzz import molecules, readers, structures, tables, tensors
+from tests.fuzz import molecules, parquets, readers, screening, stores, structures, tables, tensors
 from tests.fuzz.edits import Edit, edited
 from tests.support.complexes import LIGANDS, write_ligand
 from tests.support.shards import made_up_shards
@@ -242,6 +243,63 @@ def _csv_command(rng: Random, folder: Path) -> Path:
     return folder
 
 
+LIBRARY_NAMES = (".._l", "=l", "l l", "l\u00e9", os.fsdecode(b"l\xff"), "l\n", "-l", "a" * 200)
+
+
+def _library(rng: Random, folder: Path, suffix: str, data: bytes) -> Path:
+    """A library for `screen`, sometimes gzipped, sometimes under an odd name."""
+    if suffix.endswith(".gz"):
+        data = gzip.compress(data, 1, mtime=0)
+    path = folder / f"{'l' if rng.random() < 0.8 else rng.choice(LIBRARY_NAMES)}{suffix}"
+    path.write_bytes(data)
+    return path
+
+
+def _screen_smiles(rng: Random, folder: Path) -> Path:
+    lines = [molecules.grammar(rng, rng.randint(1, 20)) + f" {rng.choice(tables.NAMES)}" for _ in range(4)]
+    made = "\n".join(lines).encode()
+    data = made if rng.random() < 0.3 else edited(rng.choice(molecules.smiles_seeds()), rng, molecules.SMILES_EDITS)
+    return _library(rng, folder, rng.choice((".smi", ".smi", ".smi.gz")), data)
+
+
+def _screen_sdf(rng: Random, folder: Path) -> Path:
+    data = edited(rng.choice(molecules.sdf_seeds()), rng, molecules.SDF_EDITS)
+    return _library(rng, folder, rng.choice((".sdf", ".sdf", ".sdf.gz")), data)
+
+
+def _screen_table(rng: Random, folder: Path) -> Path:
+    suffix = rng.choice((".csv", ".csv", ".tsv", ".csv.gz", ".tsv.gz"))
+    data = tables.library_table(rng, rng.randint(0, 12), "\t" if suffix.startswith(".tsv") else ",")
+    return _library(rng, folder, suffix, edited(data, rng, tables.TABLE_EDITS) if rng.random() < 0.7 else data)
+
+
+def _screen_parquet(rng: Random, folder: Path) -> Path:
+    if rng.random() < 0.25:
+        data = parquets.odd_library(rng)
+    else:
+        seed = rng.choice(parquets.parquet_seeds())
+        data = edited(seed, rng, parquets.PARQUET_EDITS, any_format=parquets.BYTES)
+    return _library(rng, folder, rng.choice((".parquet", ".pq")), data)
+
+
+def _store(rng: Random, folder: Path) -> Path:
+    """A damaged store where the commands may write beside it, and a sound one to merge it with."""
+    (folder / "in").mkdir()
+    (folder / "out").mkdir()
+    path = folder / "out" / "s.sqlite"
+    seed = rng.choice(stores.store_seeds())
+    roll = rng.random()
+    path.write_bytes(edited(seed, rng, stores.STORE_EDITS, any_format=stores.BYTES) if roll < 0.6 else seed)
+    if 0.6 <= roll < 0.9:
+        stores.odd_values(path, rng)
+    elif roll >= 0.9:
+        stores.other_scheme(path, rng)
+    if rng.random() < 0.05:
+        path.with_name("s.sqlite-wal").write_bytes(rng.randbytes(5000))
+    (folder / "out" / "sound.sqlite").write_bytes(stores.store_seeds()[0])
+    return path
+
+
 KINDS: dict[str, Kind] = {
     "pdb": Kind(
         _one(structures.pdb_seeds, structures.PDB_EDITS, "p.pdb", "p.pdb", "p.ent.gz", "p"), readers.receptor, 72
@@ -274,6 +332,11 @@ KINDS: dict[str, Kind] = {
     "evaluate": Kind(_complex_folder, readers.evaluate, 1),
     "predict": Kind(_pair, readers.predict, 16),
     "predict-csv": Kind(_csv_command, readers.predict_csv, 8),
+    "screen-smiles": Kind(_screen_smiles, screening.library, 16),
+    "screen-sdf": Kind(_screen_sdf, screening.library, 16),
+    "screen-table": Kind(_screen_table, screening.library, 32),
+    "screen-parquet": Kind(_screen_parquet, screening.library, 40),
+    "store": Kind(_store, screening.store, 32),
 }
 
 

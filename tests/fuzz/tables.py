@@ -169,4 +169,26 @@ def table_cell(data: bytes, rng: Random) -> bytes:
     return b"\n".join(lines)
 
 
+def library_table(rng: Random, rows: int, comma: str) -> bytes:
+    """A library as a table: SMILES and tricky names, among other columns, with quotes and line ends of all kinds."""
+    columns = rng.choice(
+        (["smiles", "name"], ["id", "weight", "SMILES"], ["canonical_smiles"], ["Name", "note", "smi"])
+    )
+    lines = [comma.join(columns)]
+    for _ in range(rows):
+        cells = [
+            rng.choice(("CCO", "CC(=O)N", "c1ccccc1", *LIGANDS))
+            if "smi" in name.lower()
+            else rng.choice((*NAMES, "two\nlines", "1.5"))
+            for name in columns
+        ]
+        if rng.random() < 0.1:
+            cells = cells[:1] if rng.random() < 0.5 else cells + ["more"] * 5
+        lines.append(comma.join(quoted(cell, rng) for cell in cells))
+        if rng.random() < 0.05:
+            lines.append("")
+    end = rng.choice(("\n", "\n", "\r\n", "\r"))
+    return (end.join(lines) + end).encode("utf-8", errors="surrogatepass")
+
+
 TABLE_EDITS: tuple[Edit, ...] = (table_cell,)

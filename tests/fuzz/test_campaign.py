@@ -35,6 +35,11 @@ def test_short_run_and_kept_cases(tmp_path):
     assert outcomes == set(GOOD)
 
 
+def test_as_many_cases_as_were_asked_for():
+    for count in (1500, 9999, 10_000, 12_345):
+        assert len(plan(count)) == len(set(plan(count))) == count
+
+
 @pytest.mark.slow
 def test_longer_run(tmp_path):
     results = campaign.campaign([(kind, 1, index) for kind, index in plan(1500)], tmp_path)
