@@ -107,7 +107,7 @@ def measure(preset_name: str, residues: int, atoms: int, poses: int) -> dict:
                     part = pos[start : start + CPU_GROUP]
                     live = len(part)
                     part = torch.cat([part, part[:1].expand(CPU_GROUP - live, -1, -1)])
-                    group = rows if live == CPU_GROUP else rows.with_blank(CPU_GROUP - live)
+                    group = rows.only(torch.arange(CPU_GROUP) < live)
                     score(group, part, torch.full((CPU_GROUP,), t), table, **given, receptor=state)
                 times.append(time.perf_counter() - begin)
             line[f"ms_per_pose_t{t}"] = round(1e3 * statistics.median(times) / poses, 3)

@@ -99,7 +99,7 @@ def add_pocket(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_sampling(parser: argparse.ArgumentParser, *, num_poses: int) -> None:
+def add_sampling(parser: argparse.ArgumentParser, *, num_poses: int, batch_size: int = 10) -> None:
     """Add the options that `predict` and `screen` share: how to sample."""
     hidden = argparse.SUPPRESS
     sampling = parser.add_argument_group("sampling")
@@ -112,7 +112,7 @@ def add_sampling(parser: argparse.ArgumentParser, *, num_poses: int) -> None:
         "--batch-size",
         type=int,
         metavar="N",
-        default=10,
+        default=batch_size,
         help="poses computed together; does not change them (%(default)s)",
     )
     sampling.add_argument(

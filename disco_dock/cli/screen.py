@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from disco_dock.screening.screen import EngineMaker, ScreenRequest
 
 NUM_POSES = 8  # one group of a CPU
+BATCH_SIZE = 128  # poses on an accelerator, of 16 ligands; halved where it does not fit
 ENGINES = ("processes", "ray")
 
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_actions(actions)
     _add_inputs(parser)
     add_pocket(parser)
-    add_sampling(parser, num_poses=NUM_POSES)
+    add_sampling(parser, num_poses=NUM_POSES, batch_size=BATCH_SIZE)
     _add_stops(parser)
     add_physics_group(parser)
     _add_engine(parser)
@@ -236,11 +237,14 @@ def _checkpoint(given: dict) -> Path | None:
 def _request(given: dict, settings: ScreenSettings, shard: Shard) -> ScreenRequest:
     from disco_dock.models.build import bundled_checkpoint, checkpoint_sha256
     from disco_dock.pipeline.versions import versions
+    from disco_dock.runtime.device import resolve_device
+    from disco_dock.screening.company import company_of
     from disco_dock.screening.identity import store_identity
     from disco_dock.screening.library import TableColumns
     from disco_dock.screening.screen import ScreenRequest
 
-    checkpoint = _checkpoint(given) or bundled_checkpoint()
+    checkpoint, device = _checkpoint(given) or bundled_checkpoint(), given["device"]
+    kind = resolve_device(device).type if device == "auto" else device.partition(":")[0]  # others may lack it
     protein = Path(given["protein"])
     about = {"protein": str(protein.absolute()), "checkpoint": str(checkpoint)}
     return ScreenRequest(
@@ -252,6 +256,7 @@ def _request(given: dict, settings: ScreenSettings, shard: Shard) -> ScreenReque
         about={**about, **{f"version {name}": text for name, text in versions().items()}},
         shard=shard,
         stop_after=given["stop_after"],
+        company=company_of(settings, kind),
     )
 
 

@@ -19,6 +19,11 @@ class TorsionTopology(NamedTuple):
     bonds: Tensor
     moved: Tensor
 
+    @property
+    def mask(self) -> Tensor:
+        """(batch, torsions) bool, false in padded slots."""
+        return self.moved.any(-1)
+
 
 def apply_torsions(pos: Tensor, topology: TorsionTopology, angles: Tensor) -> Tensor:
     """(batch, atoms, 3) positions after turning the moved side of each bond by its angle, one bond after another.

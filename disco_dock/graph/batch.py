@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -45,13 +45,26 @@ def _all_or_none(values: Sequence[Any], name: str) -> list[Any]:
     return given
 
 
-def collate(graphs: Sequence[ComplexGraph], *, radius: float = 15.0, neighbours: int = 24) -> GraphBatch:
+class LigandSlots(NamedTuple):
+    """Least widths of a batch: torsions of a ligand, and bonds of an atom."""
+
+    torsions: int = 0
+    bonds: int = 0
+
+
+NO_SLOTS = LigandSlots()
+
+
+def collate(
+    graphs: Sequence[ComplexGraph], *, radius: float = 15.0, neighbours: int = 24, slots: LigandSlots = NO_SLOTS
+) -> GraphBatch:
     """The padded batch of some complexes.
 
     Args:
         graphs: complexes; all or none carry language-model features, all or none receptor atoms.
         radius: receptor neighbour radius in Angstrom.
         neighbours: largest number of receptor neighbours of a residue.
+        slots: least widths, where shapes must not depend on which complexes are in the batch.
 
     Raises:
         ValueError: no complexes given, or only some of them carry language-model features or receptor atoms.
@@ -60,9 +73,9 @@ def collate(graphs: Sequence[ComplexGraph], *, radius: float = 15.0, neighbours:
         raise ValueError("a batch needs at least one complex")
     atoms = max(graph.num_atoms for graph in graphs)
     residues = max(graph.num_residues for graph in graphs)
-    torsions = max(graph.num_torsions for graph in graphs)
-    slots, kinds, bond_masks = _columns(graphs, lambda g: bond_slots(g.bond_index, g.bond_type, g.num_atoms))
-    degree = max(slot.shape[1] for slot in slots)
+    torsions = max(slots.torsions, *(graph.num_torsions for graph in graphs))
+    sources, kinds, bond_masks = _columns(graphs, lambda g: bond_slots(g.bond_index, g.bond_type, g.num_atoms))
+    degree = max(slots.bonds, *(source.shape[1] for source in sources))
     nearest, near_masks = _columns(graphs, lambda g: residue_neighbours(g.rec_pos, radius, neighbours))
     width = max(index.shape[1] for index in nearest)
     scalars, vectors = _columns(graphs, lambda g: trace_features(g.rec_pos, g.rec_chain))
@@ -71,7 +84,7 @@ def collate(graphs: Sequence[ComplexGraph], *, radius: float = 15.0, neighbours:
     return GraphBatch(
         lig_features=pad([g.lig_features for g in graphs], (atoms, graphs[0].lig_features.shape[1])),
         lig_mask=counted_mask([g.num_atoms for g in graphs], atoms),
-        bond_neighbour=pad(slots, (atoms, degree)),
+        bond_neighbour=pad(sources, (atoms, degree)),
         bond_type=pad(kinds, (atoms, degree)),
         bond_mask=pad(bond_masks, (atoms, degree)),
         topology=TorsionTopology(

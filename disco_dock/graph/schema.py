@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -149,11 +150,16 @@ class GraphBatch:
             raise ValueError(f"only a batch of one complex can be expanded, this one holds {self.size}")
         return self._map(lambda tensor: tensor.expand(copies, *tensor.shape[1:]))
 
-    def with_blank(self, count: int) -> GraphBatch:
-        """The same batch where the last `count` graphs have no nodes and no edges, only padding."""
+    def take(self, index: Sequence[int]) -> GraphBatch:
+        """A batch whose row k is complex `index[k]`."""
+        rows = torch.tensor(list(index), device=self.lig_mask.device)
+        return self._map(lambda tensor: tensor[rows])
+
+    def only(self, live: Tensor) -> GraphBatch:
+        """The same batch where graphs outside the mask (batch,) have no nodes and no edges, only padding."""
 
         def blank(mask: Tensor) -> Tensor:
-            return torch.cat([mask[:-count], torch.zeros_like(mask[-count:])])
+            return mask & live.view(-1, *([1] * (mask.dim() - 1)))
 
         return replace(
             self,

@@ -16,19 +16,22 @@ from disco_dock.runtime.device import resolve_device
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.sampling.docking import DockedPoses, DockingSettings, dock, judge
 from disco_dock.sampling.restraint import Restraint
+from disco_dock.sampling.shared_docking import dock_together
 
 DockFunction = Callable[..., DockedPoses]
+DockTogetherFunction = Callable[..., list[DockedPoses]]
 JudgeFunction = Callable[[Models, ComplexGraph, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """Loaded networks, the device they are on, and the functions that dock and judge poses (others in tests)."""
+    """Loaded networks, the device they are on, and the functions that dock and judge (others in tests)."""
 
     models: Models
     device: torch.device
     dock: DockFunction = dock
     judge: JudgeFunction = judge
+    dock_together: DockTogetherFunction = dock_together
 
 
 def load_engine(checkpoint: Path | None, device: str) -> Engine:

@@ -6,12 +6,12 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from disco_dock.chem.conformers import embed
+from disco_dock.chem.conformers import Conformer, embed
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.graph.build import build_complex
@@ -52,7 +52,40 @@ class PhaseClock:
         try:
             yield
         finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - begin, 3)
+            self.add(name, time.perf_counter() - begin)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count time under a name."""
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + seconds, 3)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreparedComplex:
+    """A ligand and a receptor, ready for the networks.
+
+    Attributes:
+        protein: receptor file.
+        receptor: what follows from it.
+        ligand: the molecule.
+        conformer: that sampling starts from.
+        graph: of both.
+        chosen: how to sample.
+        stream: key of the random numbers.
+        physics: what is done with the poses.
+        left_out: why less than settled is done, or "".
+        clock: seconds so far.
+    """
+
+    protein: Path
+    receptor: PreparedReceptor
+    ligand: Ligand
+    conformer: Conformer
+    graph: ComplexGraph
+    chosen: DockingSettings
+    stream: str
+    physics: PhysicsSettings
+    left_out: str
+    clock: PhaseClock
 
 
 def predict_complex(
@@ -82,9 +115,15 @@ def predict_complex(
     Raises:
         DiscoError: with one sentence on what is wrong.
     """
+    ready = prepare_complex(engine, settings, store, protein, ligand)
+    return predict_prepared(engine, settings, ready, name=name, progress=progress)
+
+
+def prepare_complex(
+    engine: Engine, settings: PredictSettings, store: ReceptorStore, protein: Path, ligand: Ligand
+) -> PreparedComplex:
+    """What comes before the networks; arguments and errors as of `predict_complex`."""
     physics = check_physics(settings.physics, engine.models)
-    checked = prepare_checks(settings)
-    progress = Silent() if progress is None else progress
     clock = PhaseClock()
     with clock.phase("receptor"):
         prepared = store.get(protein)
@@ -100,7 +139,33 @@ def predict_complex(
             latents = engine.models.config.score.trunk.num_latents
             choice = latent_choice(settings, latents, ligand.mol, prepared.receptor)
             chosen = replace(chosen, choice=choice)
-    stream, notes = f"{ligand.smiles} in {prepared.key}", list[str]()
+    return PreparedComplex(
+        protein=protein,
+        receptor=prepared,
+        ligand=ligand,
+        conformer=conformer,
+        graph=graph,
+        chosen=chosen,
+        stream=f"{ligand.smiles} in {prepared.key}",
+        physics=physics,
+        left_out=left_out,
+        clock=clock,
+    )
+
+
+def predict_prepared(
+    engine: Engine,
+    settings: PredictSettings,
+    ready: PreparedComplex,
+    *,
+    name: str,
+    progress: Progress | None = None,
+) -> Prediction:
+    """Ranked poses of a complex that `prepare_complex` made with the same engine and settings."""
+    checked = prepare_checks(settings)
+    progress = Silent() if progress is None else progress
+    prepared, ligand, graph, physics, clock = ready.receptor, ready.ligand, ready.graph, ready.physics, ready.clock
+    chosen, stream, notes = ready.chosen, ready.stream, list[str]()
 
     def draw(first: int, count: int) -> tuple[DockedPoses, RefinedPoses]:
         with clock.phase("docking"):
@@ -134,7 +199,7 @@ def predict_complex(
         )
     return Prediction(
         name=name,
-        protein=protein,
+        protein=ready.protein,
         receptor=prepared.receptor,
         ligand=ligand,
         ranked=ranked,
@@ -147,8 +212,8 @@ def predict_complex(
         notes=(
             *prepared.receptor.notes,
             *ligand.notes,
-            *_conformer_notes(conformer.rung),
-            *filter(None, [left_out]),
+            *_conformer_notes(ready.conformer.rung),
+            *filter(None, [ready.left_out]),
             *notes,
             *refinement_notes(refined, physics),
             *_pose_notes(prepared, ranked),
@@ -156,7 +221,7 @@ def predict_complex(
             *verdict.notes,
             *([NO_INDEX] if near is None else near.sentences()),
         ),
-        conformer_rung=conformer.rung,
+        conformer_rung=ready.conformer.rung,
         timings=clock.seconds,
         modes=modes,
         pocket_suggestion=suggestion,

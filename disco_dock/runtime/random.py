@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import operator
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,13 +36,14 @@ class PoseRandom:
 
     Args:
         seed: of the run.
-        name: of the complex.
+        name: of the complex, or of the complex of each pose.
         indices: pose indices; draws come in this order.
     """
 
-    def __init__(self, seed: int, name: str, indices: Sequence[int]) -> None:
+    def __init__(self, seed: int, name: str | Sequence[str], indices: Sequence[int]) -> None:
         self.indices = list(indices)
-        self._generators = [generator("pose", seed, name, index) for index in indices]
+        names = [name] * len(self.indices) if isinstance(name, str) else name
+        self._generators = [generator("pose", seed, own, index) for own, index in zip(names, self.indices, strict=True)]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -54,6 +55,20 @@ class PoseRandom:
     def uniform(self, *shape: int) -> Tensor:
         """(poses, *shape) float32 numbers in [0, 1)."""
         return torch.stack([torch.rand(shape, generator=stream) for stream in self._generators])
+
+    def padded_normal(self, counts: Sequence[int], width: int) -> Tensor:
+        """(poses, width) float32, `counts[k]` standard normal numbers of pose k and then zeros."""
+        return self._padded(torch.randn, counts, width)
+
+    def padded_uniform(self, counts: Sequence[int], width: int) -> Tensor:
+        """(poses, width) float32, `counts[k]` numbers of pose k in [0, 1) and then zeros."""
+        return self._padded(torch.rand, counts, width)
+
+    def _padded(self, draw: Callable[..., Tensor], counts: Sequence[int], width: int) -> Tensor:
+        drawn = torch.zeros(len(self), width)
+        for row, count, stream in zip(drawn, counts, self._generators, strict=True):
+            row[:count] = draw((count,), generator=stream)
+        return drawn
 
 
 def rng_state() -> dict[str, Any]:

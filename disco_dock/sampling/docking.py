@@ -2,75 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from disco_dock.diffusion.sampler_config import SamplerConfig
-from disco_dock.diffusion.schedule import Scores
-from disco_dock.diffusion.so3 import igso3_table
-from disco_dock.graph.batch import collate
-from disco_dock.graph.schema import ComplexGraph, GraphBatch
+from disco_dock.graph.schema import ComplexGraph
 from disco_dock.kernels.compiled import available, torch_on_one_thread
-from disco_dock.latents.autoregressive import NextLogits, sample_codes
-from disco_dock.latents.gaussian import global_code
-from disco_dock.latents.guidance import GuidanceConfig
-from disco_dock.latents.modes import marginals, most_probable_codes
-from disco_dock.latents.spaces import one_hot
-from disco_dock.models.all_atom_confidence import AllAtomConfidence
 from disco_dock.models.build import Models
-from disco_dock.models.confidence import ConfidenceModel
-from disco_dock.models.prior import LatentPrior
-from disco_dock.models.trunk import ReceptorState, Trunk
 from disco_dock.runtime.errors import ConfigError
-from disco_dock.runtime.random import PoseRandom
-from disco_dock.sampling.all_atom_judge import AllAtomJudge
+from disco_dock.sampling.docking_settings import DockingSettings
 from disco_dock.sampling.initial import initial_poses
-from disco_dock.sampling.latent_choice import LatentChoice, PriorSurvey
-from disco_dock.sampling.restraint import Restraint
+from disco_dock.sampling.latent_choice import PriorSurvey
+from disco_dock.sampling.network_rows import CPU_GROUP, Complexes, ReceptorStates, Rows
 from disco_dock.sampling.reverse import guided, reverse_diffusion
 
-CPU_GROUP = 8
-"""Poses that a CPU advances together, whatever the batch size.
-
-Matrix products give a row the same bits when shape and place are the same: pose k is always row k % 8 of a group of 8.
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DockingSettings:
-    """How to sample.
-
-    Attributes:
-        num_poses: samples.
-        first: number of the first of them; pose k is the same whatever is drawn before it.
-        seed: of the run.
-        batch_size: poses that are advanced together on an accelerator; a CPU takes groups of 8.
-        sampler: steps and temperatures.
-        latent_inverse_temperature: factor on the prior's logits.
-        guidance: latent guidance.
-        pocket: restraint in the graph's frame, or None for blind docking.
-        codes: (num_poses, latents) int64 node indices, or numbers of continuous latents, that replace the prior's
-            draws, or None.
-        choice: which latents are forced, avoided or enumerated.
-        record: keep the poses of every step.
-    """
-
-    num_poses: int = 40
-    first: int = 0
-    seed: int = 0
-    batch_size: int = 10
-    sampler: SamplerConfig = field(default_factory=SamplerConfig)
-    latent_inverse_temperature: float = 1.0
-    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
-    pocket: Restraint | None = None
-    codes: np.ndarray | None = None
-    choice: LatentChoice = field(default_factory=LatentChoice)
-    record: bool = False
+Progress = Callable[[int, int], None]
+"""(finished pose-steps, all pose-steps)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,146 +63,6 @@ def _each_array(function: Callable[..., np.ndarray], *parts: DockedPoses) -> Doc
     return replace(parts[0], **done)
 
 
-ReceptorStates = dict[int, ReceptorState]
-"""What the networks make of one receptor alone, by the identity of their trunks."""
-
-
-class _Complex:
-    """One complex on the device, with what its networks share between calls."""
-
-    def __init__(
-        self,
-        models: Models,
-        graph: ComplexGraph,
-        settings: DockingSettings,
-        name: str,
-        states: ReceptorStates | None = None,
-    ) -> None:
-        trunk = models.score.config.trunk
-        self.models, self.settings, self.name = models, settings, name
-        batch = collate([graph], radius=trunk.receptor_radius, neighbours=trunk.receptor_neighbours)
-        self.batch = batch.to(models.device)
-        self.table = igso3_table()
-        self.allowed = self.batch.node_mask.clone()
-        self.allowed[:, list(settings.choice.avoided)] = False
-        self.group = CPU_GROUP if models.device.type == "cpu" else min(settings.batch_size, settings.num_poses)
-        self._states: ReceptorStates = {} if states is None else states
-        self._logits: dict[tuple[int, ...], Tensor] = {}
-        judge = models.confidence
-        self.judge = AllAtomJudge(judge, graph, models.device) if isinstance(judge, AllAtomConfidence) else None
-
-    def receptor(self, trunk: Trunk, copies: int) -> ReceptorState:
-        """The receptor state of a trunk, computed once."""
-        if id(trunk) not in self._states:
-            self._states[id(trunk)] = trunk.receptor_state(self.batch)
-        return self._states[id(trunk)].expand(copies)
-
-    def rows(self, live: int) -> GraphBatch:
-        """The complex once per pose of a group; poses from `live` on are blank and cost next to nothing."""
-        rows = self.batch.expand(self.group)
-        return rows if live == self.group else rows.with_blank(self.group - live)
-
-    def draw_latents(self, random: PoseRandom, forced: Tensor | None, live: int) -> tuple[Tensor, Tensor]:
-        """Node indices (group, latents) and log probabilities (group,); blank poses repeat the first one's."""
-        latents = self.models.score.config.trunk.num_latents
-        device, prior = self.models.device, self.models.prior
-        uniform = random.uniform(latents)[:live].to(device)
-        if prior is None or not latents:
-            index = torch.zeros(live, 0, dtype=torch.long, device=device)
-            if forced is not None and not forced.is_floating_point():  # continuous latents point at no node
-                index = forced.to(device)
-            log_prob = torch.zeros(live, dtype=torch.float64, device=device)
-        else:
-            index, log_prob = sample_codes(
-                self._next_logits(prior),
-                num_latents=latents,
-                uniform=uniform,
-                inverse_temperature=self.settings.latent_inverse_temperature,
-                mask=self.allowed.expand(live, -1),
-                forced=None if forced is None else forced.to(device),
-            )
-        return self._filled(index), self._filled(log_prob)
-
-    def survey(self, prior: LatentPrior) -> PriorSurvey:
-        """The prior's most probable codes, as many as are asked for, and the share of each node."""
-        choice, latents = self.settings.choice, self.models.score.config.trunk.num_latents
-        options = {
-            "num_latents": latents,
-            "inverse_temperature": self.settings.latent_inverse_temperature,
-            "mask": self.allowed[0],
-        }
-        codes, log_prob = np.zeros((0, latents), dtype=np.int64), np.zeros(0)
-        if choice.modes:
-            found = most_probable_codes(self._next_logits(prior), count=choice.modes, forced=choice.forced, **options)
-            codes, log_prob = (part.numpy() for part in found)
-        share = marginals(self._next_logits(prior), **options).mean(0)
-        return PriorSurvey(codes=codes, log_prob=log_prob, marginal=share.numpy())
-
-    def forced_codes(self, survey: PriorSurvey | None, start: int, live: int) -> Tensor | None:
-        """(live, latents) codes of the poses from `start` on that are not left to the prior, -1 where they are."""
-        settings = self.settings
-        if settings.codes is not None:
-            return torch.from_numpy(settings.codes[start : start + live])
-        if survey is not None and len(survey.codes):
-            numbers = settings.first + np.arange(start, start + live)
-            return torch.from_numpy(survey.codes[numbers % len(survey.codes)])
-        if not settings.choice.forced:
-            return None
-        latents = self.models.score.config.trunk.num_latents
-        row = (*settings.choice.forced, *([-1] * (latents - len(settings.choice.forced))))
-        return torch.tensor(row, dtype=torch.long).expand(live, -1)
-
-    def _filled(self, value: Tensor) -> Tensor:
-        """Rows of the live poses followed by copies of the first for the blank ones."""
-        return torch.cat([value, value[:1].expand(self.group - len(value), *value.shape[1:])])
-
-    def _next_logits(self, prior: LatentPrior) -> NextLogits:
-        """The prior, evaluated once per distinct prefix: it sees the same conformer whatever the pose."""
-        nodes = self.batch.num_atoms + self.batch.num_residues
-
-        def logits(prefix: tuple[int, ...]) -> Tensor:
-            if prefix not in self._logits:
-                padded = torch.full((1, prior.config.trunk.num_latents), -1, dtype=torch.long)
-                padded[:, : len(prefix)] = torch.tensor(prefix, dtype=torch.long)
-                code = one_hot(padded, nodes).to(self.models.device)
-                state = self.receptor(prior.trunk, 1)
-                self._logits[prefix] = prior(self.batch, self.batch.conformer, code, len(prefix), state)[0]
-            return self._logits[prefix]
-
-        return lambda index, _: torch.stack([logits(tuple(row)) for row in index.tolist()])
-
-    def code(self, index: Tensor, random: PoseRandom, forced: Tensor | None) -> Tensor:
-        """(group, latents, nodes) one-hot, or at every node the numbers of continuous latents, drawn if not forced."""
-        encoder, nodes = self.models.config.encoder, self.batch.num_atoms + self.batch.num_residues
-        if encoder is None or not encoder.gaussian:
-            return one_hot(index, nodes).to(self.models.device)
-        value = random.normal(encoder.num_latents) if forced is None else self._filled(forced.float())
-        return global_code(value.to(self.models.device), nodes)
-
-    def scores(self, pos: Tensor, t: float, code: Tensor, *, live: int, null: bool) -> Scores:
-        """Scores of a group's poses (group, atoms, 3), conditional or null; null also when there is no code."""
-        model = self.models.score
-        latents = model.config.trunk.num_latents
-        conditioned = latents > 0
-        if conditioned and code.shape[1] == 0:
-            code, null = code.new_zeros(len(code), latents, code.shape[2]), True
-        time = torch.full((self.group,), t, device=pos.device)
-        dropped = torch.full_like(time, float(null)) if conditioned else None
-        given = (torch.zeros_like(code) if null else code) if conditioned else None
-        state = self.receptor(model.trunk, self.group)
-        scores = model(self.rows(live), pos, time, self.table, code=given, null=dropped, receptor=state)
-        blank = torch.arange(self.group, device=pos.device) >= live
-        return Scores(*(value.masked_fill(blank[:, None], 0.0) for value in scores))
-
-    def confidence(self, pos: Tensor, live: int) -> Tensor:
-        """(live, thresholds) logits."""
-        if self.judge is not None:
-            return self.judge(pos[:live])[:, None]
-        model = self.models.confidence
-        assert isinstance(model, ConfidenceModel)
-        return model(self.rows(live), pos, self.receptor(model.trunk, self.group))[:live]
-
-
 def judge(models: Models, graph: ComplexGraph, pos: np.ndarray) -> np.ndarray:
     """(poses, thresholds) confidence logits of poses that were not sampled, or were changed since.
 
@@ -260,13 +71,14 @@ def judge(models: Models, graph: ComplexGraph, pos: np.ndarray) -> np.ndarray:
         graph: the complex.
         pos: (poses, atoms, 3) in the receptor file's frame, Angstrom.
     """
-    with torch.no_grad(), torch_on_one_thread() if available() else nullcontext():
-        context = _Complex(models, graph, DockingSettings(num_poses=len(pos)), "complex")
+    with inference():
+        context = Complexes(models, [graph], DockingSettings(num_poses=len(pos)), ["complex"])
         centred = torch.from_numpy(pos - graph.origin).float().to(models.device)
+        size = _group_size(models, context.settings)
         found = []
-        for some in centred.split(context.group):
-            filled = torch.cat([some, some[:1].expand(context.group - len(some), -1, -1)])
-            found.append(context.confidence(filled, len(some)))
+        for some in centred.split(size):
+            rows = Rows.of_one_ligand(0, len(some), size)
+            found.append(context.confidence(rows, context.graphs(rows), rows.filled(some)))
         return torch.cat(found).double().cpu().numpy()
 
 
@@ -276,7 +88,7 @@ def dock(
     settings: DockingSettings,
     *,
     name: str = "complex",
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
     states: ReceptorStates | None = None,
 ) -> DockedPoses:
     """Sampled poses of one complex; pose k depends on (seed, name, k) only, not on the batch size.
@@ -294,8 +106,19 @@ def dock(
 
     Source: DisCo-Diff (arXiv:2407.03300), sec. 3: latents from the prior, then diffusion given the latents.
     """
-    with torch.no_grad(), torch_on_one_thread() if available() else nullcontext():
-        return _dock(models, graph, settings, name, on_progress, states)
+    with inference():
+        context = Complexes(models, [graph], settings, [name], states)
+        asked = settings.choice.modes > 0 or settings.choice.survey
+        survey = context.survey(models.prior) if asked and models.prior is not None else None
+        size = _group_size(models, settings)
+        begin, end = settings.first - settings.first % size, settings.first + settings.num_poses
+        parts = []
+        for start in range(begin, end, size):  # whole groups, so that a pose has its place in one
+            rows = Rows.of_one_ligand(start, min(size, end - start), size)
+            report = _reporter(on_progress, start - begin, end - begin, settings.sampler.steps)
+            parts.append(sample_rows(context, rows, survey, report))
+        found = joined([part.docked(slice(None), graph.origin) for part in parts])
+    return replace(found, survey=survey).take(slice(settings.first - begin, None))
 
 
 def survey_prior(models: Models, graph: ComplexGraph, settings: DockingSettings) -> PriorSurvey:
@@ -311,71 +134,110 @@ def survey_prior(models: Models, graph: ComplexGraph, settings: DockingSettings)
     """
     if models.prior is None:
         raise ConfigError("this checkpoint has no prior over atoms and residues, so it points nowhere")
+    with inference():
+        return Complexes(models, [graph], settings, ["survey"]).survey(models.prior)
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Run networks without gradients and, where there are kernels, to the same bits at any number of threads."""
     with torch.no_grad(), torch_on_one_thread() if available() else nullcontext():
-        return _Complex(models, graph, settings, "survey").survey(models.prior)
+        yield
 
 
-def _dock(
-    models: Models,
-    graph: ComplexGraph,
-    settings: DockingSettings,
-    name: str,
-    on_progress: Callable[[int, int], None] | None,
-    states: ReceptorStates | None,
-) -> DockedPoses:
-    context = _Complex(models, graph, settings, name, states)
-    noise = models.score.config.noise
-    begin, end = settings.first - settings.first % context.group, settings.first + settings.num_poses
-    total = (end - begin) * settings.sampler.steps
-    results: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []
-    frames: list[Tensor] = []
-    asked = settings.choice.modes > 0 or settings.choice.survey
-    survey = context.survey(models.prior) if asked and models.prior is not None else None
-    for start in range(begin, end, context.group):  # whole groups, so that a pose has its place in one
-        live = min(context.group, end - start)
-        random = PoseRandom(settings.seed, name, list(range(start, start + context.group)))
-        forced = context.forced_codes(survey, start, live)
-        index, log_prob = context.draw_latents(random, forced, live)
-        code = context.code(index, random, forced)
-        rows = context.batch.expand(context.group)
-        pos = initial_poses(rows.conformer, rows.topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket)
-        steps = [pos[:live].cpu()]
+@dataclass(frozen=True, kw_only=True)
+class SampledRows:
+    """What came of the live rows of a batch, in their order and in the graph's frame.
 
-        def conditional(pos: Tensor, t: float, code: Tensor = code, live: int = live) -> Scores:
-            return context.scores(pos, t, code, live=live, null=False)
+    Attributes:
+        pos: (live, atoms, 3) Angstrom.
+        index: (live, latents) nodes.
+        log_prob: (live,) of them.
+        logits: (live, thresholds) of the confidence model, or None.
+        frames: (live, steps + 1, atoms, 3) from noise to the pose, or None.
+    """
 
-        def null(pos: Tensor, t: float, code: Tensor = code, live: int = live) -> Scores:
-            return context.scores(pos, t, code, live=live, null=True)
+    pos: Tensor
+    index: Tensor
+    log_prob: Tensor
+    logits: Tensor | None
+    frames: Tensor | None
 
-        def report(step: int, now: Tensor, start: int = start, live: int = live, steps: list[Tensor] = steps) -> None:
-            if settings.record:
-                steps.append(now[:live].cpu())
-            if on_progress is not None:
-                on_progress((start - begin) * settings.sampler.steps + step * live, total)
-
-        pos = reverse_diffusion(
-            guided(conditional, null, settings.guidance),
-            pos,
-            rows.topology,
-            random,
-            noise=noise,
-            config=settings.sampler,
-            restraint=settings.pocket,
-            on_step=report,
-            name=name,
+    def docked(self, index: slice, origin: np.ndarray) -> DockedPoses:
+        """Some of them in the frame of the receptor's file."""
+        logits = None if self.logits is None else self.logits[index].double().cpu().numpy()
+        frames = None if self.frames is None else (self.frames[index].double().numpy() + origin).astype(np.float32)
+        return DockedPoses(
+            pos=self.pos[index].double().cpu().numpy() + origin,
+            latent_nodes=self.index[index].cpu().numpy(),
+            latent_log_prob=self.log_prob[index].cpu().numpy(),
+            confidence=None if logits is None else logits[:, 0],
+            logits=logits,
+            frames=frames,
         )
-        frames.append(torch.stack(steps, 1))
-        confidence = context.confidence(pos, live) if models.confidence is not None else None
-        results.append((pos[:live], index[:live], log_prob[:live], confidence))
-    parts = [part[3] for part in results if part[3] is not None]
-    logits = torch.cat(parts).double().cpu().numpy() if parts else None
-    found = DockedPoses(
-        pos=torch.cat([part[0] for part in results]).double().cpu().numpy() + graph.origin,
-        latent_nodes=torch.cat([part[1] for part in results]).cpu().numpy(),
-        latent_log_prob=torch.cat([part[2] for part in results]).cpu().numpy(),
-        confidence=None if logits is None else logits[:, 0],
-        logits=logits,
-        survey=survey,
-        frames=(torch.cat(frames).double().numpy() + graph.origin).astype(np.float32) if settings.record else None,
+
+
+def sample_rows(
+    context: Complexes, rows: Rows, survey: PriorSurvey | None = None, on_step: Callable[[int], None] | None = None
+) -> SampledRows:
+    """Poses of the live rows.
+
+    Args:
+        context: the ligands and their receptor.
+        rows: what stands where.
+        survey: the prior's most probable codes, for one ligand whose poses are spread over them.
+        on_step: called with the number of finished steps times live rows.
+
+    Raises:
+        NumericsError: a score is not finite.
+    """
+    settings, models, live = context.settings, context.models, list(rows.live)
+    noise = models.score.config.noise
+    random = rows.random(settings.seed, context.names)
+    forced = context.forced_codes(survey, rows)
+    index, log_prob = context.draw_latents(rows, random, forced)
+    code = context.code(rows, index, random, forced)
+    graphs = context.graphs(rows)
+    pos = initial_poses(graphs.conformer, graphs.topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket)
+    steps = [pos[live].cpu()]
+
+    def report(step: int, now: Tensor) -> None:
+        if settings.record:
+            steps.append(now[live].cpu())
+        if on_step is not None:
+            on_step(step * len(live))
+
+    pos = reverse_diffusion(
+        guided(
+            lambda pos, t: context.scores(graphs, pos, t, code, null=False),
+            lambda pos, t: context.scores(graphs, pos, t, code, null=True),
+            settings.guidance,
+        ),
+        pos,
+        graphs.topology,
+        random,
+        noise=noise,
+        config=settings.sampler,
+        restraint=settings.pocket,
+        on_step=report,
+        name=" and ".join(dict.fromkeys(context.names)),
     )
-    return found.take(slice(settings.first - begin, None))
+    return SampledRows(
+        pos=pos[live],
+        index=index,
+        log_prob=log_prob,
+        logits=context.confidence(rows, graphs, pos) if models.confidence is not None else None,
+        frames=torch.stack(steps, 1) if settings.record else None,
+    )
+
+
+def _group_size(models: Models, settings: DockingSettings) -> int:
+    """Rows of the network batches of one ligand."""
+    return CPU_GROUP if models.device.type == "cpu" else min(settings.batch_size, settings.num_poses)
+
+
+def _reporter(on_progress: Progress | None, before: int, poses: int, steps: int) -> Callable[[int], None] | None:
+    """What tells of the progress of a group, given the poses before it and of the whole."""
+    if on_progress is None:
+        return None
+    return lambda done: on_progress(before * steps + done, poses * steps)

@@ -31,7 +31,8 @@ def initial_poses(
 
     Source: DiffDock (arXiv:2210.01776), Algorithm 1.
     """
-    angles = (2 * random.uniform(topology.bonds.shape[1]) - 1) * math.pi
+    mask = topology.mask
+    angles = (2 * random.padded_uniform(mask.sum(1).tolist(), mask.shape[1]) - 1) * math.pi
     pos = apply_torsions(conformer, topology, angles.to(conformer))
     pos = pos - pos.mean(1, keepdim=True)
     rotation = random_rotations(random.normal(4)).to(pos)

@@ -73,7 +73,8 @@ def reverse_diffusion(
     Raises:
         NumericsError: a score is not finite, or so large that coordinates would overflow.
     """
-    torsions = topology.bonds.shape[1]
+    mask = topology.mask
+    torsions = mask.sum(1).tolist()
     dt = 1 / config.steps
     for step, t in enumerate(time_grid(config.steps)):
         scores = score_fn(pos, t)
@@ -81,11 +82,11 @@ def reverse_diffusion(
         if restraint is not None:
             scores = drift(restraint, pos, scores, float(sigmas(t, noise).tr))
         factor = step_coefficients(t, dt, config, noise, last=step == config.steps - 1)
-        draws = (random.normal(3), random.normal(3), random.normal(torsions))
+        draws = (random.normal(3), random.normal(3), random.padded_normal(torsions, mask.shape[1]))
         update = Update(
             *(s * a + z.to(s) * b for s, a, z, b in zip(scores, factor.score, draws, factor.noise, strict=True))
         )
-        pos = apply_update(pos, update, topology)
+        pos = apply_update(pos, update, topology, torsion_mask=mask)
         if restraint is not None:
             pos = project(restraint, pos)
         if on_step is not None:

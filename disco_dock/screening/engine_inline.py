@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
-from disco_dock.screening.engines import DockLigand, Event, MakeDocker
+from disco_dock.screening.engines import Docker, Event, MakeDocker, parts
 from disco_dock.screening.plan import Batch
 from disco_dock.screening.rows import Work
 
@@ -17,8 +18,8 @@ class InlineEngine:
     def __init__(self, make: MakeDocker) -> None:
         """Dock with what `make` gives."""
         self._make = make
-        self._dock: DockLigand | None = None
-        self._waiting: deque[Work] = deque()
+        self._dock: Docker | None = None
+        self._waiting: deque[Sequence[Work]] = deque()
 
     def __enter__(self) -> InlineEngine:
         """Load the docker."""
@@ -36,9 +37,10 @@ class InlineEngine:
 
     def submit(self, batch: Batch) -> None:
         """Keep a batch until `wait`."""
-        self._waiting.extend(batch.works)
+        assert self._dock is not None
+        self._waiting.extend(parts(batch.works, self._dock.together))
 
     def wait(self, seconds: float) -> list[Event]:
-        """Dock the next ligand."""
+        """Dock the next ligands."""
         assert self._dock is not None
-        return [self._dock(self._waiting.popleft())] if self._waiting else []
+        return list(self._dock(self._waiting.popleft())) if self._waiting else []

@@ -32,8 +32,9 @@ class _Worker:
         pipe: to it.
         works: ligands that it has not answered for, in their order.
         batches: batches of them.
-        current: the ligand that it is at, or None.
-        seconds: how long it has been at it.
+        current: the ligands that it is at.
+        limit: how many it began together, each of which may take its time.
+        seconds: how long it has been at them.
         ready: whether it has loaded the networks.
     """
 
@@ -41,7 +42,8 @@ class _Worker:
     pipe: Connection
     works: list[Work] = field(default_factory=list)
     batches: int = 0
-    current: int | None = None
+    current: set[int] = field(default_factory=set)
+    limit: int = 1
     seconds: float = 0.0
     ready: bool = False
 
@@ -112,7 +114,7 @@ class ProcessEngine:
         passed, self._looked = min(now - self._looked, LONGEST_TICK), now
         for worker in list(self._workers):
             worker.seconds += passed
-            if worker.current is not None and worker.seconds > self._ligand_seconds:
+            if worker.current and worker.seconds > self._ligand_seconds * worker.limit:
                 events.extend(self._replace(worker, "timeout"))
             elif not worker.ready and worker.seconds > self._start_seconds:
                 events.extend(self._replace(worker, "crashed"))
@@ -125,10 +127,10 @@ class ProcessEngine:
                 message = worker.pipe.recv()
                 if isinstance(message, Docked | Failed):
                     worker.works = [work for work in worker.works if work.id != message.id]
-                    worker.current = None
+                    worker.current.discard(message.id)
                     events.append(message)
                 elif isinstance(message, Started):
-                    worker.current, worker.seconds = message.id, 0.0
+                    worker.current, worker.limit, worker.seconds = set(message.ids), len(message.ids), 0.0
                 elif isinstance(message, Idle):
                     worker.batches -= 1
                 elif isinstance(message, Ready):
@@ -151,8 +153,8 @@ class ProcessEngine:
                     "--workers or a machine with more memory"
                 )
         self._workers[self._workers.index(worker)] = self._start()
-        suspects = tuple(work for work in worker.works if work.id == worker.current)
-        others = tuple(work for work in worker.works if work.id != worker.current)
+        suspects = tuple(work for work in worker.works if work.id in worker.current)
+        others = tuple(work for work in worker.works if work.id not in worker.current)
         if not worker.works:
             return
         how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"

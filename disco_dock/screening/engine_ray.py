@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from disco_dock.runtime.errors import ConfigError, DiscoError
-from disco_dock.screening.engines import DockLigand, Event, Lost, MakeDocker
+from disco_dock.screening.engines import Docker, Event, Lost, MakeDocker, parts
 from disco_dock.screening.errors import EngineError
 from disco_dock.screening.plan import Batch
 from disco_dock.screening.rows import Outcome
@@ -31,7 +31,7 @@ class DockActor:
     def __init__(self, make: MakeDocker) -> None:
         """Keep what loads them; `start` does it, for an actor cannot say why its making failed."""
         self._make = make
-        self._dock: DockLigand | None = None
+        self._dock: Docker | None = None
 
     def start(self) -> tuple[int, str]:
         """Load; returns the process id, and why it cannot work or an empty string."""
@@ -45,7 +45,7 @@ class DockActor:
     def dock(self, batch: Batch) -> list[Outcome]:
         """What came of each ligand of a batch."""
         assert self._dock is not None
-        return [self._dock(work) for work in batch.works]
+        return [outcome for works in parts(batch.works, self._dock.together) for outcome in self._dock(works)]
 
 
 @dataclass(eq=False)

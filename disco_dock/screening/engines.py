@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -29,11 +29,28 @@ class Lost:
 
 Event = Outcome | Lost
 
-DockLigand = Callable[[Work], Outcome]
-"""Docks one ligand; what a worker holds."""
 
-MakeDocker = Callable[[], DockLigand]
+class Docker(Protocol):
+    """Docks ligands; what a worker holds."""
+
+    @property
+    def together(self) -> int:
+        """Most ligands that it docks at a time."""
+        ...
+
+    def __call__(self, works: Sequence[Work]) -> Iterator[Outcome]:
+        """What came of each of at most `together` ligands, in any order."""
+        ...
+
+
+MakeDocker = Callable[[], Docker]
 """Loads what docks; can be pickled, for it is called in the worker."""
+
+
+def parts(works: Sequence[Work], together: int) -> Iterator[Sequence[Work]]:
+    """The ligands of a batch, so many at a time."""
+    for begin in range(0, len(works), together):
+        yield works[begin : begin + together]
 
 
 class ScreenEngine(Protocol):

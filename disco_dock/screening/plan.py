@@ -1,17 +1,16 @@
-"""Which records a shard takes, and in which order and company ligands are docked."""
+"""Which records a shard takes, and what a worker is given."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.screening.rows import Work
 
 BUCKET_ATOMS = 8  # ligands of one bucket differ by less
-BATCH_LIGANDS = 4
+BATCH_LIGANDS = 4  # of a worker's batch, unless more share a network batch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,43 +70,6 @@ class Shard:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """Ligands of like size that one worker docks, one after the other."""
+    """Ligands of like size that one worker docks, one after the other or several in one network batch."""
 
     works: tuple[Work, ...]
-
-
-class Queue:
-    """Ligands that wait, bucketed by size; a bounded window of the ledger's pending rows."""
-
-    def __init__(self) -> None:
-        """Start empty."""
-        self._buckets: defaultdict[int, deque[Work]] = defaultdict(deque)
-        self._alone: deque[Work] = deque()
-
-    def __len__(self) -> int:
-        """How many wait."""
-        return len(self._alone) + sum(map(len, self._buckets.values()))
-
-    def add(self, works: Iterable[Work]) -> None:
-        """Append ligands; those over which a worker died are docked alone."""
-        for work in works:
-            (self._alone if work.attempts else self._buckets[work.heavy_atoms // BUCKET_ATOMS]).append(work)
-
-    def add_alone(self, works: Iterable[Work]) -> None:
-        """Append ligands that get a batch of their own."""
-        self._alone.extend(works)
-
-    def take(self, largest: int) -> Batch | None:
-        """Up to `largest` ligands of the bucket of the largest molecules, so that a run ends with short ones."""
-        if self._alone:
-            return Batch(works=(self._alone.popleft(),))
-        waiting = [bucket for bucket, works in self._buckets.items() if works]
-        if not waiting:
-            return None
-        works = self._buckets[max(waiting)]
-        return Batch(works=tuple(works.popleft() for _ in range(min(largest, len(works)))))
-
-
-def batch_size(waiting: int, workers: int) -> int:
-    """Ligands of the next batch: fewer when few are left, so that no worker idles while another has a full batch."""
-    return max(1, min(BATCH_LIGANDS, waiting // (2 * max(workers, 1))))

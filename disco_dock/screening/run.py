@@ -6,9 +6,9 @@ import logging
 import time
 from collections.abc import Sequence
 
+from disco_dock.screening.company import ALONE, Company, Queue
 from disco_dock.screening.engines import Event, Lost, ScreenEngine
 from disco_dock.screening.ingest import Ingest
-from disco_dock.screening.plan import Queue, batch_size
 from disco_dock.screening.progress import ScreenProgress, Snapshot, Tally
 from disco_dock.screening.rows import Failed, Failure, Outcome, Work
 from disco_dock.screening.store import Store
@@ -35,6 +35,7 @@ class Screen:
         *,
         progress: ScreenProgress | None = None,
         stop_after: float | None = None,
+        company: Company = ALONE,
     ) -> None:
         """Take an open store and a started engine.
 
@@ -44,12 +45,13 @@ class Screen:
             engine: docks.
             progress: is told how far the run is.
             stop_after: seconds after which no further ligand is begun, or None.
+            company: how many ligands the engine docks in one network batch.
         """
         self._store, self._engine, self._progress = store, engine, progress
         self._ingests = [ingest for ingest in ingests if not ingest.done]
         self._stop_after = stop_after
         self._begin = time.monotonic()
-        self._queue = Queue()
+        self._queue = Queue(company)
         self._cursor = 0  # id of the last pending row that was taken into the queue
         self._with_engine: set[int] = set()
         self._tally = Tally(store.counts())
@@ -91,7 +93,7 @@ class Screen:
 
     def _submit(self) -> None:
         while self._engine.has_room():
-            batch = self._queue.take(batch_size(len(self._queue), self._engine.workers))
+            batch = self._queue.take(self._queue.batch_size(self._engine.workers))
             if batch is None:
                 return
             self._with_engine.update(work.id for work in batch.works)

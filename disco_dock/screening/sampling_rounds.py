@@ -13,7 +13,9 @@ from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.models.build import Models
 from disco_dock.pipeline.engine import DockFunction
-from disco_dock.sampling.docking import DockedPoses, DockingSettings, joined
+from disco_dock.sampling.docking import DockedPoses, joined
+from disco_dock.sampling.docking_settings import DockingSettings
+from disco_dock.sampling.network_rows import CPU_GROUP
 
 AGREEMENT = 2.0  # Angstrom
 AGREEING = 4  # poses near the best one, itself included
@@ -41,32 +43,29 @@ class StopRule:
 class RoundSampler:
     """A dock function for one ligand that applies a stop rule between rounds of poses.
 
-    A round is a group of poses that the networks advance together, so pose k is the same whenever sampling stops.
+    A round has 8 poses, a whole group of a CPU, so pose k is the same whenever sampling stops.
 
     Attributes:
         converged: whether the last call stopped because poses agreed.
         fitted: batch size of the last call that fitted into memory.
     """
 
-    def __init__(self, dock: DockFunction, mol: Chem.Mol, rule: StopRule, *, group: int | None) -> None:
+    def __init__(self, dock: DockFunction, mol: Chem.Mol, rule: StopRule) -> None:
         """Sample with a dock function.
 
         Args:
             dock: samples poses.
             mol: ligand, for the deviation of poses.
             rule: when to stop.
-            group: poses of a round; None for the batch size.
         """
         self.converged = False
         self.fitted = 0
-        self._dock, self._mol, self._rule, self._group = dock, mol, rule, group
+        self._dock, self._mol, self._rule = dock, mol, rule
 
     def __call__(self, models: Models, graph: ComplexGraph, settings: DockingSettings, **options: Any) -> DockedPoses:
         """Docked poses, at most `settings.num_poses`; arguments as of `sampling.docking.dock`."""
         begin = time.perf_counter()
-        size = self._group or settings.batch_size
-        if not self._rule.acts:
-            size = settings.num_poses
+        size = CPU_GROUP if self._rule.acts else settings.num_poses
         parts: list[DockedPoses] = []
         best: np.ndarray | None = None
         self.converged = False

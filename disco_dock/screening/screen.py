@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from disco_dock.screening.company import ALONE, Company
 from disco_dock.screening.engines import ScreenEngine
 from disco_dock.screening.identity import StoreIdentity
 from disco_dock.screening.ingest import Ingest
@@ -31,6 +32,7 @@ class ScreenRequest:
         about: what a new store keeps for a reader, such as paths and versions.
         shard: part of the libraries.
         stop_after: seconds after which no further ligand is begun, or None.
+        company: how many ligands a worker docks in one network batch.
     """
 
     libraries: tuple[Path, ...]
@@ -41,6 +43,7 @@ class ScreenRequest:
     about: Mapping[str, str]
     shard: Shard = Shard()
     stop_after: float | None = None
+    company: Company = ALONE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +78,9 @@ def run_screen(request: ScreenRequest, make_engine: EngineMaker, progress: Scree
     with only_run(request.store), _open(request) as store:
         ingests = open_libraries(store, request)
         with make_engine() as engine:
-            screen = Screen(store, ingests, engine, progress=progress, stop_after=request.stop_after)
+            screen = Screen(
+                store, ingests, engine, progress=progress, stop_after=request.stop_after, company=request.company
+            )
             snapshot = screen.run()
     return ScreenEnd(snapshot=snapshot, broken=tuple(one.broken for one in ingests if one.broken is not None))
 

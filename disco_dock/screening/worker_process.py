@@ -10,7 +10,7 @@ from rdkit import RDLogger
 
 from disco_dock.runtime.children import end_with_parent
 from disco_dock.runtime.errors import DiscoError
-from disco_dock.screening.engines import MakeDocker
+from disco_dock.screening.engines import MakeDocker, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The worker begins a ligand."""
+    """The worker begins some ligands, in one network batch."""
 
-    id: int
+    ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,10 @@ def serve(pipe: Connection, make: MakeDocker) -> None:
             batch = pipe.recv()
         except EOFError:
             return
-        for work in batch.works:
-            pipe.send(Started(work.id))
-            pipe.send(dock(work))
+        for works in parts(batch.works, dock.together):
+            pipe.send(Started(tuple(work.id for work in works)))
+            for outcome in dock(works):
+                pipe.send(outcome)
         pipe.send(Idle())
 
 

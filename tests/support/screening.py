@@ -8,7 +8,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,23 +52,36 @@ class StubPlan:
         log: file that gets the SMILES of each docked ligand as a line, or None.
         seconds: per ligand.
         refusal: why it cannot be made, or empty.
+        together: ligands that it docks at a time.
     """
 
     log: Path | None = None
     seconds: float = 0.0
     refusal: str = ""
+    together: int = 1
 
-    def __call__(self) -> Callable[[Work], Outcome]:
+    def __call__(self) -> Stub:
         if self.refusal:
             raise DiscoError(self.refusal)
-        return self.dock
+        return Stub(self)
+
+
+class Stub:
+    """Docks as its plan says, `plan.together` ligands at a time."""
+
+    def __init__(self, plan: StubPlan) -> None:
+        self.plan, self.together = plan, plan.together
+
+    def __call__(self, works: Sequence[Work]) -> Iterator[Outcome]:
+        assert len(works) <= self.together
+        return map(self.dock, works)
 
     def dock(self, work: Work) -> Outcome:
         if work.name.startswith("poison"):
             os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(1000 if work.name.startswith("hang") else self.seconds)
-        if self.log is not None:
-            with self.log.open("a") as file:
+        time.sleep(1000 if work.name.startswith("hang") else self.plan.seconds)
+        if self.plan.log is not None:
+            with self.plan.log.open("a") as file:
                 file.write(f"{work.smiles}\n")
         if work.name.startswith("nan"):
             return Failed(id=work.id, failure=Failure.of(NumericsError("a score is not finite; use another seed")))

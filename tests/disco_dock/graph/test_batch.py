@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from disco_dock.graph.batch import bond_slots, collate
+from disco_dock.graph.batch import LigandSlots, bond_slots, collate
 from disco_dock.graph.receptor_graph import residue_neighbours
 from disco_dock.graph.schema import GraphBatch
 from tests.support.graphs import random_graph
@@ -111,3 +111,23 @@ def test_what_cannot_be_batched() -> None:
     with_features = random_graph(0, lm_dim=4)
     with pytest.raises(ValueError, match="language-model"):
         collate([with_features, replace(with_features, rec_lm=None)])
+
+
+def test_least_widths_only_add_padding() -> None:
+    members = graphs()
+    plain, wide = collate(members), collate(members, slots=LigandSlots(torsions=7, bonds=2))
+    assert wide.torsion_mask.shape == (3, 7) and wide.bond_mask.shape == (3, 9, 2)
+    assert torch.equal(wide.torsion_mask[:, :3], plain.torsion_mask) and not wide.torsion_mask[:, 3:].any()
+    assert torch.equal(wide.topology.mask, wide.torsion_mask)
+    assert collate(members, slots=LigandSlots(torsions=1, bonds=1)).torsion_mask.shape == (3, 3)
+
+
+def test_rows_are_taken_and_blanked() -> None:
+    batch = collate(graphs())
+    rows = batch.take([2, 0, 0])
+    for name, value in tensors(rows).items():
+        assert torch.equal(value, tensors(batch)[name][[2, 0, 0]]), name
+    left = rows.only(torch.tensor([True, False, True]))
+    assert left.node_mask.any(1).tolist() == [True, False, True]
+    assert not left.rec_neighbour_mask[1].any() and not left.bond_mask[1].any() and not left.torsion_mask[1].any()
+    assert torch.equal(left.lig_mask[2], rows.lig_mask[2]) and torch.equal(left.conformer, rows.conformer)

@@ -74,4 +74,15 @@ def fake_judge(models, graph, pos) -> np.ndarray:
 
 def fake_engine(dock=fake_dock, **options) -> Engine:
     """An engine around `fake_models(**options)`."""
-    return Engine(models=cast(Any, fake_models(**options)), device=torch.device("cpu"), dock=dock, judge=fake_judge)
+
+    def dock_together(models, graphs, settings, names, *, shares, states) -> list[DockedPoses]:
+        pairs = zip(graphs, names, strict=True)
+        return [dock(models, graph, settings, name=name, on_progress=None, states=states) for graph, name in pairs]
+
+    return Engine(
+        models=cast(Any, fake_models(**options)),
+        device=torch.device("cpu"),
+        dock=dock,
+        judge=fake_judge,
+        dock_together=dock_together,
+    )

@@ -60,6 +60,18 @@ def test_drawing_for_one_pose_does_not_move_another(indices, data):
             assert torch.equal(getattr(single, kind)(*shape)[0], found[row])
 
 
+def test_padded_draws_take_only_what_a_pose_needs():
+    names, counts = ["x", "y", "x"], [2, 0, 4]
+    for kind in ("normal", "uniform"):
+        rows = PoseRandom(3, names, [0, 0, 1])
+        found, after = getattr(rows, f"padded_{kind}")(counts, 5), rows.normal(3)
+        for k, (name, index) in enumerate(zip(names, [0, 0, 1], strict=True)):
+            alone = PoseRandom(3, name, [index])
+            assert torch.equal(found[k, : counts[k]], getattr(alone, kind)(counts[k])[0])
+            assert not found[k, counts[k] :].any()
+            assert torch.equal(after[k], alone.normal(3)[0])
+
+
 def test_numbers_have_their_distributions():
     streams = PoseRandom(0, "x", range(50))
     normal, uniform = streams.normal(2000), streams.uniform(2000)

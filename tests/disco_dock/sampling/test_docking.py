@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +12,6 @@ from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.diffusion.schedule import Scores
 from disco_dock.kernels.compiled import available
 from disco_dock.latents.guidance import GuidanceConfig
-from disco_dock.models.build import CheckpointConfig, Models
-from disco_dock.models.confidence import ConfidenceModel
-from disco_dock.models.prior import LatentPrior
-from disco_dock.models.score import ScoreModel
 from disco_dock.runtime.errors import ConfigError, NumericsError
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.docking import DockingSettings, dock, joined, survey_prior
@@ -30,22 +25,6 @@ from tests.support.graphs import random_graph
 SIZES = preset("tiny")
 SETTINGS = DockingSettings(num_poses=9, seed=3, sampler=SamplerConfig(steps=3))
 PARTS = ((0, 3), (3, 2), (5, 4))  # first pose and number of poses
-
-
-@pytest.fixture(scope="module")
-def models() -> Models:
-    torch.manual_seed(0)
-    config = CheckpointConfig(name="tiny", score=SIZES.score, prior=SIZES.prior, confidence=SIZES.confidence)
-    return Models(
-        score=ScoreModel(SIZES.score).eval(),
-        encoder=None,
-        prior=LatentPrior(SIZES.prior).eval(),
-        confidence=ConfidenceModel(SIZES.confidence).eval(),
-        config=config,
-        directory=Path(),
-        sha256="",
-        device=torch.device("cpu"),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +238,12 @@ def test_forced_and_avoided_nodes(models, graph, docked):
     found = dock(models, graph, replace(SETTINGS, choice=choice), name="a")
     assert (found.latent_nodes[:, 1] == 5).all()
     assert not set(found.latent_nodes[:, 0].tolist()) & set(choice.avoided)
+
+
+def test_a_mode_does_not_depend_on_what_is_drawn_before(models, graph):
+    settings = replace(SETTINGS, choice=LatentChoice(modes=4))
+    whole, later = (dock(models, graph, one, name="a") for one in (settings, replace(settings, first=3, num_poses=5)))
+    np.testing.assert_array_equal(later.pos, whole.pos[3:8])
 
 
 def test_survey_is_a_distribution_that_leaves_the_poses_alone(models, graph, docked):

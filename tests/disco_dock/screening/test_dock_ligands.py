@@ -38,8 +38,13 @@ def work(smiles=SMILES, number=1):
     return Work(id=number, smiles=smiles, name="m", heavy_atoms=11)
 
 
+def dock_one(docker, one):
+    (outcome,) = docker([one])
+    return outcome
+
+
 def test_the_best_poses_of_predict_are_kept(peptide):
-    outcome = LigandDocker(fake_engine(), SETTINGS, peptide)(work())
+    outcome = dock_one(LigandDocker(fake_engine(), SETTINGS, peptide), work())
     assert isinstance(outcome, Docked)
     ligand = canonical_ligand(SMILES, "m")
     prediction = predict_complex(fake_engine(), PREDICT, ReceptorStore(PREDICT, 0), peptide, ligand, name="m")
@@ -52,11 +57,11 @@ def test_the_best_poses_of_predict_are_kept(peptide):
 
 
 def test_a_ligand_does_not_depend_on_what_was_docked_before(peptide):
-    fresh = LigandDocker(fake_engine(), SETTINGS, peptide)(work())
+    fresh = dock_one(LigandDocker(fake_engine(), SETTINGS, peptide), work())
     used = LigandDocker(fake_engine(), SETTINGS, peptide)
     for smiles in ("CCO", "c1ccccc1"):
-        used(work(smiles, 7))
-    again = used(work())
+        dock_one(used, work(smiles, 7))
+    again = dock_one(used, work())
     assert isinstance(fresh, Docked) and isinstance(again, Docked)
     assert (again.digest, again.coordinates, again.poses) == (fresh.digest, fresh.coordinates, fresh.poses)
 
@@ -66,7 +71,7 @@ def test_a_failure_is_an_outcome(peptide):
         docked = fake_dock(models, graph, settings, name=name, on_progress=on_progress)
         return replace(docked, pos=docked.pos * np.nan)
 
-    outcome = LigandDocker(fake_engine(dock=broken), SETTINGS, peptide)(work())
+    outcome = dock_one(LigandDocker(fake_engine(dock=broken), SETTINGS, peptide), work())
     assert isinstance(outcome, Failed)
     assert outcome.failure.code == "numerics"
     assert "another --seed" in outcome.failure.hint
@@ -84,10 +89,10 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_size_remembered_for_larger_
 
     settings = ScreenSettings(predict=replace(PREDICT, num_poses=8, batch_size=8))
     docker = LigandDocker(fake_engine(dock=tight), settings, peptide)
-    first, second = docker(work()), docker(work("CCOCCOCCOCCOCCOCCOC", 2))
+    first, second = (dock_one(docker, one) for one in (work(), work("CCOCCOCCOCCOCCOCCOC", 2)))
     assert isinstance(first, Docked) and isinstance(second, Docked)
     assert sizes == [8, 4, 2, 2]
-    whole = LigandDocker(fake_engine(), settings, peptide)(work())
+    whole = dock_one(LigandDocker(fake_engine(), settings, peptide), work())
     assert isinstance(whole, Docked)
     assert whole.digest == first.digest
 
@@ -96,7 +101,7 @@ def test_a_pose_that_does_not_fit_at_all_is_a_failure(peptide):
     def full(models, graph, settings, *, name, on_progress, states):
         raise torch.OutOfMemoryError("no room")
 
-    outcome = LigandDocker(fake_engine(dock=full), SETTINGS, peptide)(work())
+    outcome = dock_one(LigandDocker(fake_engine(dock=full), SETTINGS, peptide), work())
     assert isinstance(outcome, Failed)
     assert outcome.failure.code == "memory"
 

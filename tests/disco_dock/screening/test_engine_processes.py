@@ -61,6 +61,23 @@ def test_a_poison_ligand_kills_two_workers_and_is_set_aside(tmp_path):
     assert row[2]
 
 
+def test_a_poison_ligand_in_a_shared_batch_is_found_and_its_company_is_docked(tmp_path):
+    library = write_library(tmp_path / "lib.smi", 40)
+    with library.open("a") as file:
+        file.write("O=C(CCO)NCCN poison\n")
+    end = run(tmp_path / "s.sqlite", library, StubPlan(together=4))
+    assert statuses(tmp_path / "s.sqlite") == {"docked": 40, "failed": 1}
+    assert end.snapshot.workers_lost in (2, 3)  # once more if it died in company first
+    codes = query(tmp_path / "s.sqlite", "SELECT name, error_code FROM ligand WHERE status = 'failed'")
+    assert codes == [("poison", "crashed")]
+
+
+def test_ligands_of_a_shared_batch_may_each_take_their_time(tmp_path):
+    library = write_library(tmp_path / "lib.smi", 16)
+    run(tmp_path / "s.sqlite", library, StubPlan(together=4, seconds=0.5), workers=1, seconds=1.0)
+    assert statuses(tmp_path / "s.sqlite") == {"docked": 16}
+
+
 def test_a_ligand_has_a_hard_time_limit(tmp_path):
     library = write_library(tmp_path / "lib.smi", 6)
     with library.open("a") as file:

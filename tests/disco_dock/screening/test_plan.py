@@ -1,4 +1,4 @@
-"""Shards, buckets and batches."""
+"""Shards."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disco_dock.runtime.errors import ConfigError
-from disco_dock.screening.plan import BATCH_LIGANDS, BUCKET_ATOMS, Queue, Shard, batch_size
-from disco_dock.screening.rows import Work
-
-
-def work(number: int, atoms: int = 20, attempts: int = 0) -> Work:
-    return Work(id=number, smiles="C", name=f"m{number}", heavy_atoms=atoms, attempts=attempts)
+from disco_dock.screening.plan import Shard
 
 
 @given(st.integers(0, 500), st.integers(1, 20))
@@ -36,28 +31,3 @@ def test_the_shard_of_a_slurm_task():
     assert found == ["1/4", "2/4", "3/4", "4/4"]
     with pytest.raises(ConfigError, match="--shard"):
         Shard.of_slurm({**array, "SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_MAX": "9"})
-
-
-def test_batches_hold_ligands_of_like_size_the_largest_first():
-    queue = Queue()
-    queue.add(work(number, atoms=5 + 7 * (number % 5)) for number in range(40))
-    sizes = []
-    while batch := queue.take(BATCH_LIGANDS):
-        assert len({one.heavy_atoms // BUCKET_ATOMS for one in batch.works}) == 1
-        assert len(batch.works) <= BATCH_LIGANDS
-        sizes.append(max(one.heavy_atoms for one in batch.works) // BUCKET_ATOMS)
-    assert sizes == sorted(sizes, reverse=True)
-    assert len(queue) == 0
-
-
-def test_a_ligand_that_cost_a_worker_is_docked_alone():
-    queue = Queue()
-    queue.add([work(1), work(2, attempts=1), work(3)])
-    assert [[one.id for one in batch.works] for batch in iter(lambda: queue.take(4), None)] == [[2], [1, 3]]
-
-
-@given(st.integers(0, 10**6), st.integers(1, 100))
-def test_batches_shrink_towards_the_end(waiting, workers):
-    size = batch_size(waiting, workers)
-    assert 1 <= size <= BATCH_LIGANDS
-    assert size == 1 or size * workers <= waiting

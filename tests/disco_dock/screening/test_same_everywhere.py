@@ -1,7 +1,11 @@
-"""Poses of the bundled checkpoint are the same, bit for bit, from every engine, number of workers and shards."""
+"""Poses of the bundled checkpoint are the same, bit for bit, from every engine, number of workers and shards.
+
+Also where ligands share network batches, which differ from run to run then.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,8 @@ import pytest
 from disco_dock.models.build import bundled_checkpoint, checkpoint_sha256
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.pipeline.self_test import write_peptide
+from disco_dock.screening import dock_ligands
+from disco_dock.screening.company import ALONE, company_of
 from disco_dock.screening.dock_ligands import DockerPlan
 from disco_dock.screening.engine_inline import InlineEngine
 from disco_dock.screening.engine_processes import ProcessEngine
@@ -28,15 +34,21 @@ C(C broken
 CC(C)Cc1ccc(cc1)C(C)C(=O)O racemate
 C[C@H](N)C(=O)O alanine
 CN1CCC[C@H]1c1cccnc1 nicotine
+CCCCCO one
+CCCC(C)O two
+CC(C)CCN three
+CCCCCN four
+OCC1CCC1 five
+CS(=O)(=O)CC six
 """
-STEPS, POSES = 2, 10  # two groups of a CPU
+STEPS = 2
 
 
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory) -> DockerPlan:
+@pytest.fixture(scope="module", params=[10, 2], ids="{}_poses".format)  # two groups of a CPU, a quarter of one
+def plan(request, tmp_path_factory) -> DockerPlan:
     protein = tmp_path_factory.mktemp("peptide") / "peptide.pdb"
     write_peptide(protein)
-    settings = ScreenSettings(predict=PredictSettings(num_poses=POSES, steps=STEPS))
+    settings = ScreenSettings(predict=PredictSettings(num_poses=request.param, steps=STEPS))
     return DockerPlan(
         settings=settings,
         protein=protein,
@@ -56,21 +68,32 @@ def library(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def expected(plan, library, tmp_path_factory):
     store = tmp_path_factory.mktemp("one") / "s.sqlite"
-    run_screen(request(store, library), lambda: InlineEngine(plan))
-    assert statuses(store) == {"docked": 6, "duplicate": 1, "failed": 1}
+    run_screen(asked(plan, store, library), lambda: InlineEngine(plan))
+    assert statuses(store) == {"docked": 12, "duplicate": 1, "failed": 1}
     return content(store)
+
+
+def asked(plan, store, library, **options):
+    company = company_of(plan.settings, plan.device)
+    return replace(request(store, library, **options), company=company)
+
+
+def test_each_ligand_alone_as_predict_docks_it(plan, library, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(dock_ligands, "company_of", lambda *_: ALONE)
+    run_screen(request(tmp_path / "s.sqlite", library), lambda: InlineEngine(plan))
+    assert content(tmp_path / "s.sqlite") == expected
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_processes(plan, library, expected, tmp_path, workers):
-    run_screen(request(tmp_path / "s.sqlite", library), lambda: ProcessEngine(plan, workers, ligand_seconds=600))
+    run_screen(asked(plan, tmp_path / "s.sqlite", library), lambda: ProcessEngine(plan, workers, ligand_seconds=600))
     assert content(tmp_path / "s.sqlite") == expected
 
 
 def test_shards(plan, library, expected, tmp_path):
     stores = [tmp_path / f"{index}.sqlite" for index in (1, 2, 3)]
     for index, store in enumerate(stores, start=1):
-        run_screen(request(store, library, shard=f"{index}/3"), lambda: InlineEngine(plan))
+        run_screen(asked(plan, store, library, shard=f"{index}/3"), lambda: InlineEngine(plan))
     merge(tmp_path / "merged.sqlite", stores)
     assert content(tmp_path / "merged.sqlite") == expected
 
@@ -81,5 +104,5 @@ def test_ray(plan, library, expected, tmp_path, monkeypatch):
 
     monkeypatch.setenv("RAY_worker_niceness", "0")
     engine = RayEngine(plan, 2, address=None, device="cpu", ligand_seconds=600)
-    run_screen(request(tmp_path / "s.sqlite", library), lambda: engine)
+    run_screen(asked(plan, tmp_path / "s.sqlite", library), lambda: engine)
     assert content(tmp_path / "s.sqlite") == expected

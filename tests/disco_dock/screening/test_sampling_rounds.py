@@ -34,8 +34,13 @@ class Docker:
         )
 
 
-def sample(docker, rule, num_poses=12, group=4):
-    sampler = RoundSampler(docker, MOL, rule, group=group)
+@pytest.fixture(autouse=True)
+def _short_rounds(monkeypatch):
+    monkeypatch.setattr(sampling_rounds, "CPU_GROUP", 4)
+
+
+def sample(docker, rule, num_poses=12):
+    sampler = RoundSampler(docker, MOL, rule)
     return sampler, sampler(NOTHING, NOTHING, DockingSettings(num_poses=num_poses, batch_size=5))
 
 
@@ -81,12 +86,6 @@ def test_a_time_budget_stops_after_the_round_that_used_it_up(monkeypatch):
     _, docked = sample(docker, StopRule(seconds=2.0), num_poses=40)
     assert docker.calls == [(0, 4), (4, 4)]
     assert len(docked.pos) == 8
-
-
-def test_a_round_of_an_accelerator_is_a_batch():
-    docker = Docker(10 * np.arange(12), range(12))
-    sample(docker, StopRule(converged=True), group=None)
-    assert docker.calls == [(0, 5), (5, 5), (10, 2)]
 
 
 def test_agreement_is_of_symmetric_molecules_too():

@@ -1,0 +1,44 @@
+"""How poses are sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from disco_dock.diffusion.sampler_config import SamplerConfig
+from disco_dock.latents.guidance import GuidanceConfig
+from disco_dock.sampling.latent_choice import LatentChoice
+from disco_dock.sampling.restraint import Restraint
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockingSettings:
+    """How to sample.
+
+    Attributes:
+        num_poses: samples.
+        first: number of the first of them; pose k is the same whatever is drawn before it.
+        seed: of the run.
+        batch_size: poses that are advanced together on an accelerator; a CPU takes groups of 8.
+        sampler: steps and temperatures.
+        latent_inverse_temperature: factor on the prior's logits.
+        guidance: latent guidance.
+        pocket: restraint in the graph's frame, or None for blind docking.
+        codes: (num_poses, latents) int64 node indices, or numbers of continuous latents, that replace the prior's
+            draws, or None.
+        choice: which latents are forced, avoided or enumerated.
+        record: keep the poses of every step.
+    """
+
+    num_poses: int = 40
+    first: int = 0
+    seed: int = 0
+    batch_size: int = 10
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    latent_inverse_temperature: float = 1.0
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    pocket: Restraint | None = None
+    codes: np.ndarray | None = None
+    choice: LatentChoice = field(default_factory=LatentChoice)
+    record: bool = False
