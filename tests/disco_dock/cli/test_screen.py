@@ -7,7 +7,7 @@ import json
 import pytest
 
 from disco_dock.models import build
-from disco_dock.screening import dock_ligands
+from disco_dock.screening import dock_ligands, screen
 from tests.disco_dock.pipeline.fake_engine import fake_engine
 
 LINES = "CCO ethanol\nCC(=O)Nc1ccc(O)cc1 paracetamol\nOCC again\nC(C broken\n"
@@ -38,6 +38,14 @@ def test_a_library_is_screened_and_listed(disco, screened):
     assert "docked: 2" in status.out and "failed: 1 (1 input)" in status.out
     numbers = json.loads(disco("screen", "status", "run.sqlite", "--json").out)
     assert numbers["counts"]["status"] == {"docked": 2, "duplicate": 1, "failed": 1}
+
+
+@pytest.mark.parametrize(("options", "ligands"), [((), 2), (("--num-poses", 8), 1), (("--device", "cuda:1"), 32)])
+def test_the_queue_knows_how_many_ligands_share_a_network_batch(screened, monkeypatch, options, ligands):
+    asked, whole = [], screen.run_screen
+    monkeypatch.setattr(screen, "run_screen", lambda request, *rest: asked.append(request) or whole(request, *rest))
+    assert screened(*options).status == 0
+    assert asked[0].company.ligands == ligands
 
 
 def test_other_settings_on_the_same_store_are_refused(screened):
