@@ -73,9 +73,9 @@ def test_a_poison_ligand_in_a_shared_batch_is_found_and_its_company_is_docked(tm
 
 
 def test_ligands_of_a_shared_batch_may_each_take_their_time(tmp_path):
-    library = write_library(tmp_path / "lib.smi", 16)
-    run(tmp_path / "s.sqlite", library, StubPlan(together=4, seconds=0.5), workers=1, seconds=1.0)
-    assert statuses(tmp_path / "s.sqlite") == {"docked": 16}
+    library = write_library(tmp_path / "lib.smi", 12)  # the first batch has 4
+    run(tmp_path / "s.sqlite", library, StubPlan(together=4, seconds=0.8), workers=1, seconds=2.5)
+    assert statuses(tmp_path / "s.sqlite") == {"docked": 12}
 
 
 def test_a_ligand_has_a_hard_time_limit(tmp_path):
