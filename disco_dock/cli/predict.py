@@ -220,6 +220,13 @@ def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> Non
         help="Monte-Carlo steps around each pose with --minimize vina; 0 only minimises (100)",
     )
     group.add_argument(
+        "--finalists",
+        type=int,
+        metavar="N",
+        default=hidden,
+        help="search the best pose of each of the N places of lowest energy further (as the checkpoint says)",
+    )
+    group.add_argument(
         "--rank-by",
         choices=("confidence", "vina", "consensus"),
         default=hidden,
@@ -234,6 +241,7 @@ def physics_choice(given: dict) -> PhysicsChoice:
     return PhysicsChoice(
         minimize=given.get("minimize"),
         moves=given.get("search_moves"),
+        finalists=given.get("finalists"),
         score=given.get("physics", False),
         rank_by=given.get("rank_by"),
     )

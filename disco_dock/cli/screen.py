@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -211,7 +212,7 @@ def _settings(given: dict) -> ScreenSettings:
         chains_within=given.get("chains_within"),
         largest_fragment=given["largest_fragment"],
         embeddings=Path(given["embeddings"]) if "embeddings" in given else None,
-        physics=physics_choice(given),
+        physics=replace(physics_choice(given), finalists=given.get("finalists", 0)),  # they would double the time
         check_poses=0,  # as long as the docking of a ligand, and the ledger keeps no verdicts
     )
     return ScreenSettings(

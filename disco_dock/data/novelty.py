@@ -159,9 +159,10 @@ def novelty(nearest: NearestTraining, rates: NoveltyRates | None, physics: Physi
     return Novelty(nearest=nearest, protein=protein, ligand=ligand, measured=cell, rates=own)
 
 
-def _way(physics: PhysicsSettings) -> tuple[str, int, str]:
+def _way(physics: PhysicsSettings) -> tuple[str, tuple[int, int], str]:
     """What makes poses and their order; whether they are scored besides does not."""
-    return physics.minimize, physics.moves if physics.minimize == "vina" else 0, physics.rank_by
+    effort = (physics.moves, physics.finalists) if physics.minimize == "vina" else (0, 0)
+    return physics.minimize, effort, physics.rank_by
 
 
 def interval(hits: int, count: int) -> tuple[float, float]:

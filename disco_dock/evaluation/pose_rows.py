@@ -97,6 +97,8 @@ def dock_rows(
         "minimize": physics.minimize,
         "moves": physics.moves,
     }
+    if physics.finalists:
+        header["finals"] = [physics.finalists, physics.final_moves]
     file = RowFile(path, header, PoseRow)
     for number, name in enumerate(cases.ids, start=1):
         if name not in file.rows:

@@ -44,6 +44,7 @@ class RankingSettings:
         evidence: names of what the judge looks at.
         num_poses: samples per complex.
         moves: Monte-Carlo steps of each pose, or None for the checkpoint's.
+        finalists: places that are searched further, or None for the checkpoint's.
         rank_by: the ranking that the checkpoint gets, or None for the one it has.
         seed: random seed.
     """
@@ -58,6 +59,7 @@ class RankingSettings:
     evidence: tuple[str, ...] = EVIDENCE_CHOSEN
     num_poses: int = 40
     moves: int | None = None
+    finalists: int | None = None
     rank_by: str | None = None
     seed: int = 0
 
@@ -69,7 +71,13 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
         DiscoError: ids are in both sets, files are unusable, or there is too little to fit on.
     """
     config = engine.models.config
-    physics = PhysicsChoice(minimize="vina", moves=settings.moves, rank_by=settings.rank_by).over(config.physics)  # type: ignore[arg-type]
+    choice = PhysicsChoice(
+        minimize="vina",
+        moves=settings.moves,
+        finalists=settings.finalists,
+        rank_by=settings.rank_by,  # type: ignore[arg-type]
+    )
+    physics = choice.over(config.physics)
     validation = read_ids(settings.validation)
     held_out = {*validation, *(name for file in settings.held_out for name in read_ids(file))}
     training = chosen_ids(read_ids(settings.train), settings.manifest, settings.count)
@@ -82,7 +90,11 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
         for name, ids in (("train", training), ("validation", validation))
     )
     made = HowMade(
-        num_poses=settings.num_poses, steps=docking.sampler.steps, minimize=physics.minimize, moves=physics.moves
+        num_poses=settings.num_poses,
+        steps=docking.sampler.steps,
+        minimize=physics.minimize,
+        moves=physics.moves,
+        finalists=physics.finalists,
     )
     judge = fit_judge(fitted, settings.evidence, made, held_out=held_out)
     found = measure_ranking(judge, measured, physics.rank_by)

@@ -17,12 +17,16 @@ class PhysicsSettings:
     Attributes:
         minimize: "vina" (with Monte-Carlo search around each pose), "mmff" (MMFF94s in the fixed pocket) or "none".
         moves: Monte-Carlo steps for each pose, 0 to minimise only; for "vina".
+        finalists: places of lowest energy whose best pose is searched further; 0 for none.
+        final_moves: Monte-Carlo steps of each of them.
         score: whether poses get a Vina score; minimised ones always do.
         rank_by: "confidence", "vina" (energy) or "consensus" (of both, with the checkpoint's weights).
     """
 
     minimize: Literal["none", "vina", "mmff"] = "none"
     moves: int = 100
+    finalists: int = 0
+    final_moves: int = 300
     score: bool = False
     rank_by: Literal["confidence", "vina", "consensus"] = "confidence"
 
@@ -32,8 +36,11 @@ class PhysicsSettings:
             raise ConfigError(f"poses are minimized by {_choices(MINIMIZERS)}, not {self.minimize!r}")
         if self.rank_by not in RANKINGS:
             raise ConfigError(f"poses are ranked by {_choices(RANKINGS)}, not {self.rank_by!r}")
-        if self.moves < 0:
-            raise ConfigError(f"the number of search moves must be 0 or larger, not {self.moves}")
+        if min(self.moves, self.finalists, self.final_moves) < 0:
+            raise ConfigError(
+                "numbers of search moves and of finalists must be 0 or larger, not "
+                f"{self.moves}, {self.finalists} and {self.final_moves}"
+            )
 
     @property
     def scores(self) -> bool:
@@ -46,10 +53,14 @@ NO_PHYSICS = PhysicsSettings()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhysicsChoice:
-    """What a user asks of physics; what is None or False is as the checkpoint says, see `PhysicsSettings`."""
+    """What a user asks of physics; what is None or False is as the checkpoint says, see `PhysicsSettings`.
+
+    No moves and nothing said of finalists means none of these either: poses are minimised only.
+    """
 
     minimize: Literal["none", "vina", "mmff"] | None = None
     moves: int | None = None
+    finalists: int | None = None
     score: bool = False
     rank_by: Literal["confidence", "vina", "consensus"] | None = None
 
@@ -60,13 +71,19 @@ class PhysicsChoice:
     @classmethod
     def exactly(cls, settings: PhysicsSettings) -> PhysicsChoice:
         """The choice that leaves nothing to the checkpoint."""
-        moves = settings.moves if settings.minimize == "vina" else None
-        return cls(minimize=settings.minimize, moves=moves, score=settings.score, rank_by=settings.rank_by)
+        moves, finalists = (settings.moves, settings.finalists) if settings.minimize == "vina" else (None, None)
+        return cls(
+            minimize=settings.minimize,
+            moves=moves,
+            finalists=finalists,
+            score=settings.score,
+            rank_by=settings.rank_by,
+        )
 
     @property
     def asked(self) -> bool:
-        """Whether anything was asked for."""
-        return self != PhysicsChoice()
+        """Whether anything was asked for; to leave the finalists out asks for no physics."""
+        return replace(self, finalists=self.finalists or None) != PhysicsChoice()
 
     def over(self, base: PhysicsSettings) -> PhysicsSettings:
         """These choices on top of a checkpoint's settings.
@@ -74,10 +91,14 @@ class PhysicsChoice:
         Raises:
             ConfigError: search moves without a search.
         """
-        given = {name: getattr(self, name) for name in ("minimize", "moves", "rank_by")}
+        given = {name: getattr(self, name) for name in ("minimize", "moves", "finalists", "rank_by")}
         chosen = replace(base, **{name: value for name, value in given.items() if value is not None})
-        if self.moves is not None and chosen.minimize != "vina":
-            raise ConfigError("--search-moves has no effect without --minimize vina; leave one out or give the other")
+        if self.moves == 0 and self.finalists is None:
+            chosen = replace(chosen, finalists=0)
+        asked = {"--search-moves": self.moves is not None, "--finalists": bool(self.finalists)}
+        idle = [option for option, given in asked.items() if given and chosen.minimize != "vina"]
+        if idle:
+            raise ConfigError(f"{idle[0]} has no effect without --minimize vina; leave one out or give the other")
         return replace(chosen, score=chosen.score or self.score)
 
 

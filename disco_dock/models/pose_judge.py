@@ -21,12 +21,14 @@ class HowMade:
         steps: of the reverse diffusion.
         minimize: by what they were minimised.
         moves: Monte-Carlo steps of each pose.
+        finalists: places whose best pose was searched further.
     """
 
     num_poses: int
     steps: int
     minimize: str
     moves: int
+    finalists: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

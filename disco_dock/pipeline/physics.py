@@ -18,6 +18,7 @@ from disco_dock.physics.vina_scorer import VinaField, VinaScorer
 from disco_dock.runtime.random import derive_seed
 
 MIN_ATOMS_PER_RESIDUE = 4  # a backbone
+PLACE = 2.0  # Angstrom of RMSD, symmetry not counted, beyond which two poses are in different places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +126,8 @@ def refine(
 ) -> RefinedPoses:
     """Poses minimised and scored as asked; pose k depends on (seed, stream, k) and its start only.
 
+    But for finalists: which poses are searched further depends on the energies of all of them.
+
     Args:
         receptor: with its atoms.
         field: the same prepared for Vina; may be None when nothing is asked for.
@@ -145,6 +148,11 @@ def refine(
     if settings.minimize == "vina":
         seeds = [derive_seed("physics", seed, stream, pose) for pose in range(first, first + len(pos))]
         after_pos = scorer.search(pos, seeds, SearchSettings(moves=settings.moves), sphere)
+        chosen = lowest_places(after_pos, np.add(*scorer.energies(after_pos)[:2]), settings.finalists)
+        if len(chosen):
+            seeds = [derive_seed("finalist", seed, stream, first + pose) for pose in chosen.tolist()]
+            further = SearchSettings(moves=settings.final_moves)
+            after_pos[chosen] = scorer.search(after_pos[chosen], seeds, further, sphere)
     elif settings.minimize == "mmff":
         relaxed = [relax_in_pocket(receptor, ligand, one) for one in pos]
         after_pos = np.stack([one if new is None else new.pos for one, new in zip(pos, relaxed, strict=True)])
@@ -168,6 +176,23 @@ def refine(
     )
 
 
+def lowest_places(pos: np.ndarray, energy: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the poses of lowest energy in at most `count` places, more than `PLACE` apart from each other.
+
+    Args:
+        pos: (poses, atoms, 3) Angstrom.
+        energy: (poses,).
+        count: places.
+    """
+    chosen: list[int] = []
+    for pose in np.argsort(energy, kind="stable").tolist():
+        if len(chosen) == count:
+            break
+        if not chosen or np.sqrt(((pos[chosen] - pos[pose]) ** 2).sum(2).mean(1)).min() > PLACE:
+            chosen.append(pose)
+    return np.array(chosen, dtype=np.int64)
+
+
 def refinement_notes(refined: RefinedPoses, settings: PhysicsSettings) -> Iterator[str]:
     """What a user should know about minimised poses, one sentence each."""
     if not refined.minimised:
@@ -177,7 +202,8 @@ def refinement_notes(refined: RefinedPoses, settings: PhysicsSettings) -> Iterat
         yield f"MMFF94s does not know atoms of the ligand or its pocket: {(moved == 0).sum()} poses are as sampled"
     if any(pose.strain is None for pose in refined.poses):
         yield "MMFF94s does not know an atom of the ligand, so its strain is not known"
-    how = f"Vina with {settings.moves} Monte-Carlo moves" if settings.minimize == "vina" else "MMFF94s"
+    finals = f" ({settings.final_moves} more in {settings.finalists} places)" if settings.finalists else ""
+    how = f"Vina with {settings.moves} Monte-Carlo moves{finals}" if settings.minimize == "vina" else "MMFF94s"
     strains = [pose.strain for pose in refined.poses if pose.strain is not None]
     left = f" and left with {np.median(strains):.1f} kcal/mol of strain" if strains else ""
     yield (

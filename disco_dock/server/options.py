@@ -57,6 +57,9 @@ class JobOptions(BaseModel):
     search_moves: int | None = Field(
         default=None, ge=0, le=2000, description="Monte-Carlo steps around each pose with `minimize=vina`."
     )
+    finalists: int | None = Field(
+        default=None, ge=0, le=100, description="Places of lowest energy whose best pose is searched further."
+    )
     rank_by: Literal["confidence", "vina", "consensus"] | None = Field(
         default=None, description="What poses are ranked by; as the checkpoint says when absent."
     )
@@ -102,5 +105,7 @@ class JobOptions(BaseModel):
             chains=self.chains or None,
             largest_fragment=self.largest_fragment,
             template_smiles=self.template_smiles,
-            physics=PhysicsChoice(minimize=self.minimize, moves=self.search_moves, rank_by=self.rank_by),
+            physics=PhysicsChoice(
+                minimize=self.minimize, moves=self.search_moves, finalists=self.finalists, rank_by=self.rank_by
+            ),
         )
