@@ -26,7 +26,7 @@ class PhysicsSettings:
     minimize: Literal["none", "vina", "mmff"] = "none"
     moves: int = 100
     finalists: int = 0
-    final_moves: int = 300
+    final_moves: int = 500
     score: bool = False
     rank_by: Literal["confidence", "vina", "consensus"] = "confidence"
 
