@@ -54,12 +54,12 @@ def minimised(scorer: VinaScorer, start: np.ndarray, schedule: Schedule, name: s
     """Poses and energies after a schedule."""
     seeds = [derive_seed("physics", 0, name, pose) for pose in range(len(start))]
     pos = scorer.search(start, seeds, SearchSettings(moves=schedule.moves))
-    energy = sum(scorer.energies(pos)[:2])
+    energy = np.add(*scorer.energies(pos)[:2])
     if schedule.finalists:
         chosen = lowest_places(pos, energy, schedule.finalists)
         again = [derive_seed("finalist", 0, name, pose) for pose in chosen]
         pos[chosen] = scorer.search(pos[chosen], again, SearchSettings(moves=schedule.more))
-        energy = sum(scorer.energies(pos)[:2])
+        energy = np.add(*scorer.energies(pos)[:2])
     return pos, energy
 
 
@@ -69,7 +69,7 @@ def measure(engine: Engine, case: Case, settings: DockingSettings, schedules: li
     docked, _ = dock_fitting(engine, case.graph, settings, name=case.name, on_progress=None)
     scorer = VinaScorer(VinaField(case.receptor), case.ligand.mol)
     crystal = scorer.search(case.crystal[None], [0], SearchSettings(moves=0))
-    row: dict = {"id": case.name, "crystal": float(sum(scorer.energies(crystal)[:2])[0]), "schedules": {}}
+    row: dict = {"id": case.name, "crystal": float(np.add(*scorer.energies(crystal)[:2])[0]), "schedules": {}}
     for schedule in schedules:
         begin = time.process_time()
         pos, energy = minimised(scorer, docked.pos, schedule, case.name)
