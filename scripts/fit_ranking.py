@@ -5,8 +5,7 @@
         [--finalists N] [--rank-by consensus]
 
 Complexes are docked once, into OUT/train.jsonl and OUT/validation.jsonl; a run that was stopped goes on. The judge is
-fitted on the training complexes alone and measured on the validation complexes; without --train the checkpoint's own
-is kept and measured. Writes the judge into the checkpoint's
+fitted on the training complexes alone and measured on the validation complexes. Writes the judge into the checkpoint's
 config.json, and OUT/ranking.json.
 """
 
@@ -32,9 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, help="folder; the bundled one by default")
     parser.add_argument("--data", type=Path, required=True, help="folder of the complexes")
-    parser.add_argument(
-        "--train", type=Path, help="ids of training complexes; left out, the judge is kept and measured"
-    )
+    parser.add_argument("--train", type=Path, required=True, help="ids of training complexes")
     parser.add_argument("--validation", type=Path, required=True, help="ids to measure on")
     parser.add_argument("--held-out", type=Path, action="append", default=[], help="further ids never to fit on")
     parser.add_argument("--one-per-cluster", type=Path, metavar="CSV", help="manifest; take one complex of a cluster")

@@ -21,7 +21,6 @@ from disco_dock.models.pose_judge import HowMade, PoseJudge
 from disco_dock.pipeline.engine import Engine, docking_settings
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.pipeline.tables import write_json
-from disco_dock.runtime.errors import ConfigError
 from disco_dock.sampling.docking import DockingSettings
 
 EVIDENCE_CHOSEN = ("energy_per_atom", "lead", "basin")
@@ -36,7 +35,7 @@ class RankingSettings:
 
     Attributes:
         data: folder of the complexes' files.
-        train: file of ids of training complexes, or None to keep the checkpoint's judge and measure it.
+        train: file of ids of training complexes.
         validation: file of ids to measure on.
         out: folder for rows and results; a run that was stopped goes on there.
         held_out: files of further ids that nothing may be fitted on.
@@ -51,7 +50,7 @@ class RankingSettings:
     """
 
     data: Path
-    train: Path | None
+    train: Path
     validation: Path
     out: Path
     held_out: tuple[Path, ...] = ()
@@ -69,7 +68,7 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
     """What `ranking.json` says, after writing it, and the judge and the ranking into the checkpoint's config.
 
     Raises:
-        DiscoError: ids are in both sets, files are unusable, there is too little to fit on, or no judge to keep.
+        DiscoError: ids are in both sets, files are unusable, or there is too little to fit on.
     """
     config = engine.models.config
     choice = PhysicsChoice(
@@ -81,14 +80,14 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
     physics = choice.over(config.physics)
     validation = read_ids(settings.validation)
     held_out = {*validation, *(name for file in settings.held_out for name in read_ids(file))}
-    training: list[str] = []
-    if settings.train is not None:
-        training = chosen_ids(read_ids(settings.train), settings.manifest, settings.count)
-        check_training(training, held_out)
-    elif config.pose_judge is None:
-        raise ConfigError("the checkpoint has no judge to measure; give training complexes to fit one on")
+    training = chosen_ids(read_ids(settings.train), settings.manifest, settings.count)
+    check_training(training, held_out)
     docking = docking_settings(
         engine.models, PredictSettings(num_poses=settings.num_poses, seed=settings.seed), restraint=None
+    )
+    fitted, measured = (
+        _rows(engine, settings, name, ids, docking, physics, on_row)
+        for name, ids in (("train", training), ("validation", validation))
     )
     made = HowMade(
         num_poses=settings.num_poses,
@@ -97,17 +96,10 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
         moves=physics.moves,
         finalists=physics.finalists,
     )
-    losses: dict[str, float] = {}
-    if config.pose_judge is not None and settings.train is None:
-        judge = replace(config.pose_judge, measured=made)
-    else:
-        fitted = _rows(engine, settings, "train", training, docking, physics, on_row)
-        judge = fit_judge(fitted, settings.evidence, made, held_out=held_out)
-        losses = evidence_losses(fitted, settings.evidence)
-    measured = _rows(engine, settings, "validation", validation, docking, physics, on_row)
+    judge = fit_judge(fitted, settings.evidence, made, held_out=held_out)
     found = measure_ranking(judge, measured, physics.rank_by)
     judge = replace(judge, reliability=judge_reliability(judge, measured, physics.rank_by))
-    summary = {"judge": asdict(judge), "cross_validated_loss": losses, **found}
+    summary = {"judge": asdict(judge), "cross_validated_loss": evidence_losses(fitted, settings.evidence), **found}
     write_json(settings.out / RANKING_FILE, summary)
     write_config(engine.models.directory, replace(config, pose_judge=judge, physics=physics))
     return summary

@@ -57,7 +57,6 @@ class PoseJudge:
         complexes: training complexes that it was fitted on.
         poses: of them.
         reliability: on held-out complexes; of the first-ranked poses by the checkpoint's own ranking.
-        measured: how the poses of the reliability were made, or None for as those of the fit.
     """
 
     evidence: tuple[str, ...]
@@ -66,7 +65,6 @@ class PoseJudge:
     complexes: int
     poses: int
     reliability: tuple[Reliability, ...] = ()
-    measured: HowMade | None = None
 
     def __post_init__(self) -> None:
         """Check the names and that each has a weight."""

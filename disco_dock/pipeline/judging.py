@@ -113,7 +113,7 @@ def judge_poses(
         notes=(
             *notes,
             *_reliability_notes(f"fitted on {judge.complexes} training complexes", reliability),
-            *_made_otherwise(judge.measured or judge.made, config, physics, settings),
+            *_made_otherwise(judge.made, config, physics, settings),
         ),
     )
 
@@ -186,7 +186,7 @@ def _reliability_notes(how: str, reliability: Sequence[Reliability]) -> Iterator
 def _made_otherwise(
     made: HowMade, config: CheckpointConfig, physics: PhysicsSettings, settings: DockingSettings
 ) -> Iterator[str]:
-    """A warning when the judge was measured on poses that were made otherwise."""
+    """A warning when the judge was fitted on poses that were made otherwise."""
     pairs = (
         ("poses", settings.num_poses, made.num_poses),
         ("steps", settings.sampler.steps, made.steps),
@@ -203,6 +203,6 @@ def _made_otherwise(
         differences.append("another way of sampling")
     if differences:
         yield (
-            f"the probabilities and the consensus were measured on poses made otherwise ({'; '.join(differences)}), so "
+            f"the probabilities and the consensus were fitted on poses made otherwise ({'; '.join(differences)}), so "
             "trust them less"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 
 import pytest
 
@@ -58,23 +57,6 @@ def test_the_judge_comes_into_the_config(engine, settings):
     written = json.loads((settings.out / "ranking.json").read_text())
     assert written["ablation"]["complexes"] == 40 and written["judge"]["complexes"] == 60
     assert found["ablation"]["rankings"]["oracle"]["top1_under_2"]["percent"] >= 50
-
-
-def test_without_training_ids_the_judge_is_kept_and_measured_on_the_new_poses(engine, settings):
-    fit_ranking(engine, settings)
-    fitted = read_config(engine.models.directory).pose_judge
-    again = load_engine(engine.models.directory, "cpu")
-    fit_ranking(again, replace(settings, train=None, finalists=3, moves=9))
-    kept = read_config(engine.models.directory)
-    assert kept.pose_judge is not None and fitted is not None
-    assert (kept.pose_judge.thresholds, kept.pose_judge.made) == (fitted.thresholds, fitted.made)
-    assert kept.pose_judge.measured == replace(fitted.made, moves=9, finalists=3)
-    assert (kept.physics.finalists, kept.physics.moves) == (3, 9)
-
-
-def test_without_training_ids_there_must_be_a_judge(engine, settings):
-    with pytest.raises(ConfigError, match="no judge to measure"):
-        fit_ranking(engine, replace(settings, train=None))
 
 
 def test_ids_of_both_sets_are_refused_before_docking(engine, settings, monkeypatch):
