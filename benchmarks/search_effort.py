@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,85 +22,58 @@ from disco_dock.cli.console import text_table
 from disco_dock.data.sources import read_ids
 from disco_dock.evaluation.cases import Case, FileCases
 from disco_dock.evaluation.deviation import deviation
-from disco_dock.models.build import bundled_checkpoint
-from disco_dock.physics.search_settings import SearchSettings
-from disco_dock.physics.vina_scorer import VinaField, VinaScorer
+from disco_dock.models.physics_settings import PhysicsSettings
+from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings, load_engine
-from disco_dock.pipeline.physics import lowest_places
+from disco_dock.pipeline.physics import refine
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.runtime.errors import DiscoError
-from disco_dock.runtime.random import derive_seed
 from disco_dock.runtime.worker import CappedWorker
 from disco_dock.sampling.docking import DockingSettings
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Moves of every pose, then of the best basins."""
-
-    name: str
-    moves: int
-    finalists: int
-    more: int
-
-    @classmethod
-    def parse(cls, text: str) -> Schedule:
-        """From `100` or `100+10x300`."""
-        first, _, second = text.partition("+")
-        finalists, _, more = second.partition("x")
-        return cls(text, int(first), int(finalists or 0), int(more or 0))
+def schedule(text: str) -> PhysicsSettings:
+    """From `100` or `100+10x300`."""
+    first, _, second = text.partition("+")
+    finalists, _, more = second.partition("x")
+    return PhysicsSettings(
+        minimize="vina", moves=int(first), finalists=int(finalists or 0), final_moves=int(more or 0), rank_by="vina"
+    )
 
 
-def minimised(scorer: VinaScorer, start: np.ndarray, schedule: Schedule, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Poses and energies after a schedule."""
-    seeds = [derive_seed("physics", 0, name, pose) for pose in range(len(start))]
-    pos = scorer.search(start, seeds, SearchSettings(moves=schedule.moves))
-    energy = np.add(*scorer.energies(pos)[:2])
-    if schedule.finalists:
-        chosen = lowest_places(pos, energy, schedule.finalists)
-        again = [derive_seed("finalist", 0, name, pose) for pose in chosen]
-        pos[chosen] = scorer.search(pos[chosen], again, SearchSettings(moves=schedule.more))
-        energy = np.add(*scorer.energies(pos)[:2])
-    return pos, energy
-
-
-def measure(engine: Engine, case: Case, settings: DockingSettings, schedules: list[Schedule], worker) -> dict:
+def measure(engine: Engine, case: Case, settings: DockingSettings, schedules: Sequence[str], worker) -> dict:
     """RMSDs in the order of energy and lowest energies by schedule."""
     assert case.receptor is not None
     docked, _ = dock_fitting(engine, case.graph, settings, name=case.name, on_progress=None)
-    scorer = VinaScorer(VinaField(case.receptor), case.ligand.mol)
-    crystal = scorer.search(case.crystal[None], [0], SearchSettings(moves=0))
-    row: dict = {"id": case.name, "crystal": float(np.add(*scorer.energies(crystal)[:2])[0]), "schedules": {}}
-    for schedule in schedules:
+    minimised = partial(refine, case.receptor, VinaField(case.receptor), case.ligand, seed=0, with_strain=False)
+    crystal = minimised(case.crystal[None], schedule("0"), stream=case.name).energy
+    assert crystal is not None
+    row: dict = {"id": case.name, "crystal": float(crystal[0]), "schedules": {}}
+    for name in schedules:
         begin = time.process_time()
-        pos, energy = minimised(scorer, docked.pos, schedule, case.name)
+        found = minimised(docked.pos, schedule(name), stream=case.name)
         seconds = time.process_time() - begin
-        order = np.argsort(energy)
-        rmsd = deviation(worker, case.ligand.mol, pos[order], case.crystal).rmsd
-        row["schedules"][schedule.name] = {
+        assert found.energy is not None
+        order = np.argsort(found.energy)
+        rmsd = deviation(worker, case.ligand.mol, found.pos[order], case.crystal).rmsd
+        row["schedules"][name] = {
             "seconds": round(seconds, 3),
             "rmsd": np.round(rmsd, 3).tolist(),
-            "energy": np.round(energy[order], 3).tolist(),
+            "energy": np.round(found.energy[order], 3).tolist(),
         }
     return row
 
 
-def summary(rows: list[dict], schedules: list[Schedule]) -> list[list[str]]:
+def summary(rows: list[dict], schedules: Sequence[str]) -> list[list[str]]:
     """A line per schedule."""
     lines = []
-    for schedule in schedules:
-        found = [row["schedules"][schedule.name] for row in rows]
+    for name in schedules:
+        found = [row["schedules"][name] for row in rows]
         first, five, best = (100 * np.mean([min(one["rmsd"][:count]) < 2 for one in found]) for count in (1, 5, 10**6))
         above = [one["energy"][0] - row["crystal"] for one, row in zip(found, rows, strict=True)]
         seconds = np.mean([one["seconds"] for one in found])
-        lines.append(
-            [
-                schedule.name,
-                *(f"{value:.1f} %" for value in (first, five, best)),
-                f"{np.mean(above):.2f}",
-                f"{seconds:.2f}",
-            ]
-        )
+        rates = (f"{value:.1f} %" for value in (first, five, best))
+        lines.append([name, *rates, f"{np.mean(above):.2f}", f"{seconds:.2f}"])
     return lines
 
 
@@ -114,8 +88,7 @@ def main() -> None:
     parser.add_argument("--num-poses", type=int, default=40)
     parser.add_argument("--schedules", nargs="+", default=["100", "300", "100+10x300"])
     args = parser.parse_args()
-    schedules = [Schedule.parse(text) for text in args.schedules]
-    engine = load_engine(args.checkpoint or bundled_checkpoint(), "cpu")
+    engine = load_engine(args.checkpoint, "cpu")
     settings = docking_settings(engine.models, PredictSettings(num_poses=args.num_poses), None)
     cases = FileCases(args.data, list(read_ids(args.ids))[:: args.every], seed=0)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -127,15 +100,15 @@ def main() -> None:
             if name in known:
                 continue
             try:
-                rows.append(measure(engine, cases.load(name), settings, schedules, worker))
+                rows.append(measure(engine, cases.load(name), settings, args.schedules, worker))
             except DiscoError as error:
                 print(f"{name}: {error}")
                 continue
             file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
-    print(f"{len(rows)} complexes; {[asdict(one) for one in schedules]}")
+    print(f"{len(rows)} complexes")
     header = ("schedule", "first < 2", "best of 5 < 2", "best < 2", "kcal/mol above crystal", "seconds")
-    print(text_table(header, summary(rows, schedules)))
+    print(text_table(header, summary(rows, args.schedules)))
 
 
 if __name__ == "__main__":

@@ -148,8 +148,8 @@ def refine(
     if settings.minimize == "vina":
         seeds = [derive_seed("physics", seed, stream, pose) for pose in range(first, first + len(pos))]
         after_pos = scorer.search(pos, seeds, SearchSettings(moves=settings.moves), sphere)
-        chosen = lowest_places(after_pos, np.add(*scorer.energies(after_pos)[:2]), settings.finalists)
-        if len(chosen):
+        if settings.finalists:
+            chosen = lowest_places(after_pos, np.add(*scorer.energies(after_pos)[:2]), settings.finalists)
             seeds = [derive_seed("finalist", seed, stream, first + pose) for pose in chosen.tolist()]
             further = SearchSettings(moves=settings.final_moves)
             after_pos[chosen] = scorer.search(after_pos[chosen], seeds, further, sphere)
