@@ -69,7 +69,7 @@ def measure(evaluations: list[Path], checkpoint: Path, sha256: str, data: Path, 
         if header.get("checkpoint") == sha256 and "sampling" in header:
             physics = json.dumps(header.get("physics", to_dict(NO_PHYSICS)), sort_keys=True)
             key = (physics, header["sampling"]["num_poses"])
-            methods.setdefault(key, {}).update(RowFile(path, header).rows)
+            methods.setdefault(key, {}).update(RowFile(path, header, Row).rows)
     if not methods:
         raise InputError(f"no evaluation here docked with the checkpoint {sha256[:12]}; evaluate it first")
     ids = sorted({name for rows in methods.values() for name in rows})

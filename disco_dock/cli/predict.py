@@ -228,9 +228,9 @@ def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> Non
     )
     group.add_argument(
         "--rank-by",
-        choices=("confidence", "vina", "consensus"),
+        choices=("confidence", "vina", "contacts", "consensus"),
         default=hidden,
-        help="confidence, Vina energy (kcal/mol, not an affinity) or both (as the checkpoint says)",
+        help="confidence, Vina energy (kcal/mol, not an affinity), contact score or consensus (as the checkpoint says)",
     )
 
 

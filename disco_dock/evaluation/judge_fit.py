@@ -94,7 +94,7 @@ def judge_reliability(judge: PoseJudge, rows: Sequence[PoseRow], rank_by: str) -
     Args:
         judge: to measure.
         rows: of held-out complexes; those without poses are left out.
-        rank_by: what chooses the first-ranked poses: "confidence", "vina" or "consensus".
+        rank_by: what chooses the first-ranked poses: one of `physics_settings.RANKINGS`.
     """
     docked = [row for row in rows if row.rmsd]
     found = []
@@ -121,6 +121,8 @@ def ranking_scores(row: PoseRow, judge: PoseJudge | None) -> dict[str, np.ndarra
     scores = {"vina": -facts.energy}
     if facts.confidence is not None:
         scores["confidence"] = facts.confidence
+    if facts.contacts is not None:
+        scores["contacts"] = facts.contacts
     if judge is not None:
         scores["consensus"] = judge.logit(facts)
     return scores

@@ -152,7 +152,8 @@ class NetworkMethod:
         if case.receptor is not None:
             field = VinaField(case.receptor) if physics.scores else None
             sphere = None if pocket is None else pocket.sphere()
-            options = {"seed": settings.seed, "stream": case.name, "sphere": sphere}
+            contacts = self._engine.models.contacts
+            options = {"seed": settings.seed, "stream": case.name, "sphere": sphere, "contacts": contacts}
             refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
             docked = after_physics(self._engine, case.graph, docked, refined)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class PoseRow:
         rmsd: Angstrom from the crystal pose.
         energy: Vina energy with the receptor and inside the ligand, kcal/mol.
         confidence: logits of the confidence model; empty without one.
+        contacts: contact scores; empty without a checkpoint's.
         stereo_kept: whether stereo is as in the input.
         near: of each pose, the others within 2 Angstrom.
         error: why there are no poses, or "".
@@ -48,6 +49,7 @@ class PoseRow:
     rmsd: tuple[float, ...] = ()
     energy: tuple[float, ...] = ()
     confidence: tuple[float, ...] = ()
+    contacts: tuple[float, ...] = ()
     stereo_kept: tuple[bool, ...] = ()
     near: tuple[tuple[int, ...], ...] = ()
     error: str = ""
@@ -63,6 +65,7 @@ class PoseRow:
             near=near,
             confidence=np.array(self.confidence) if self.confidence else None,
             atoms=self.atoms,
+            contacts=np.array(self.contacts) if self.contacts else None,
         )
 
     def order(self, score: np.ndarray) -> np.ndarray:
@@ -77,6 +80,7 @@ def dock_rows(
     physics: PhysicsSettings,
     path: Path,
     *,
+    members: Mapping[str, int] | None = None,
     on_row: Callable[[PoseRow, int, int], None] | None = None,
 ) -> list[PoseRow]:
     """Rows of all complexes in the order of their ids; those that the file has are kept.
@@ -87,6 +91,7 @@ def dock_rows(
         settings: how to sample.
         physics: how to minimise.
         path: JSON lines, begun anew when the networks or the settings are others.
+        members: by id, the member of the contact score that was not fitted to a complex; None lets all speak.
         on_row: called with each row, how many are done, and of how many.
     """
     sampling = asdict(settings)
@@ -97,13 +102,15 @@ def dock_rows(
         "minimize": physics.minimize,
         "moves": physics.moves,
     }
+    if members is not None:
+        header["members"] = dict(members)
     if physics.finalists:
         header["finals"] = [physics.finalists, physics.final_moves]
     file = RowFile(path, header, PoseRow)
     for number, name in enumerate(cases.ids, start=1):
         if name not in file.rows:
             try:
-                file.add(_row(engine, cases, name, settings, physics))
+                file.add(_row(engine, cases, name, settings, physics, (members or {}).get(name)))
             except DiscoError as error:
                 file.add(PoseRow(id=name, error=str(error)))
         if on_row is not None:
@@ -117,7 +124,9 @@ def weights_sha256(models: Models) -> dict[str, Any]:
     return {part: sha256_file(path) for part, path in files.items() if path.is_file()}
 
 
-def _row(engine: Engine, cases: Cases, name: str, settings: DockingSettings, physics: PhysicsSettings) -> PoseRow:
+def _row(
+    engine: Engine, cases: Cases, name: str, settings: DockingSettings, physics: PhysicsSettings, member: int | None
+) -> PoseRow:
     case = cases.load(name)
     if case.receptor is None:
         raise ConfigError(f"{name}: shards hold no receptor atoms, which physics needs; give the files")
@@ -125,11 +134,13 @@ def _row(engine: Engine, cases: Cases, name: str, settings: DockingSettings, phy
         raise ConfigError(f"{name}: the receptor is a trace without side chains, which physics needs; leave it out")
     docked, _ = dock_fitting(engine, case.graph, settings, name=name, on_progress=None)
     field = VinaField(case.receptor)
-    options: dict[str, Any] = {"seed": settings.seed, "stream": name, "with_strain": False}
+    contacts = engine.models.contacts
+    if contacts is not None and member is not None:
+        contacts = contacts.member(member)
+    options: dict[str, Any] = {"seed": settings.seed, "stream": name, "with_strain": False, "contacts": contacts}
     refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
     docked = after_physics(engine, case.graph, docked, refined)
-    assert refined.energy is not None
-    facts = pose_facts(case.ligand, docked.pos, refined.energy, docked.confidence)
+    facts = pose_facts(case.ligand, docked.pos, refined, docked.confidence)
     others = facts.near & ~np.eye(len(facts.near), dtype=bool)
     return PoseRow(
         id=name,
@@ -137,6 +148,7 @@ def _row(engine: Engine, cases: Cases, name: str, settings: DockingSettings, phy
         rmsd=_rounded(symmetric_rmsd(case.ligand.mol, docked.pos, case.crystal)),
         energy=_rounded(facts.energy),
         confidence=() if facts.confidence is None else _rounded(facts.confidence),
+        contacts=() if facts.contacts is None else _rounded(facts.contacts),
         stereo_kept=tuple(map(bool, stereo_kept_each(case.ligand.mol, docked.pos))),
         near=tuple(tuple(np.flatnonzero(one).tolist()) for one in others),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,16 @@ from disco_dock.evaluation.judge_fit import check_training, cross_validated, fit
 from disco_dock.evaluation.pose_rows import PoseRow, dock_rows
 from disco_dock.evaluation.strata import read_manifest
 from disco_dock.models.build import write_config
+from disco_dock.models.contact_scorer import ContactScorer
 from disco_dock.models.physics_settings import PhysicsChoice, PhysicsSettings
 from disco_dock.models.pose_evidence import EVIDENCE
 from disco_dock.models.pose_judge import HowMade, PoseJudge
 from disco_dock.pipeline.engine import Engine, docking_settings
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.pipeline.tables import write_json
+from disco_dock.runtime.errors import ConfigError
 from disco_dock.sampling.docking import DockingSettings
+from disco_dock.training.fit_contacts import member_without
 
 EVIDENCE_CHOSEN = ("energy_per_atom", "lead", "basin")
 """By cross-validation on training complexes, see docs/ranking.md."""
@@ -85,9 +88,10 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
     docking = docking_settings(
         engine.models, PredictSettings(num_poses=settings.num_poses, seed=settings.seed), restraint=None
     )
+    unseen = members_by_id(engine.models.contacts, settings.manifest, training)
     fitted, measured = (
-        _rows(engine, settings, name, ids, docking, physics, on_row)
-        for name, ids in (("train", training), ("validation", validation))
+        _rows(engine, settings, name, ids, docking, physics, members, on_row)
+        for name, ids, members in (("train", training, unseen), ("validation", validation, None))
     )
     made = HowMade(
         num_poses=settings.num_poses,
@@ -114,11 +118,31 @@ def measure_ranking(judge: PoseJudge | None, rows: Sequence[PoseRow], rank_by: s
 def evidence_losses(rows: Sequence[PoseRow], names: tuple[str, ...]) -> dict[str, float]:
     """Cross-validated log loss (nat) of the evidence as chosen, and with one name more or one less."""
     docked = [row for row in rows if row.rmsd]
-    known = [name for name in EVIDENCE if name != "confidence" or all(row.confidence for row in docked)]
+    lacking = {"confidence"} if not all(row.confidence for row in docked) else set()
+    if not all(row.contacts for row in docked):
+        lacking |= {name for name in EVIDENCE if name.startswith("contacts_")}
+    known = [name for name in EVIDENCE if name not in lacking]
     changed = (tuple(name for name in known if (name in names) != (name == other)) for other in known)
     return {
         " + ".join(one): round(log_loss(docked, cross_validated(docked, one)), 4) for one in (names, *changed) if one
     }
+
+
+def members_by_id(contacts: ContactScorer | None, manifest: Path | None, ids: Collection[str]) -> dict[str, int] | None:
+    """Which member of a contact score was not fitted to each training complex; None without a contact score.
+
+    Raises:
+        ConfigError: clusters are not known, so that the judge would be fitted to scores of poses that were learnt.
+    """
+    if contacts is None:
+        return None
+    if manifest is None:
+        raise ConfigError(
+            "the contact score was fitted to training complexes, and without their clusters it is not known by which "
+            "members; give the manifest (--one-per-cluster)"
+        )
+    cluster = read_manifest(manifest, list(ids)).cluster
+    return {name: member_without(cluster.get(name, name), contacts.config.members) for name in ids}
 
 
 def chosen_ids(ids: Collection[str], manifest: Path | None, count: int) -> list[str]:
@@ -144,7 +168,8 @@ def _rows(
     ids: list[str],
     docking: DockingSettings,
     physics: PhysicsSettings,
+    members: Mapping[str, int] | None,
     on_row: OnRow | None,
 ) -> list[PoseRow]:
     cases = FileCases(settings.data, ids, seed=settings.seed, lm_dim=engine.models.config.lm_dim)
-    return dock_rows(engine, cases, docking, physics, settings.out / f"{name}.jsonl", on_row=on_row)
+    return dock_rows(engine, cases, docking, physics, settings.out / f"{name}.jsonl", members=members, on_row=on_row)

@@ -20,6 +20,7 @@ from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.models.all_atom_confidence import AllAtomConfidence, AllAtomConfidenceConfig
 from disco_dock.models.calibration import Calibration
 from disco_dock.models.confidence import ConfidenceConfig, ConfidenceModel
+from disco_dock.models.contact_scorer import ContactScorer, ContactScorerConfig
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
 from disco_dock.models.gaussian_encoder import GaussianEncoder
 from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsSettings
@@ -39,7 +40,7 @@ MAX_LAYERS, MAX_WIDTH = 64, 16_384
 """Most layers, and most channels or other counts, of a network in a checkpoint."""
 CONFIG_FILE = "config.json"
 Encoder = LatentEncoder | GaussianEncoder
-PARTS = ("score", "encoder", "prior", "confidence")
+PARTS = ("score", "encoder", "prior", "confidence", "contacts")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +54,7 @@ class CheckpointConfig:
         prior: latent prior, or None for a model without latents.
         confidence: confidence model, or None.
         all_atom_confidence: all-atom confidence network in its place, or None.
+        contacts: contact score, or None.
         sampler: settings of the reverse process that were tuned for these weights.
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
@@ -68,6 +70,7 @@ class CheckpointConfig:
     prior: PriorConfig | None = None
     confidence: ConfidenceConfig | None = None
     all_atom_confidence: AllAtomConfidenceConfig | None = None
+    contacts: ContactScorerConfig | None = None
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     latent_inverse_temperature: float = 1.0
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
@@ -102,6 +105,7 @@ class Models:
         encoder: latent encoder, or None.
         prior: latent prior, or None.
         confidence: confidence model of either kind, or None.
+        contacts: contact score, or None.
         config: their configuration.
         directory: where they came from.
         sha256: of all files of the checkpoint together.
@@ -116,6 +120,7 @@ class Models:
     directory: Path
     sha256: str
     device: torch.device
+    contacts: ContactScorer | None = None
 
 
 def bundled_checkpoint() -> Path:
@@ -134,7 +139,13 @@ def make_module(part: str, config: CheckpointConfig) -> nn.Module | None:
     """The network of a part, freshly initialised, or None when the configuration has none."""
     if part == "confidence" and config.all_atom_confidence is not None:
         return AllAtomConfidence(config.all_atom_confidence)
-    makers = {"score": ScoreModel, "encoder": make_encoder, "prior": LatentPrior, "confidence": ConfidenceModel}
+    makers = {
+        "score": ScoreModel,
+        "encoder": make_encoder,
+        "prior": LatentPrior,
+        "confidence": ConfidenceModel,
+        "contacts": ContactScorer,
+    }
     part_config = getattr(config, part)
     return None if part_config is None else makers[part](part_config)
 

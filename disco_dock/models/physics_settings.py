@@ -7,7 +7,7 @@ from typing import Literal
 
 from disco_dock.runtime.errors import ConfigError
 
-MINIMIZERS, RANKINGS = ("none", "vina", "mmff"), ("confidence", "vina", "consensus")
+MINIMIZERS, RANKINGS = ("none", "vina", "mmff"), ("confidence", "vina", "contacts", "consensus")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +20,7 @@ class PhysicsSettings:
         finalists: places of lowest energy whose best pose is searched further; 0 for none.
         final_moves: Monte-Carlo steps of each of them.
         score: whether poses get a Vina score; minimised ones always do.
-        rank_by: "confidence", "vina" (energy) or "consensus" (of both, with the checkpoint's weights).
+        rank_by: "confidence", "vina" (energy), "contacts" (contact score) or "consensus" (of its judge).
     """
 
     minimize: Literal["none", "vina", "mmff"] = "none"
@@ -28,7 +28,7 @@ class PhysicsSettings:
     finalists: int = 0
     final_moves: int = 500
     score: bool = False
-    rank_by: Literal["confidence", "vina", "consensus"] = "confidence"
+    rank_by: Literal["confidence", "vina", "contacts", "consensus"] = "confidence"
 
     def __post_init__(self) -> None:
         """Check the choices."""
@@ -62,7 +62,7 @@ class PhysicsChoice:
     moves: int | None = None
     finalists: int | None = None
     score: bool = False
-    rank_by: Literal["confidence", "vina", "consensus"] | None = None
+    rank_by: Literal["confidence", "vina", "contacts", "consensus"] | None = None
 
     def __post_init__(self) -> None:
         """Check the choices."""

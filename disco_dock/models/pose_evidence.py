@@ -11,7 +11,7 @@ import numpy as np
 NEIGHBOURHOOD = 2.0  # Angstrom of symmetry-corrected RMSD: poses this close agree
 TEMPERATURE = 1.0  # kcal/mol of the Boltzmann weights in `basin`
 FLOOR = 0.01  # of the shares in `basin`, so that its log odds are finite
-LARGEST_LEAD = 5.0  # kcal/mol; a larger lead over other places says no more
+LARGEST_LEAD = 5.0  # kcal/mol or units of the contact score; a larger lead over other places says no more
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,6 +22,7 @@ class PoseFacts:
         energy: (poses,) Vina energy with the receptor and inside the ligand, kcal/mol.
         near: (poses, poses) bool, whether two poses are within 2 Angstrom; True on the diagonal.
         confidence: (poses,) logits of the confidence model for the minimised poses, or None without one.
+        contacts: (poses,) contact scores, higher is better, or None without a checkpoint's.
         atoms: heavy atoms of the ligand.
     """
 
@@ -29,6 +30,7 @@ class PoseFacts:
     near: np.ndarray
     confidence: np.ndarray | None
     atoms: int
+    contacts: np.ndarray | None = None
 
 
 def energy_per_atom(facts: PoseFacts) -> np.ndarray:
@@ -43,8 +45,7 @@ def energy_gap(facts: PoseFacts) -> np.ndarray:
 
 def lead(facts: PoseFacts) -> np.ndarray:
     """Lowest energy of the poses elsewhere minus that of the pose, within +-5 kcal/mol; 5 where all poses agree."""
-    elsewhere = np.where(facts.near, np.inf, facts.energy).min(1)
-    return np.clip(elsewhere - facts.energy, -LARGEST_LEAD, LARGEST_LEAD)
+    return _lead(-facts.energy, facts.near)
 
 
 def agreement(facts: PoseFacts) -> np.ndarray:
@@ -54,9 +55,7 @@ def agreement(facts: PoseFacts) -> np.ndarray:
 
 def basin(facts: PoseFacts) -> np.ndarray:
     """Log odds of the share of the Boltzmann weights of all poses that lies within 2 Angstrom."""
-    weight = np.exp((facts.energy.min() - facts.energy) / TEMPERATURE)
-    share = facts.near @ weight / weight.sum()
-    return np.log((share + FLOOR) / (1 - share + FLOOR))
+    return _basin(-facts.energy / TEMPERATURE, facts.near)
 
 
 def log_atoms(facts: PoseFacts) -> np.ndarray:
@@ -70,10 +69,44 @@ def confidence(facts: PoseFacts) -> np.ndarray:
     return facts.confidence
 
 
+def contacts_per_atom(facts: PoseFacts) -> np.ndarray:
+    """Contact score by heavy atom."""
+    return _contacts(facts) / facts.atoms
+
+
+def contacts_lead(facts: PoseFacts) -> np.ndarray:
+    """Contact score of the pose minus the highest of the poses elsewhere, within +-5; 5 where all poses agree."""
+    return _lead(_contacts(facts), facts.near)
+
+
+def contacts_basin(facts: PoseFacts) -> np.ndarray:
+    """Log odds of the share of the exponentials of all poses' contact scores that lies within 2 Angstrom."""
+    return _basin(_contacts(facts), facts.near)
+
+
+def _contacts(facts: PoseFacts) -> np.ndarray:
+    assert facts.contacts is not None
+    return facts.contacts
+
+
+def _lead(score: np.ndarray, near: np.ndarray) -> np.ndarray:
+    elsewhere = np.where(near, -np.inf, score).max(1)
+    return np.clip(score - elsewhere, -LARGEST_LEAD, LARGEST_LEAD)
+
+
+def _basin(score: np.ndarray, near: np.ndarray) -> np.ndarray:
+    weight = np.exp(score - score.max())
+    share = near @ weight / weight.sum()
+    return np.log((share + FLOOR) / (1 - share + FLOOR))
+
+
 EVIDENCE: Mapping[str, Callable[[PoseFacts], np.ndarray]] = MappingProxyType(
     {
         function.__name__: function
-        for function in (energy_per_atom, energy_gap, lead, agreement, basin, log_atoms, confidence)
+        for function in (
+            *(energy_per_atom, energy_gap, lead, agreement, basin, log_atoms, confidence),
+            *(contacts_per_atom, contacts_lead, contacts_basin),
+        )
     }
 )
 """Functions from facts to (poses,) numbers, by name; none depends on the order of the poses."""

@@ -79,6 +79,11 @@ class PoseJudge:
         """Whether it looks at the confidence model's logit."""
         return "confidence" in self.evidence
 
+    @property
+    def needs_contacts(self) -> bool:
+        """Whether it looks at the contact score."""
+        return any(name.startswith("contacts_") for name in self.evidence)
+
     def logit(self, facts: PoseFacts) -> np.ndarray:
         """(poses,) logits of the first threshold, higher is better."""
         return self._logit(facts, self.thresholds[0])

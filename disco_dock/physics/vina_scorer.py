@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from disco_dock.chem.receptor import Receptor
 from disco_dock.kernels.compiled import available
 from disco_dock.kernels.vina import VECTOR, FieldArrays, LigandArrays, VinaKernel
 from disco_dock.physics.cells import EDGE, Cells, list_by_cell
+from disco_dock.physics.contact_field import ContactField
 from disco_dock.physics.ligand_atoms import VinaLigand, vina_ligand
 from disco_dock.physics.receptor_atoms import VinaReceptor, vina_receptor
 from disco_dock.physics.search_settings import SearchSettings, Sphere
@@ -42,8 +44,14 @@ class VinaField:
     """A receptor prepared for scoring, shared by all ligands that are docked into it."""
 
     def __init__(self, receptor: Receptor | VinaReceptor) -> None:
+        self._named = receptor if isinstance(receptor, Receptor) else None
         self.receptor = receptor if isinstance(receptor, VinaReceptor) else vina_receptor(receptor)
         self.cells: Cells = list_by_cell(self.receptor, VINA.cutoff)
+
+    @cached_property
+    def contacts(self) -> ContactField | None:
+        """The same for the contact score, made when it is first asked for; None without names of the atoms."""
+        return None if self._named is None else ContactField(self._named, self.receptor)
 
 
 class VinaScorer:

@@ -33,7 +33,7 @@ class Verdict:
     """What is thought of the poses of one complex, in the order of sampling.
 
     Attributes:
-        scores: (poses,) each by "confidence", "vina" and "consensus", those that are known; higher is better.
+        scores: (poses,) each by the names of `physics_settings.RANKINGS`, those that are known; higher is better.
         rank_by: which of them ranks.
         near: (poses,) P(RMSD < 2 Angstrom), or None where nothing is calibrated for such poses.
         far: (poses,) the same for 5 Angstrom, or None.
@@ -85,15 +85,16 @@ def judge_poses(
     if refined.energy is not None:
         scores["vina"] = -refined.energy
         notes.append(f"vina_score is an energy of the pose in kcal/mol, {NOT_AN_AFFINITY}")
+    if refined.contacts is not None:
+        scores["contacts"] = refined.contacts
     verdict = Verdict(scores=scores, rank_by=physics.rank_by, notes=tuple(notes))
     if not refined.minimised:
         return _by_calibration(verdict, config.calibration, docked.logits)
     judge = config.pose_judge
-    if judge is None or not _fits(judge, physics) or (judge.needs_confidence and docked.confidence is None):
+    if judge is None or not _fits(judge, physics) or _lacks(judge, docked.confidence, refined.contacts):
         note = f"no probability of being near is given: none was fitted to poses minimized by {physics.minimize}"
         return replace(verdict, notes=(*notes, note))
-    assert refined.energy is not None
-    facts = pose_facts(ligand, docked.pos, refined.energy, docked.confidence)
+    facts = pose_facts(ligand, docked.pos, refined, docked.confidence)
     scores["consensus"] = judge.logit(facts)
     fewest = math.ceil(FEWEST_SHARE * judge.made.num_poses)
     if len(docked.pos) < fewest:
@@ -125,9 +126,13 @@ def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
         ConfigError: the checkpoint has no judge, or one of poses minimised otherwise; or the choice contradicts itself.
     """
     settings, judge = choice.over(models.config.physics), models.config.pose_judge
+    if settings.rank_by == "contacts" and models.contacts is None:
+        raise ConfigError(
+            "this checkpoint has no contact score; rank by confidence or vina, or fit one with scripts/fit_contacts.py"
+        )
     if settings.rank_by != "consensus":
         return settings
-    if judge is None or (judge.needs_confidence and models.confidence is None):
+    if judge is None or _lacks(judge, models.confidence, models.contacts):
         raise ConfigError(
             "this checkpoint has no consensus weights; rank by confidence or vina, or fit them with "
             "scripts/fit_ranking.py"
@@ -140,12 +145,15 @@ def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
     return settings
 
 
-def pose_facts(ligand: Ligand, pos: np.ndarray, energy: np.ndarray, confidence: np.ndarray | None) -> PoseFacts:
-    """What a judge looks at, of poses (poses, atoms, 3) in Angstrom with their Vina energies (poses,)."""
+def pose_facts(ligand: Ligand, pos: np.ndarray, refined: RefinedPoses, confidence: np.ndarray | None) -> PoseFacts:
+    """What a judge looks at, of poses (poses, atoms, 3) in Angstrom with their Vina energies and contact scores."""
+    assert refined.energy is not None
     symmetry = automorphisms(ligand.mol)
     rmsd = np.stack([symmetric_rmsd(ligand.mol, pos, one, symmetry=symmetry) for one in pos])
     near = (np.minimum(rmsd, rmsd.T) < NEIGHBOURHOOD) | np.eye(len(pos), dtype=bool)
-    return PoseFacts(energy=energy, near=near, confidence=confidence, atoms=ligand.num_atoms)
+    return PoseFacts(
+        energy=refined.energy, near=near, confidence=confidence, atoms=ligand.num_atoms, contacts=refined.contacts
+    )
 
 
 def _by_calibration(verdict: Verdict, calibration: Calibration | None, logits: np.ndarray | None) -> Verdict:
@@ -165,6 +173,11 @@ def _by_calibration(verdict: Verdict, calibration: Calibration | None, logits: n
         reliability=tuple(known),
         notes=(*verdict.notes, *_reliability_notes("calibrated", near)),
     )
+
+
+def _lacks(judge: PoseJudge, confidence: object, contacts: object) -> bool:
+    """Whether something that the judge looks at is not there."""
+    return (judge.needs_confidence and confidence is None) or (judge.needs_contacts and contacts is None)
 
 
 def _fits(judge: PoseJudge, physics: PhysicsSettings) -> bool:

@@ -10,11 +10,13 @@ import numpy as np
 
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
+from disco_dock.models.contact_scorer import ContactScorer
 from disco_dock.models.physics_settings import NO_PHYSICS as NO_PHYSICS_SETTINGS
 from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.physics.mmff import relax_in_pocket, strain
 from disco_dock.physics.search_settings import SearchSettings, Sphere
 from disco_dock.physics.vina_scorer import VinaField, VinaScorer
+from disco_dock.pipeline.contact_score import contact_scores
 from disco_dock.runtime.random import derive_seed
 
 MIN_ATOMS_PER_RESIDUE = 4  # a backbone
@@ -27,19 +29,21 @@ class PosePhysics:
 
     Attributes:
         vina_score: kcal/mol, not an affinity.
+        contact_score: of the checkpoint, higher is better, or None without one.
         vina_score_before: the same of the pose before it was minimised, or None.
         minimize_rmsd: Angstrom by which minimisation moved it, or None.
         strain: kcal/mol of MMFF94s above the free ligand's nearest minimum, or None.
     """
 
     vina_score: float | None = None
+    contact_score: float | None = None
     vina_score_before: float | None = None
     minimize_rmsd: float | None = None
     strain: float | None = None
 
     def columns(self) -> dict[str, Any]:
         """The values by column of the table, rounded."""
-        values = {"vina_score": 3, "vina_score_before": 3, "minimize_rmsd": 3, "strain": 2}
+        values = {"vina_score": 3, "contact_score": 3, "vina_score_before": 3, "minimize_rmsd": 3, "strain": 2}
         found = {name: getattr(self, name) for name in values}
         return {
             name: None if value is None or not np.isfinite(value) else round(float(value), values[name])
@@ -59,6 +63,7 @@ class RefinedPoses:
         minimised: whether they differ from the sampled ones.
         score: (poses,) Vina scores, kcal/mol, or None when they were not asked for.
         energy: (poses,) Vina energy with the receptor and inside the ligand, kcal/mol, or None.
+        contacts: (poses,) contact scores, higher is better, or None without a checkpoint's.
         poses: physics of each pose; empty when it was not asked for.
     """
 
@@ -66,6 +71,7 @@ class RefinedPoses:
     minimised: bool
     score: np.ndarray | None
     energy: np.ndarray | None
+    contacts: np.ndarray | None = None
     poses: tuple[PosePhysics, ...] = ()
 
     @classmethod
@@ -75,19 +81,24 @@ class RefinedPoses:
 
     def take(self, index: slice) -> RefinedPoses:
         """Some of the poses."""
-        score, energy = (None if value is None else value[index] for value in (self.score, self.energy))
-        return replace(self, pos=self.pos[index], score=score, energy=energy, poses=self.poses[index])
+        taken = {name: getattr(self, name) for name in ("score", "energy", "contacts")}
+        known = {name: value[index] for name, value in taken.items() if value is not None}
+        return replace(self, pos=self.pos[index], poses=self.poses[index], **known)
 
 
 def joined(parts: Sequence[RefinedPoses]) -> RefinedPoses:
     """Poses of several draws of one complex as those of one."""
-    scores = [part.score for part in parts if part.score is not None]
-    energies = [part.energy for part in parts if part.energy is not None]
+
+    def together(name: str) -> np.ndarray | None:
+        known = [getattr(part, name) for part in parts if getattr(part, name) is not None]
+        return np.concatenate(known) if known else None
+
     return RefinedPoses(
         pos=np.concatenate([part.pos for part in parts]),
         minimised=parts[0].minimised,
-        score=np.concatenate(scores) if scores else None,
-        energy=np.concatenate(energies) if energies else None,
+        score=together("score"),
+        energy=together("energy"),
+        contacts=together("contacts"),
         poses=tuple(pose for part in parts for pose in part.poses),
     )
 
@@ -123,6 +134,7 @@ def refine(
     first: int = 0,
     sphere: Sphere | None = None,
     with_strain: bool = True,
+    contacts: ContactScorer | None = None,
 ) -> RefinedPoses:
     """Poses minimised and scored as asked; pose k depends on (seed, stream, k) and its start only.
 
@@ -139,6 +151,7 @@ def refine(
         first: sample number of the first pose.
         sphere: where minimised poses stay, or None.
         with_strain: whether minimised poses get their strain, which takes as long as the search.
+        contacts: the checkpoint's contact score, or None.
     """
     if not settings.scores or field is None:
         return RefinedPoses.unchanged(pos)
@@ -157,6 +170,9 @@ def refine(
         relaxed = [relax_in_pocket(receptor, ligand, one) for one in pos]
         after_pos = np.stack([one if new is None else new.pos for one, new in zip(pos, relaxed, strict=True)])
     after = scorer.score(after_pos)
+    scores = None
+    if contacts is not None and field.contacts is not None:
+        scores = contact_scores(contacts, field.contacts, ligand, after_pos, after)
     if settings.minimize == "none":
         poses = [PosePhysics(vina_score=score) for score in after.score.tolist()]
     else:
@@ -167,11 +183,14 @@ def refine(
             PosePhysics(vina_score=own, vina_score_before=was, minimize_rmsd=shift, strain=bent)
             for own, was, shift, bent in columns
         ]
+    if scores is not None:
+        poses = [replace(pose, contact_score=own) for pose, own in zip(poses, scores.tolist(), strict=True)]
     return RefinedPoses(
         pos=after_pos,
         minimised=settings.minimize != "none",
         score=after.score,
         energy=after.inter + after.intra,
+        contacts=scores,
         poses=tuple(poses),
     )
 

@@ -172,7 +172,7 @@ def predict_prepared(
             docked, new = _dock(engine, graph, replace(chosen, first=first, num_poses=count), stream, progress)
             notes.extend(note for note in new if note not in notes)
         with clock.phase("physics"):
-            return docked, _refined(prepared, ligand, docked, physics, settings.seed, stream, first)
+            return docked, _refined(engine, settings, ready, docked, first)
 
     def judge(pos: np.ndarray) -> tuple[list[PoseValidity], str]:
         with clock.phase("validity"):
@@ -231,20 +231,23 @@ def predict_prepared(
 
 
 def _refined(
-    prepared: PreparedReceptor,
-    ligand: Ligand,
-    docked: DockedPoses,
-    physics: PhysicsSettings,
-    seed: int,
-    stream: str,
-    first: int,
+    engine: Engine, settings: PredictSettings, ready: PreparedComplex, docked: DockedPoses, first: int
 ) -> RefinedPoses:
     """The poses after what physics was asked to do, inside the pocket if there is one."""
+    prepared, physics = ready.receptor, ready.physics
     pocket = prepared.pocket
-    sphere = None if pocket is None else pocket.sphere()
-    field = prepared.field if physics.scores else None
-    options = {"seed": seed, "stream": stream, "first": first, "sphere": sphere}
-    return refine(prepared.receptor, field, ligand, docked.pos, physics, **options)
+    return refine(
+        prepared.receptor,
+        prepared.field if physics.scores else None,
+        ready.ligand,
+        docked.pos,
+        physics,
+        seed=settings.seed,
+        stream=ready.stream,
+        first=first,
+        sphere=None if pocket is None else pocket.sphere(),
+        contacts=engine.models.contacts,
+    )
 
 
 def after_physics(engine: Engine, graph: ComplexGraph, docked: DockedPoses, refined: RefinedPoses) -> DockedPoses:

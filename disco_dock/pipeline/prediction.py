@@ -44,7 +44,7 @@ class RankedPose:
         cluster: number of its group of like poses, 1 that of the first-ranked one.
         stereo_kept: whether every stereo centre and double bond is as in the input.
         physics: what physics says and did, or None.
-        ranks: the rank it has by "confidence", by "vina" and by "consensus", those that are known.
+        ranks: the rank it has by each of `physics_settings.RANKINGS`, those that are known.
         validity: whether it passes PoseBusters' checks and keeps its stereo, or None when that was not checked.
     """
 

@@ -60,7 +60,7 @@ class JobOptions(BaseModel):
     finalists: int | None = Field(
         default=None, ge=0, le=100, description="Places of lowest energy whose best pose is searched further."
     )
-    rank_by: Literal["confidence", "vina", "consensus"] | None = Field(
+    rank_by: Literal["confidence", "vina", "contacts", "consensus"] | None = Field(
         default=None, description="What poses are ranked by; as the checkpoint says when absent."
     )
     modes: int = Field(

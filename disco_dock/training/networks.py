@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from disco_dock.diffusion.sampler_config import EXACT
-from disco_dock.models.build import CheckpointConfig, bundled_checkpoint, make_module, read_config
+from disco_dock.models.build import CheckpointConfig, bundled_checkpoint, load_part, make_module, read_config
+from disco_dock.models.contact_scorer import ContactScorer
 from disco_dock.models.prior import PriorConfig
 from disco_dock.models.score import ScoreModelConfig
 from disco_dock.runtime.checkpoint import load_into, load_weights
@@ -86,12 +87,31 @@ def start_config(config: TrainConfig, sizes: Preset) -> CheckpointConfig:
     if not config.init:
         return CheckpointConfig(**parts, sampler=EXACT)
     found = read_config(_directory(config))
+    physics = found.physics
+    if physics.rank_by == "consensus":  # its judge was fitted to poses of other networks
+        physics = replace(physics, rank_by="vina" if found.contacts is None else "contacts")
     return CheckpointConfig(
         **{**parts, "name": f"{found.name}-tuned"},
+        contacts=found.contacts,
+        physics=physics,
         sampler=found.sampler,
         latent_inverse_temperature=found.latent_inverse_temperature,
         guidance=found.guidance,
     )
+
+
+def kept_contacts(config: TrainConfig) -> ContactScorer | None:
+    """The contact score of the checkpoint to start from, which no stage changes; it knows nothing of the networks.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    if not config.init:
+        return None
+    directory = _directory(config)
+    found = load_part(directory, "contacts", read_config(directory))
+    assert found is None or isinstance(found, ContactScorer)
+    return found
 
 
 def _directory(config: TrainConfig) -> Path:

@@ -15,7 +15,7 @@ from disco_dock.models.build import CheckpointConfig, Encoder, Models, make_enco
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
 from disco_dock.runtime.distributed import Processes, processes
 from disco_dock.training.feeding import make_plan, own_share, training_set, validation_set
-from disco_dock.training.networks import networks, start_config, start_from
+from disco_dock.training.networks import kept_contacts, networks, start_config, start_from
 from disco_dock.training.score_stage import ScoreBatch, ScoreStage, make_score_batch
 from disco_dock.training.settings import TrainConfig
 from disco_dock.training.stage_run import RunOptions, Stage, run_stage
@@ -98,12 +98,12 @@ def train_score(
         means = stage(batch.to(device), config.temperature.at(step)).means()
         return means.loss, {**means.values(), "rows": float(batch.weight.sum()) * group.size}
 
-    parts = {"score": score} if encoder is None else {"score": score, "encoder": encoder}
+    parts = {"score": score, "encoder": encoder, "contacts": kept_contacts(config)}
     return run_stage(
         Stage(
             name="score",
             module=stage,
-            parts=parts,
+            parts={name: part for name, part in parts.items() if part is not None},
             checkpoint=lambda: checkpoint,
             make=ScoreBatches(
                 dataset=dataset, plan=plan, model=sizes.score, config=config, rank=group.rank, size=group.size

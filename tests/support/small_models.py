@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from disco_dock.graph.schema import GraphBatch
 from disco_dock.models.confidence import ConfidenceConfig, ConfidenceModel
+from disco_dock.models.contact_scorer import ContactScorer, ContactScorerConfig
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
 from disco_dock.models.prior import LatentPrior, PriorConfig
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
@@ -24,6 +25,7 @@ class SmallModels(NamedTuple):
     encoder: LatentEncoder
     prior: LatentPrior
     confidence: ConfidenceModel
+    contacts: ContactScorer
 
 
 def published_preset() -> Preset:
@@ -66,7 +68,7 @@ def randomised(module: nn.Module, seed: int) -> nn.Module:
 
 
 def small_models(design: str, seed: int = 0) -> SmallModels:
-    """All four networks of a design."""
+    """All networks of a design."""
     torch.manual_seed(seed)
     sizes = published_preset() if design == "published" else preset(design)
     assert sizes.encoder is not None and sizes.prior is not None
@@ -75,6 +77,7 @@ def small_models(design: str, seed: int = 0) -> SmallModels:
         LatentEncoder(sizes.encoder),
         LatentPrior(sizes.prior),
         ConfidenceModel(sizes.confidence),
+        ContactScorer(ContactScorerConfig(members=2, hidden=4)),
     )
     for module in models:
         randomised(module, seed)

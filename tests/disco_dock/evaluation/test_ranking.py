@@ -24,7 +24,9 @@ NAMES = ("energy_per_atom", "agreement")
 def settings(tmp_path, monkeypatch):
     rows = {"train": planted_rows(60), "validation": planted_rows(40, seed=1)}
     by_id = {row.id: row for part in rows.values() for row in part}
-    monkeypatch.setattr(module, "dock_rows", lambda engine, cases, *rest, on_row: [by_id[name] for name in cases.ids])
+    monkeypatch.setattr(
+        module, "dock_rows", lambda engine, cases, *rest, **options: [by_id[name] for name in cases.ids]
+    )
     for name, part in rows.items():
         (tmp_path / f"{name}.txt").write_text("\n".join(row.id for row in part))
     (tmp_path / "out").mkdir()

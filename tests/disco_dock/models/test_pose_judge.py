@@ -25,6 +25,7 @@ def facts(seed: int, poses: int) -> PoseFacts:
         near=np.abs(place[:, None] - place[None]) < 2,
         confidence=draws.normal(size=poses),
         atoms=20,
+        contacts=draws.normal(8, 2, poses),
     )
 
 
@@ -38,18 +39,20 @@ def judge(seed: int = 0, names: tuple[str, ...] = NAMES) -> PoseJudge:
 
 
 def permuted(known: PoseFacts, order: np.ndarray) -> PoseFacts:
-    assert known.confidence is not None
+    assert known.confidence is not None and known.contacts is not None
     return PoseFacts(
         energy=known.energy[order],
         near=known.near[np.ix_(order, order)],
         confidence=known.confidence[order],
         atoms=known.atoms,
+        contacts=known.contacts[order],
     )
 
 
 def test_evidence_by_hand():
     near = np.array([[True, True, False], [True, True, False], [False, False, True]])
-    known = PoseFacts(energy=np.array([-8.0, -6.0, -7.0]), near=near, confidence=None, atoms=10)
+    energy = np.array([-8.0, -6.0, -7.0])
+    known = PoseFacts(energy=energy, near=near, confidence=None, atoms=10, contacts=-energy)
     found = {name: function(known).tolist() for name, function in EVIDENCE.items() if name != "confidence"}
     assert found["energy_per_atom"] == [-0.8, -0.6, -0.7]
     assert found["energy_gap"] == [0.0, 2.0, 1.0]
@@ -59,6 +62,9 @@ def test_evidence_by_hand():
     inside = (weights[0] + weights[1]) / weights.sum()
     odds = np.log((inside + 0.01) / (1 - inside + 0.01))
     assert found["basin"] == pytest.approx([odds, odds, -odds])
+    for name in ("lead", "basin"):  # at 1 kcal/mol they are the same function of either score
+        assert found[f"contacts_{name}"] == pytest.approx(found[name])
+    assert found["contacts_per_atom"] == [0.8, 0.6, 0.7]
     assert found["log_atoms"] == pytest.approx([np.log(10)] * 3)
 
 

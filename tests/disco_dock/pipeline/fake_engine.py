@@ -42,7 +42,9 @@ def fake_models(
         score=SimpleNamespace(trunk=SimpleNamespace(num_latents=NUM_LATENTS if latents else 0)),
     )
     prior = object() if latents else None
-    return SimpleNamespace(prior=prior, confidence=object(), config=config, directory=Path("fake"), sha256=sha256)
+    return SimpleNamespace(
+        prior=prior, confidence=object(), contacts=None, config=config, directory=Path("fake"), sha256=sha256
+    )
 
 
 def fake_dock(models, graph, settings, *, name, on_progress, states=None) -> DockedPoses:

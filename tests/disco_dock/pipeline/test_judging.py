@@ -66,7 +66,14 @@ def config(**changes: Any) -> Any:
     return SimpleNamespace(**{**known, **changes})
 
 
-def verdict(ligand, physics: PhysicsSettings = VINA, *, settings: DockingSettings | None = None, **changes: Any):
+def verdict(
+    ligand,
+    physics: PhysicsSettings = VINA,
+    *,
+    settings: DockingSettings | None = None,
+    contacts: np.ndarray | None = None,
+    **changes: Any,
+):
     """On three poses of which the second has the lowest energy and the third the highest confidence."""
     base = embed(ligand.mol, seed=0).pos
     pos = base[None] + np.array([0.0, 1.0, 9.0])[:, None, None]
@@ -80,7 +87,7 @@ def verdict(ligand, physics: PhysicsSettings = VINA, *, settings: DockingSetting
     )
     refined = RefinedPoses.unchanged(pos)
     if physics.scores:
-        refined = replace(refined, score=ENERGY, energy=ENERGY, minimised=physics.minimize != "none")
+        refined = replace(refined, score=ENERGY, energy=ENERGY, contacts=contacts, minimised=physics.minimize != "none")
     chosen = DockingSettings(num_poses=3, sampler=SamplerConfig()) if settings is None else settings
     return judge_poses(config(**changes), ligand, docked, refined, physics, chosen)
 
@@ -145,6 +152,19 @@ def test_poses_without_a_judge_get_no_probability(ligand, changes):
     assert f"none was fitted to poses minimized by {physics.minimize}" in found.notes[-1]
 
 
+def test_poses_are_ranked_by_contacts_and_judged_by_them(ligand):
+    physics = replace(VINA, rank_by="contacts")
+    of_contacts = replace(JUDGE, evidence=("energy_gap", "contacts_per_atom"))
+    found = verdict(ligand, physics, contacts=np.array([3.0, 1.0, 2.0]), pose_judge=of_contacts)
+    assert found.score is not None and found.score.tolist() == [3.0, 1.0, 2.0]
+    np.testing.assert_allclose(
+        found.scores["consensus"], 0.5 - np.array([4.0, 0.0, 2.0]) + 0.1 * np.array([3, 1, 2]) / 11
+    )
+    assert found.ranks(np.ones(3, dtype=bool))["contacts"].tolist() == [1, 3, 2]
+    without = verdict(ligand, physics, pose_judge=of_contacts)
+    assert without.near is None and "contacts" not in without.scores and "consensus" not in without.scores
+
+
 def test_few_poses_are_ranked_and_get_no_probability(ligand):
     found = verdict(ligand, pose_judge=replace(JUDGE, made=replace(JUDGE.made, num_poses=40)))
     assert found.near is None and found.far is None and found.reliability == ()
@@ -153,15 +173,17 @@ def test_few_poses_are_ranked_and_get_no_probability(ligand):
     assert enough.near is not None and "3 poses in place of 12" in enough.notes[-1]
 
 
-def models(judge: PoseJudge | None, confidence: object = object()) -> Any:
-    return SimpleNamespace(config=config(pose_judge=judge), confidence=confidence)
+def models(judge: PoseJudge | None, confidence: object = object(), contacts: object = None) -> Any:
+    return SimpleNamespace(config=config(pose_judge=judge), confidence=confidence, contacts=contacts)
 
 
 def test_consensus_needs_a_judge_of_such_poses():
     choice = PhysicsChoice(rank_by="consensus")
     assert check_physics(choice, models(JUDGE)).rank_by == "consensus"
     assert check_physics(PhysicsChoice(), models(None)) == VINA
-    for lacking in (models(None), models(JUDGE, None)):
+    of_contacts = replace(JUDGE, evidence=("energy_gap", "contacts_lead"))
+    assert check_physics(choice, models(of_contacts, None, contacts=object())).rank_by == "consensus"
+    for lacking in (models(None), models(JUDGE, None), models(of_contacts)):
         with pytest.raises(ConfigError, match="no consensus weights"):
             check_physics(choice, lacking)
     with pytest.raises(ConfigError, match="minimized by vina, not by mmff"):

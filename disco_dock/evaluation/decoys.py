@@ -1,0 +1,226 @@
+"""Minimised poses of training complexes, near the crystal's and far from it, that the contact score learns from."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rdkit import Chem
+from scipy.spatial.transform import Rotation
+
+from disco_dock.chem.conformers import embed
+from disco_dock.chem.matching import apply_torsions, match_to
+from disco_dock.chem.symmetry import symmetric_rmsd
+from disco_dock.chem.torsions import rotatable_bonds
+from disco_dock.evaluation.cases import Case, Cases
+from disco_dock.evaluation.pose_rows import weights_sha256
+from disco_dock.models.physics_settings import PhysicsSettings
+from disco_dock.physics.search_settings import SearchSettings
+from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores
+from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
+from disco_dock.pipeline.physics import is_trace, refine
+from disco_dock.pipeline.request import PredictSettings
+from disco_dock.pipeline.tables import write_json
+from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
+from disco_dock.runtime.files import atomic_write
+from disco_dock.runtime.random import derive_seed
+
+SETTINGS_FILE = "settings.json"
+SAMPLED, SHIFTED, NATIVE = 0, 1, 2
+
+
+class Spread(NamedTuple):
+    """How far starts are from the crystal pose.
+
+    Attributes:
+        shift: Angstrom, standard deviation of each coordinate of the centroid.
+        free: share of the starts whose orientation, and of those whose torsions, are drawn uniformly.
+        turn: rad, standard deviation of each component of the other rotations.
+        twist: rad, standard deviation of the other torsions.
+    """
+
+    shift: float
+    free: float
+    turn: float
+    twist: float
+
+
+AROUND = Spread(shift=3.0, free=0.6, turn=0.8, twist=0.6)
+CLOSE = Spread(shift=0.3, free=0.0, turn=0.15, twist=0.15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoySettings:
+    """How many poses of a complex, and how they are made.
+
+    Attributes:
+        sampled: by the checkpoint, as for a prediction.
+        around: from starts around the crystal pose, most of which end up elsewhere.
+        close: from starts close to it.
+        moves: Monte-Carlo steps of each.
+        seed: random seed.
+    """
+
+    sampled: int = 16
+    around: int = 12
+    close: int = 4
+    moves: int = 100
+    seed: int = 0
+
+
+class Decoys(NamedTuple):
+    """Minimised poses of one complex.
+
+    Attributes:
+        pos: (poses, atoms, 3) float32 in Angstrom in the receptor's frame.
+        inter: (poses,) energy with the receptor, kcal/mol.
+        intra: (poses,) energy inside the ligand, kcal/mol.
+        rmsd: (poses,) Angstrom from the crystal pose, symmetry corrected.
+        kind: (poses,) SAMPLED, SHIFTED or NATIVE.
+    """
+
+    pos: np.ndarray
+    inter: np.ndarray
+    intra: np.ndarray
+    rmsd: np.ndarray
+    kind: np.ndarray
+
+    @property
+    def energies(self) -> VinaScores:
+        """The energies, without a score per rotor, which nothing needs here."""
+        return VinaScores(self.inter, self.inter, self.intra)
+
+
+def make_decoys(
+    engine: Engine,
+    cases: Cases,
+    settings: DecoySettings,
+    folder: Path,
+    *,
+    on_case: Callable[[str, str, int, int], None] | None = None,
+) -> list[str]:
+    """Ids of the complexes that have decoys, in order; one file each, and those that are there are kept.
+
+    Args:
+        engine: the networks.
+        cases: complexes with crystal poses, from their files.
+        settings: of the poses.
+        folder: gets `<id>.npz` and the settings.
+        on_case: called with id, error or "", how many are done, and of how many.
+
+    Raises:
+        ConfigError: the folder has decoys that were made otherwise.
+    """
+    _check_settings(engine, settings, folder)
+    made = []
+    for number, name in enumerate(cases.ids, start=1):
+        error = ""
+        if not decoy_file(folder, name).is_file():
+            try:
+                found = _decoys(engine, cases.load(name), settings)
+                with atomic_write(decoy_file(folder, name)) as handle:
+                    np.savez_compressed(handle, **found._asdict())
+            except DiscoError as problem:
+                error = str(problem)
+        if not error:
+            made.append(name)
+        if on_case is not None:
+            on_case(name, error, number, len(cases.ids))
+    return made
+
+
+def decoy_file(folder: Path, name: str) -> Path:
+    """The file of a complex."""
+    return folder / f"{name}.npz"
+
+
+def read_decoys(folder: Path, name: str) -> Decoys:
+    """The decoys of a complex.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = decoy_file(folder, name)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Decoys(**{field: file[field] for field in Decoys._fields})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a file of decoys ({error}); delete it and run again") from error
+
+
+def _check_settings(engine: Engine, settings: DecoySettings, folder: Path) -> None:
+    weights = {part: value for part, value in weights_sha256(engine.models).items() if part in ("score", "prior")}
+    wanted: dict[str, Any] = {"settings": asdict(settings), "weights": weights}
+    path = folder / SETTINGS_FILE
+    if path.is_file() and json.loads(path.read_text()) != wanted:
+        raise ConfigError(f"{folder}: its decoys were made with other settings or weights; give another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, wanted)
+
+
+def _decoys(engine: Engine, case: Case, settings: DecoySettings) -> Decoys:
+    if case.receptor is None or is_trace(case.receptor):
+        raise ConfigError(
+            f"{case.name}: the receptor is a trace without side chains, which physics needs; leave it out"
+        )
+    name, mol, field = case.name, case.ligand.mol, VinaField(case.receptor)
+    docking = docking_settings(
+        engine.models, PredictSettings(num_poses=settings.sampled, seed=settings.seed), restraint=None
+    )
+    docked, _ = dock_fitting(engine, case.graph, docking, name=name, on_progress=None)
+    physics = engine.models.config.physics
+    search = SearchSettings(moves=settings.moves)
+    options: dict[str, Any] = {"seed": settings.seed, "stream": name, "with_strain": False}
+    sampled = refine(case.receptor, field, case.ligand, docked.pos, _searching(physics, settings.moves), **options).pos
+    scorer = VinaScorer(field, mol)
+    starts = np.concatenate(list(_starts(case, settings)))
+    seeds = [derive_seed("decoy", settings.seed, name, number) for number in range(len(starts))]
+    pos = np.concatenate([sampled, scorer.search(starts, seeds, search)])
+    inter, intra, _ = scorer.energies(pos)
+    counts = (settings.sampled, settings.around, settings.close)
+    return Decoys(
+        pos=pos.astype(np.float32),
+        inter=inter,
+        intra=intra,
+        rmsd=symmetric_rmsd(mol, pos, case.crystal),
+        kind=np.repeat((SAMPLED, SHIFTED, NATIVE), counts),
+    )
+
+
+def _searching(physics: PhysicsSettings, moves: int) -> PhysicsSettings:
+    return replace(physics, minimize="vina", moves=moves, finalists=0)
+
+
+def _starts(case: Case, settings: DecoySettings) -> Iterator[np.ndarray]:
+    """Starts around the crystal pose and close to it; bond lengths, angles and rings are of an RDKit conformer."""
+    blank = Chem.Mol(case.ligand.mol)
+    blank.RemoveAllConformers()  # so that no fallback starts from the answer
+    conformer = embed(blank, seed=derive_seed("conformer", settings.seed, case.ligand.smiles)).pos
+    torsions = rotatable_bonds(case.ligand.mol)
+    matched, _ = match_to(case.ligand.mol, conformer, case.crystal, torsions)
+    rng = np.random.default_rng(derive_seed("decoys", settings.seed, case.name) % 2**32)
+    for count, spread in ((settings.around, AROUND), (settings.close, CLOSE)):
+        bonds = len(torsions.bonds)
+        free = rng.random(count) < spread.free
+        uniform, normal = (
+            rng.uniform(-np.pi, np.pi, (count, bonds)),
+            rng.normal(scale=spread.twist, size=(count, bonds)),
+        )
+        pos = apply_torsions(
+            np.repeat(matched[None], count, axis=0), torsions, np.where(free[:, None], uniform, normal)
+        )
+        for pose in range(count):
+            turned = (pos[pose] - pos[pose].mean(0)) @ _rotation(rng, spread).as_matrix().T
+            pos[pose] = turned + matched.mean(0) + rng.normal(scale=spread.shift, size=3)
+        yield pos
+
+
+def _rotation(rng: np.random.Generator, spread: Spread) -> Rotation:
+    if rng.random() < spread.free:
+        return Rotation.random(None, int(rng.integers(2**31)))  # pyright: ignore[reportArgumentType] - its stubs lag
+    return Rotation.from_rotvec(rng.normal(scale=spread.turn, size=3))

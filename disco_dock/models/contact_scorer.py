@@ -1,0 +1,139 @@
+"""The contact score of poses: Vina energies, and a small network's opinion of the surroundings of each ligand atom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from disco_dock.runtime.errors import ConfigError
+
+TABLE_SCALE = 0.1
+SUM_SCALE = 0.3
+"""Of an atom's summed surroundings, which has some hundred terms, before the nonlinearity."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContactScorerConfig:
+    """Sizes of the contact score.
+
+    Attributes:
+        members: networks whose scores are averaged.
+        hidden: channels of an atom's surroundings, and hidden width.
+        receptor_classes: of receptor atoms.
+        ligand_features: of ligand atoms.
+        knots: Angstrom, increasing; a distance is a blend of the two knots around it, and at the last nothing is felt.
+        dropout: of the surroundings and of the hidden layer, in training.
+    """
+
+    members: int = 8
+    hidden: int = 32
+    receptor_classes: int = 15
+    ligand_features: int = 27
+    knots: tuple[float, ...] = (2.4, 2.8, 3.1, 3.4, 3.7, 4.0, 4.4, 4.8, 5.3, 5.8, 6.5, 7.2, 8.0)
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Check the sizes."""
+        sizes = (self.members, self.hidden, self.receptor_classes, self.ligand_features)
+        if min(sizes) < 1:
+            raise ConfigError(
+                f"contacts: members, hidden, receptor_classes and ligand_features must be positive: {sizes}"
+            )
+        if len(self.knots) < 2 or self.knots[0] <= 0 or list(self.knots) != sorted(set(self.knots)):
+            raise ConfigError(f"contacts.knots must be two or more increasing distances in Angstrom, got {self.knots}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"contacts.dropout must be at least 0 and below 1, got {self.dropout}")
+
+    @property
+    def cutoff(self) -> float:
+        """Angstrom beyond which nothing is felt."""
+        return self.knots[-1]
+
+
+class PoseContacts(NamedTuple):
+    """Poses of one ligand as the contact score sees them; P poses, L heavy atoms.
+
+    Attributes:
+        first: (P * L,) int64 first pair of each atom of each pose; pairs are ordered by it.
+        receptor_class: (pairs,) int64 of the receptor atom.
+        distance: (pairs,) Angstrom.
+        ligand: (L, ligand features).
+        energy: (P, 2) Vina energy with the receptor and inside the ligand, kcal/mol.
+    """
+
+    first: Tensor
+    receptor_class: Tensor
+    distance: Tensor
+    ligand: Tensor
+    energy: Tensor
+
+
+class ContactScorer(nn.Module):
+    """Networks of one form, whose weights lie side by side: the first axis of each parameter is that of the members.
+
+    A score is a sum over ligand atoms of a function of the receptor atoms around them, and the Vina energies, weighed.
+
+    The surroundings of an atom are a sum over receptor atoms of a vector by class and distance; features of the ligand
+    atom scale and shift them. The sum holds angles in so far as neighbours of a receptor atom are in it too.
+    """
+
+    inside: Tensor
+    knots: Tensor
+
+    def __init__(self, config: ContactScorerConfig) -> None:
+        super().__init__()
+        self.config = config
+        members, hidden, features = config.members, config.hidden, config.ligand_features
+        rows = config.receptor_classes * len(config.knots)
+        self.table = nn.Parameter(torch.randn(members, rows, hidden) * TABLE_SCALE)
+        self.scale = nn.Parameter(_linear(members, features, hidden))
+        self.shift = nn.Parameter(_linear(members, features, hidden))
+        self.inner = nn.Parameter(_linear(members, hidden, hidden))
+        self.inner_bias = nn.Parameter(torch.zeros(members, hidden))
+        self.outer = nn.Parameter(torch.zeros(members, hidden))
+        self.energy_weight = nn.Parameter(torch.ones(members, 2))
+        inside = torch.ones(config.receptor_classes, len(config.knots))
+        inside[:, -1] = 0
+        self.register_buffer("inside", inside.reshape(-1, 1), persistent=False)
+        self.register_buffer("knots", torch.tensor(config.knots, dtype=torch.float64), persistent=False)
+
+    def forward(self, contacts: PoseContacts) -> Tensor:
+        """(members, P) scores, higher is better; about in units of the logarithm of a probability."""
+        atoms = len(contacts.ligand)
+        poses = len(contacts.first) // atoms
+        surroundings = self._surroundings(contacts).reshape(poses, atoms, self.config.members, -1)
+        surroundings = F.dropout(surroundings, self.config.dropout, self.training)
+        scale = torch.einsum("lf,mfh->lmh", contacts.ligand, self.scale)
+        shift = torch.einsum("lf,mfh->lmh", contacts.ligand, self.shift)
+        state = F.silu(SUM_SCALE * surroundings * (1 + scale) + shift)
+        state = F.silu(torch.einsum("plmh,mhk->plmk", state, self.inner) + self.inner_bias)
+        state = F.dropout(state, self.config.dropout, self.training)
+        learnt = torch.einsum("plmk,mk->mp", state, self.outer)
+        return learnt - self.energy_weight @ contacts.energy.T
+
+    def member(self, number: int) -> ContactScorer:
+        """A scorer of one member alone, with copies of its weights."""
+        alone = ContactScorer(replace(self.config, members=1)).to(self.table)
+        alone.load_state_dict({name: value[number : number + 1] for name, value in self.state_dict().items()})
+        return alone.train(self.training)
+
+    def _surroundings(self, contacts: PoseContacts) -> Tensor:
+        """(P * L, members * hidden) sums over receptor atoms."""
+        knots = self.knots.to(contacts.distance.dtype)
+        distance = contacts.distance.clamp(min=self.config.knots[0])
+        upper = torch.searchsorted(knots, distance, right=True).clamp(1, len(knots) - 1)
+        blend = ((distance - knots[upper - 1]) / (knots[upper] - knots[upper - 1])).clamp(max=1)
+        row = contacts.receptor_class * len(knots) + upper
+        rows, weights = torch.stack([row - 1, row], 1), torch.stack([1 - blend, blend], 1)
+        table = self.table.transpose(0, 1).flatten(1) * self.inside
+        return F.embedding_bag(
+            rows.flatten(), table, 2 * contacts.first, mode="sum", per_sample_weights=weights.flatten()
+        )
+
+
+def _linear(members: int, inputs: int, outputs: int) -> Tensor:
+    return (2 * torch.rand(members, inputs, outputs) - 1) / inputs**0.5
