@@ -18,7 +18,7 @@ from pathlib import Path
 from disco_dock.cli.console import text_table
 from disco_dock.evaluation.ablation import ablation_table
 from disco_dock.evaluation.pose_rows import PoseRow
-from disco_dock.evaluation.ranking import EVIDENCE_CHOSEN, RankingSettings, fit_ranking
+from disco_dock.evaluation.ranking import RankingSettings, fit_ranking
 from disco_dock.models.build import bundled_checkpoint
 from disco_dock.models.physics_settings import RANKINGS
 from disco_dock.models.pose_evidence import EVIDENCE
@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--one-per-cluster", type=Path, metavar="CSV", help="manifest; take one complex of a cluster")
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=150, help="training complexes")
-    parser.add_argument("--evidence", nargs="+", choices=list(EVIDENCE), default=list(EVIDENCE_CHOSEN))
+    parser.add_argument("--evidence", nargs="+", choices=list(EVIDENCE), help="what the judge looks at")
     parser.add_argument("--num-poses", type=int, default=40)
     parser.add_argument("--search-moves", type=int, help="the checkpoint's by default")
     parser.add_argument("--finalists", type=int, help="places that are searched further; the checkpoint's by default")
@@ -53,7 +53,7 @@ def main() -> int:
         held_out=tuple(args.held_out),
         manifest=args.one_per_cluster,
         count=args.count,
-        evidence=tuple(args.evidence),
+        evidence=None if args.evidence is None else tuple(args.evidence),
         num_poses=args.num_poses,
         moves=args.search_moves,
         finalists=args.finalists,

@@ -87,16 +87,20 @@ def fit_contact_score(
         settings.fit,
         on_epoch=lambda epoch, loss: report(f"epoch {epoch}: loss {loss:.3f}"),
     )
-    summary = {
+    facts = {
         "complexes": len(examples),
         "clusters": len({example.cluster for example in examples}),
         "poses": sum(len(example.rmsd) for example in examples),
+    }
+    summary = {
+        **facts,
         "fit": asdict(settings.fit),
         "scorer": asdict(settings.scorer),
         "unseen_clusters": compare(scorer, examples, kinds),
     }
     write_json(settings.out / CONTACTS_FILE, summary)
-    config = replace(engine.models.config, contacts=settings.scorer)
+    config = engine.models.config
+    config = replace(config, contacts=settings.scorer, training={**config.training, "contacts": facts})
     save_checkpoint(engine.models.directory, config, {"contacts": scorer})
     return summary
 

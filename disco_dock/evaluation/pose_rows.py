@@ -103,7 +103,7 @@ def dock_rows(
         "moves": physics.moves,
     }
     if members is not None:
-        header["members"] = dict(members)
+        header["contacts"] = "of the member that did not see the complex"
     if physics.finalists:
         header["finals"] = [physics.finalists, physics.final_moves]
     file = RowFile(path, header, PoseRow)

@@ -14,7 +14,7 @@ from disco_dock.evaluation.cases import FileCases
 from disco_dock.evaluation.judge_fit import check_training, cross_validated, fit_judge, judge_reliability, log_loss
 from disco_dock.evaluation.pose_rows import PoseRow, dock_rows
 from disco_dock.evaluation.strata import read_manifest
-from disco_dock.models.build import write_config
+from disco_dock.models.build import Models, write_config
 from disco_dock.models.contact_scorer import ContactScorer
 from disco_dock.models.physics_settings import PhysicsChoice, PhysicsSettings
 from disco_dock.models.pose_evidence import EVIDENCE
@@ -26,7 +26,8 @@ from disco_dock.runtime.errors import ConfigError
 from disco_dock.sampling.docking import DockingSettings
 from disco_dock.training.fit_contacts import member_without
 
-EVIDENCE_CHOSEN = ("energy_per_atom", "lead", "basin")
+OF_ENERGY = ("energy_per_atom", "lead", "basin")
+OF_CONTACTS = ("energy_per_atom", "contacts_basin", "confidence")
 """By cross-validation on training complexes, see docs/ranking.md."""
 RANKING_FILE = "ranking.json"
 OnRow = Callable[[PoseRow, int, int], None]
@@ -44,7 +45,7 @@ class RankingSettings:
         held_out: files of further ids that nothing may be fitted on.
         manifest: CSV of clusters, to take one training complex of each; None takes any.
         count: training complexes.
-        evidence: names of what the judge looks at.
+        evidence: names of what the judge looks at, or None for what was best of what the checkpoint gives.
         num_poses: samples per complex.
         moves: Monte-Carlo steps of each pose, or None for the checkpoint's.
         finalists: places that are searched further, or None for the checkpoint's.
@@ -59,7 +60,7 @@ class RankingSettings:
     held_out: tuple[Path, ...] = ()
     manifest: Path | None = None
     count: int = 150
-    evidence: tuple[str, ...] = EVIDENCE_CHOSEN
+    evidence: tuple[str, ...] | None = None
     num_poses: int = 40
     moves: int | None = None
     finalists: int | None = None
@@ -81,6 +82,7 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
         rank_by=settings.rank_by,  # type: ignore[arg-type]
     )
     physics = choice.over(config.physics)
+    names = _evidence(engine.models, settings.evidence)
     validation = read_ids(settings.validation)
     held_out = {*validation, *(name for file in settings.held_out for name in read_ids(file))}
     training = chosen_ids(read_ids(settings.train), settings.manifest, settings.count)
@@ -100,13 +102,29 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
         moves=physics.moves,
         finalists=physics.finalists,
     )
-    judge = fit_judge(fitted, settings.evidence, made, held_out=held_out)
+    judge = fit_judge(fitted, names, made, held_out=held_out)
     found = measure_ranking(judge, measured, physics.rank_by)
     judge = replace(judge, reliability=judge_reliability(judge, measured, physics.rank_by))
-    summary = {"judge": asdict(judge), "cross_validated_loss": evidence_losses(fitted, settings.evidence), **found}
+    summary = {"judge": asdict(judge), "cross_validated_loss": evidence_losses(fitted, names), **found}
     write_json(settings.out / RANKING_FILE, summary)
     write_config(engine.models.directory, replace(config, pose_judge=judge, physics=physics))
     return summary
+
+
+def _evidence(models: Models, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Names of what the judge looks at.
+
+    Raises:
+        ConfigError: the checkpoint does not give what is wanted.
+    """
+    given = {"confidence": models.confidence, "contacts": models.contacts}
+    lacking = [part for part, module in given.items() if module is None]
+    if wanted is None:
+        return OF_ENERGY if lacking else OF_CONTACTS
+    impossible = [name for name in wanted if name.split("_")[0] in lacking]
+    if impossible:
+        raise ConfigError(f"this checkpoint has nothing to compute {impossible[0]} with; leave it out of the evidence")
+    return wanted
 
 
 def measure_ranking(judge: PoseJudge | None, rows: Sequence[PoseRow], rank_by: str) -> dict[str, Any]:
