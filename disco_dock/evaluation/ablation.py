@@ -1,4 +1,4 @@
-"""The same poses ranked by confidence, by Vina energy, by the judge of both, by chance and by an oracle."""
+"""The same poses ranked by confidence, Vina energy, contact score, the judge, chance and an oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranks and probabilities of poses: by the confidence model, by the Vina energy, and by the checkpoint's judge."""
+"""Ranks and probabilities of poses: by confidence, Vina energy and contact score, and by the checkpoint's judge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from disco_dock.sampling.docking import DockedPoses, DockingSettings
 from disco_dock.sampling.latent_choice import LatentChoice
 
 NEAR, FAR = 2.0, 5.0  # Angstrom
-FEWEST_SHARE = 0.25
+FEWEST_SHARE = 0.5
 """Share of the poses of the fit below which a judge gives no probability: it would be too high, see docs/ranking.md."""
 NOT_AN_AFFINITY = "not a binding affinity"
 

@@ -100,8 +100,8 @@ def test_a_judge_gives_probabilities_in_words_and_ranks(disco, peptide, tmp_path
 
 def test_probabilities_of_another_search_are_warned_of(disco, peptide, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "load_engine", lambda *_: fake_engine(physics=MINIMISED, pose_judge=JUDGE))
-    done = predict(disco, peptide, "--num-poses", 2, "--search-moves", 0)
-    assert done.status == 0 and "2 poses in place of 6; 0 search moves in place of 2" in done.err
+    done = predict(disco, peptide, "--num-poses", 3, "--search-moves", 0)
+    assert done.status == 0 and "3 poses in place of 6; 0 search moves in place of 2" in done.err
 
 
 @pytest.mark.parametrize(

@@ -168,9 +168,9 @@ def test_poses_are_ranked_by_contacts_and_judged_by_them(ligand):
 def test_few_poses_are_ranked_and_get_no_probability(ligand):
     found = verdict(ligand, pose_judge=replace(JUDGE, made=replace(JUDGE.made, num_poses=40)))
     assert found.near is None and found.far is None and found.reliability == ()
-    assert "needs at least 10 of them, not 3" in found.notes[-1] and "consensus" in found.scores
-    enough = verdict(ligand, pose_judge=replace(JUDGE, made=replace(JUDGE.made, num_poses=12)))
-    assert enough.near is not None and "3 poses in place of 12" in enough.notes[-1]
+    assert "needs at least 20 of them, not 3" in found.notes[-1] and "consensus" in found.scores
+    enough = verdict(ligand, pose_judge=replace(JUDGE, made=replace(JUDGE.made, num_poses=6)))
+    assert enough.near is not None and "3 poses in place of 6" in enough.notes[-1]
 
 
 def models(judge: PoseJudge | None, confidence: object = object(), contacts: object = None) -> Any:
