@@ -4,7 +4,7 @@
         [--evaluated CHECKPOINT_AS_EVALUATED] EVALUATION [EVALUATION ...]
 
 The checkpoint needs its training index (`disco-dock data index`). Each method of an evaluation that docked with this
-checkpoint is stored; rows of several evaluations of the same method are taken together. Prints a table.
+checkpoint and was not told the pocket is stored; rows of several evaluations of the same method are taken together. Prints a table.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def measure(evaluations: list[Path], checkpoint: Path, sha256: str, data: Path, 
     methods: dict[tuple[str, int], dict[str, Row]] = {}
     for path in (path for folder in evaluations for path in sorted(folder.glob("*.jsonl"))):
         header = json.loads(path.open(encoding="utf-8").readline())
-        if header.get("checkpoint") == sha256 and "sampling" in header:
+        blind = "in_pocket" not in header
+        if header.get("checkpoint") == sha256 and "sampling" in header and blind:
             physics = json.dumps(header.get("physics", to_dict(NO_PHYSICS)), sort_keys=True)
             key = (physics, header["sampling"]["num_poses"])
             methods.setdefault(key, {}).update(RowFile(path, header, Row).rows)
