@@ -3,8 +3,8 @@
     python scripts/measure_novelty.py --checkpoint CHECKPOINT --data COMPLEXES --source "test complexes" \
         [--evaluated CHECKPOINT_AS_EVALUATED] EVALUATION [EVALUATION ...]
 
-The checkpoint needs its training index (`disco-dock data index`). Each method of an evaluation that docked with this
-checkpoint and was not told the pocket is stored; rows of several evaluations of the same method are taken together. Prints a table.
+The checkpoint needs its training index (`disco-dock data index`). Each method of an evaluation that docked blindly with
+this checkpoint is stored; rows of several evaluations of the same method are taken together. Prints a table.
 """
 
 from __future__ import annotations
