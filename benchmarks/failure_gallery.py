@@ -71,7 +71,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("evaluation", type=Path)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--method", default="disco-dock-vina-by-vina")
+    parser.add_argument("--method", default="disco-dock-vina-by-contacts")
     parser.add_argument("--plot", type=Path, required=True)
     args = parser.parse_args()
     import matplotlib.pyplot as plt
