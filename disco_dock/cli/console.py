@@ -125,7 +125,7 @@ def _facts(row: Row) -> list[str]:
     return [f"{row.valid_poses} of {row.num_poses} poses are valid\n"]
 
 
-PHYSICS = ("vina_score", "vina_score_before", "minimize_rmsd", "strain")
+PHYSICS = ("vina_score", "contact_score", "vina_score_before", "minimize_rmsd", "strain")
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
