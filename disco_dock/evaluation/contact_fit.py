@@ -13,7 +13,7 @@ import torch
 from disco_dock.data.sources import read_ids
 from disco_dock.evaluation.cases import FileCases
 from disco_dock.evaluation.decoys import SAMPLED, Decoys, DecoySettings, make_decoys, read_decoys
-from disco_dock.evaluation.judge_fit import check_training
+from disco_dock.evaluation.judge_fit import FEWEST, check_training
 from disco_dock.evaluation.strata import read_manifest
 from disco_dock.models.build import save_checkpoint
 from disco_dock.models.contact_scorer import ContactScorer, ContactScorerConfig, PoseContacts
@@ -22,10 +22,9 @@ from disco_dock.pipeline.contact_score import pose_contacts
 from disco_dock.pipeline.engine import Engine
 from disco_dock.pipeline.tables import write_json
 from disco_dock.runtime.errors import ConfigError
-from disco_dock.training.fit_contacts import ContactExample, ContactFitSettings, fit_contacts, member_without
+from disco_dock.training.fit_contacts import NEAR, ContactExample, ContactFitSettings, fit_contacts, member_without
 
 CONTACTS_FILE, DECOY_FOLDER = "contacts.json", "decoys"
-FEWEST = 50  # complexes below which nothing is fitted
 Report = Callable[[str], None]
 
 
@@ -131,7 +130,7 @@ def compare(
     found: dict[str, list[list[bool]]] = {"sampled poses": [], "all poses": []}
     for example, kind in zip(examples, kinds, strict=True):
         score = scorer(example.contacts)[member_without(example.cluster, members)].numpy()
-        energy, near = example.contacts.energy.sum(1).numpy(), example.rmsd.numpy() < 2
+        energy, near = example.contacts.energy.sum(1).numpy(), example.rmsd.numpy() < NEAR
         for name, some in (("sampled poses", kind == SAMPLED), ("all poses", kind >= SAMPLED)):
             one = near[some]
             found[name].append([bool(one[energy[some].argmin()]), bool(one[score[some].argmax()]), bool(one.any())])
