@@ -9,8 +9,8 @@ from tests.fuzz.edits import ODD_NUMBERS, ODD_TEXT, Edit
 NAMES = (
     *(
         "../x",
-        "../../../../tmp/x",
-        "/etc/x",
+        "../../../../tmp/disco-dock-stray",
+        "/etc/disco-dock-stray",
         "a/b",
         "a\\b",
         "..",

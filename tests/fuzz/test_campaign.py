@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import campaign
+from tests.fuzz import campaign, worker
 from tests.fuzz.broken import READERS
 from tests.fuzz.campaign import GOOD, as_line, plan
 from tests.fuzz.cases import KINDS
@@ -62,3 +62,15 @@ def test_a_case_depends_on_its_name_alone(tmp_path):
         folder.mkdir()
         contents.append(KINDS["sdf"].write(case_random("sdf", 0, 7), folder).read_bytes())
     assert contents[0] == contents[1]
+
+
+def test_forbidden_names_are_watched_but_may_be_taken_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "FORBIDDEN", (str(tmp_path / "theirs"), str(tmp_path / "ours")))
+    (tmp_path / "theirs").write_text("here before")
+    before = worker.forbidden_files()
+    assert len(before) == 1 and worker.forbidden_files() == before
+    (tmp_path / "ours").write_text("x")
+    assert {name for name, *_ in worker.forbidden_files() ^ before} == {str(tmp_path / "ours")}
+    (tmp_path / "ours").unlink()
+    (tmp_path / "theirs").write_text("written over")
+    assert worker.forbidden_files() != before

@@ -133,7 +133,7 @@ def test_coordinates_that_unpack_to_more_than_they_may():
 
 def test_names_cannot_leave_their_record_or_the_folder(tmp_path, store):
     """Titles and the library's name go into tags: on one line, and never the end of a record."""
-    odd = ("../../x", "/etc/x", "a\n$$$$\nb", "x\n\n> <smiles>\nCCC", "$$$$")
+    odd = ("../../x", "/etc/disco-dock-stray", "a\n$$$$\nb", "x\n\n> <smiles>\nCCC", "$$$$")
     for position, name in enumerate(odd):
         change(store, "UPDATE ligand SET name = ? WHERE position = ?", name, position)
     change(store, "UPDATE library SET name = ?", "$$$$\n\n$$$$.smi")
