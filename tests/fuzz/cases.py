@@ -210,7 +210,10 @@ def write_surroundings(inputs: Path) -> None:
     (inputs / "l.sdf").write_bytes(sdf + b"$$$$\n")
     titles = [
         title.encode()
-        for title in ("../../x", "/etc/disco-dock-stray", "CON", "a" * 300, "A", "a", "=1+1", "$$$$x", "> <t>", "\x1b[2J", "e\u0301")
+        for title in (
+            *("../../x", "/etc/disco-dock-stray", "CON", "a" * 300, "A", "a"),
+            *("=1+1", "$$$$x", "> <t>", "\x1b[2J", "e\u0301"),
+        )
     ]
     body = sdf.split(b"\n", 1)[1]
     (inputs / "titles.sdf").write_bytes(b"".join(title + b"\n" + body + b"$$$$\n" for title in titles[:4]))
