@@ -7,6 +7,7 @@ from pathlib import Path
 
 from disco_dock.cli.parsing import UsageError
 from disco_dock.cli.predict import add_physics, physics_choice
+from disco_dock.models.physics_settings import RANKINGS
 
 BASELINES = ("vina", "vina-blind", "vina-pocket")
 
@@ -55,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also dock within 10 Angstrom of the centre of Vina's pocket box, as predict --pocket-center does",
     )
     add_physics(parser)
+    parser.add_argument(
+        "--also-rank-by",
+        choices=RANKINGS,
+        action="append",
+        default=[],
+        help="measure the same poses in this order too, beside --rank-by; may be repeated",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -90,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
         vina_cpu_seconds=args.vina_cpu_seconds,
         in_pocket=args.pocket,
         physics=physics_choice(vars(args)),
+        rankings=tuple(dict.fromkeys(args.also_rank_by)),
     )
 
     def report(method: str, done: int, total: int) -> None:

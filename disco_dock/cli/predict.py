@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from disco_dock.cli.parsing import UsageError, names, numbers
+from disco_dock.models.physics_settings import MINIMIZERS, RANKINGS
 
 DEFAULT_MODES = 8
 POCKETS = {"pocket_center", "pocket_ligand", "pocket_residues", "pocket_box"}
@@ -208,7 +209,7 @@ def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> Non
     hidden = argparse.SUPPRESS
     group.add_argument(
         "--minimize",
-        choices=("none", "vina", "mmff"),
+        choices=MINIMIZERS,
         default=hidden,
         help="by Vina, with a search around each pose, or by MMFF94s in the fixed pocket (as the checkpoint says)",
     )
@@ -228,7 +229,7 @@ def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> Non
     )
     group.add_argument(
         "--rank-by",
-        choices=("confidence", "vina", "contacts", "consensus"),
+        choices=RANKINGS,
         default=hidden,
         help="confidence, Vina energy (kcal/mol, not an affinity), contact score or consensus (as the checkpoint says)",
     )

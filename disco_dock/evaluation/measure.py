@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,43 +22,59 @@ ALL_POSES = -1
 
 
 def evaluate(
-    method: Method,
+    methods: Sequence[Method],
     cases: Cases,
     out: Path,
     *,
     check_poses: int = ALL_POSES,
-    on_row: Callable[[int, int], None] | None = None,
-) -> list[Row]:
-    """Rows of all complexes in the order of their ids; those of an earlier run with the same settings are kept.
+    on_row: Callable[[str, int, int], None] | None = None,
+) -> dict[str, list[Row]]:
+    """Rows of all complexes by the names of the methods; those of an earlier run with the same settings are kept.
+
+    All methods dock a complex before the next one is read.
 
     Args:
-        method: what docks.
+        methods: what docks.
         cases: complexes with crystal poses.
         out: gets `<method>.jsonl` and the poses as `poses/<method>/<id>.sdf`.
         check_poses: best-ranked poses that PoseBusters tests, all when -1, none when 0.
-        on_row: called with (finished, all).
+        on_row: called with (method, finished, all).
     """
-    file = RowFile(out / f"{method.name}.jsonl", {**method.settings, "check_poses": check_poses}, Row)
+    files = {
+        method.name: RowFile(out / f"{method.name}.jsonl", {**method.settings, "check_poses": check_poses}, Row)
+        for method in methods
+    }
     with CappedWorker() as worker:
         for number, name in enumerate(cases.ids, start=1):
-            if name not in file.rows:
-                sdf = out / "poses" / method.name / f"{name}.sdf"
-                file.add(evaluate_one(method, cases, name, worker, check_poses=check_poses, sdf=sdf))
+            left = [method for method in methods if name not in files[method.name].rows]
+            case = _loaded(cases, name) if left else None
+            for method in left:
+                if isinstance(case, Case):
+                    sdf = out / "poses" / method.name / f"{name}.sdf"
+                    row = evaluate_one(method, case, worker, check_poses=check_poses, sdf=sdf)
+                else:
+                    row = Row(id=name, error=str(case))
+                files[method.name].add(row)
             if on_row is not None:
-                on_row(number, len(cases.ids))
-    return [file.rows[name] for name in cases.ids]
+                for method in methods:
+                    on_row(method.name, number, len(cases.ids))
+    return {name: [file.rows[one] for one in cases.ids] for name, file in files.items()}
 
 
-def evaluate_one(method: Method, cases: Cases, name: str, worker: CappedWorker, *, check_poses: int, sdf: Path) -> Row:
-    """Dock one complex and measure its poses; what goes wrong is in the row."""
+def _loaded(cases: Cases, name: str) -> Case | DiscoError:
+    """A complex, or why it cannot be read."""
     try:
         if not is_file_name(name):
             raise InputError(f"id {name!r}: its poses cannot be written under that name; give an id without slashes")
-        case = cases.load(name)
+        return cases.load(name)
     except DiscoError as error:
-        return Row(id=name, error=str(error))
+        return error
+
+
+def evaluate_one(method: Method, case: Case, worker: CappedWorker, *, check_poses: int, sdf: Path) -> Row:
+    """Dock one complex and measure its poses; what goes wrong is in the row."""
     facts = {
-        "id": name,
+        "id": case.name,
         "atoms": case.ligand.num_atoms,
         "torsions": case.graph.num_torsions,
         "inchikey": Chem.MolToInchiKey(case.ligand.mol),

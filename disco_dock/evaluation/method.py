@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import torch
 from scipy.special import expit
 
 from disco_dock.chem.stereo import stereo_kept_each
-from disco_dock.evaluation.boxes import pocket_sphere
 from disco_dock.evaluation.cases import Case
+from disco_dock.evaluation.shared_docking import SharedDocking
 from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
-from disco_dock.physics.vina_scorer import VinaField
-from disco_dock.pipeline.engine import Engine, dock_fitting
 from disco_dock.pipeline.judging import Verdict, check_physics, judge_poses
-from disco_dock.pipeline.physics import RefinedPoses, physics_for, refine
-from disco_dock.pipeline.pocket_hint import Pocket
-from disco_dock.pipeline.predict import after_physics
+from disco_dock.pipeline.physics import physics_for
 from disco_dock.pipeline.prediction import rank_order
-from disco_dock.runtime.errors import DiscoError, InputError, NumericsError
-from disco_dock.sampling.docking import DockedPoses, DockingSettings
+from disco_dock.runtime.errors import InputError, NumericsError
+from disco_dock.sampling.docking import DockedPoses
 
 
 class RankedPoses(NamedTuple):
@@ -73,8 +68,7 @@ class NetworkMethod:
     """Docking with the networks of a checkpoint, ranked as `predict` ranks: stereo kept first, then confidence.
 
     Args:
-        engine: the networks.
-        settings: how to sample.
+        shared: the networks and how to sample, and what other methods have docked already.
         physics: what is done with the samples before they are ranked; nothing by default.
         in_pocket: whether the centre of Vina's pocket box is told, as `predict --pocket-center` tells it.
         asked: whether physics is wanted for traces without side chains too, as `predict` does when asked for it.
@@ -85,18 +79,18 @@ class NetworkMethod:
 
     def __init__(
         self,
-        engine: Engine,
-        settings: DockingSettings,
+        shared: SharedDocking,
         physics: PhysicsSettings = NO_PHYSICS,
         *,
         asked: bool = True,
         in_pocket: bool = False,
     ) -> None:
+        engine = shared.engine
         check_physics(PhysicsChoice.exactly(physics), engine.models)
-        self._engine, self._settings, self._physics = engine, settings, physics
+        self._shared, self._physics = shared, physics
         self._asked, self._in_pocket = asked, in_pocket
         self.name = "-".join(["disco-dock", *_physics_name(physics), *(["pocket"] if in_pocket else [])])
-        plain = asdict(settings)
+        plain = asdict(shared.settings)
         for name in ("batch_size", "first"):  # the first changes time and memory only, the other is always 0
             plain.pop(name)
         self.settings: dict[str, Any] = {
@@ -114,19 +108,13 @@ class NetworkMethod:
         """Poses in the order that `predict` gives them."""
         if case.receptor is None and self._physics.scores:
             raise InputError(f"{case.name}: shards hold no receptor atoms, which physics needs; give the files")
-        physics = self._physics
+        physics, shared = self._physics, self._shared
         if case.receptor is not None:
             physics, _ = physics_for(case.receptor, physics, asked=self._asked)
-        begin, cpu = time.perf_counter(), time.process_time()
-        pocket, settings = pocket_sphere(case.crystal) if self._in_pocket else None, self._settings
-        if pocket is not None:
-            settings = replace(settings, pocket=pocket.restraint(case.graph.origin))
-        try:
-            docked, _ = dock_fitting(self._engine, case.graph, settings, name=case.name, on_progress=None)
-        except torch.OutOfMemoryError as error:
-            raise DiscoError("the accelerator's memory does not hold one pose of this complex") from error
-        docked, verdict = self._judged(case, docked, settings, physics, pocket)
-        seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+        (docked, refined), seconds, cpu = shared.refined(case, physics, in_pocket=self._in_pocket)
+        begin, cpu_begin = time.perf_counter(), time.process_time()
+        sampling = shared.sampling(case, in_pocket=self._in_pocket)
+        verdict = judge_poses(shared.engine.models.config, case.ligand, docked, refined, physics, sampling)
         pos = docked.pos if case.receptor is not None else docked.pos - case.graph.origin
         if not np.isfinite(pos).all():
             raise NumericsError("coordinates that are not finite; try another seed or checkpoint")
@@ -136,37 +124,16 @@ class NetworkMethod:
             pos[order],
             None if score is None else score[order],
             None if probability is None else probability[order],
-            seconds,
-            cpu,
+            seconds + time.perf_counter() - begin,
+            cpu + time.process_time() - cpu_begin,
         )
-
-    def _judged(
-        self,
-        case: Case,
-        docked: DockedPoses,
-        settings: DockingSettings,
-        physics: PhysicsSettings,
-        pocket: Pocket | None,
-    ) -> tuple[DockedPoses, Verdict]:
-        """Poses after physics, and the verdict on them."""
-        if case.receptor is not None:
-            field = VinaField(case.receptor) if physics.scores else None
-            sphere = None if pocket is None else pocket.sphere()
-            contacts = self._engine.models.contacts
-            options = {"seed": settings.seed, "stream": case.name, "sphere": sphere, "contacts": contacts}
-            refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
-            docked = after_physics(self._engine, case.graph, docked, refined)
-        else:
-            refined = RefinedPoses.unchanged(docked.pos)
-        config = self._engine.models.config
-        return docked, judge_poses(config, case.ligand, docked, refined, physics, settings)
 
     def _probability(self, verdict: Verdict, docked: DockedPoses) -> np.ndarray | None:
         """P(RMSD < 2 Angstrom) of poses: by calibration or judge if there is one, else what the logit says.
 
         The published confidence network ranks by a class's logit that is no probability of its own.
         """
-        published = self._engine.models.config.all_atom_confidence is not None
+        published = self._shared.engine.models.config.all_atom_confidence is not None
         if verdict.near is not None or docked.confidence is None or published or self._physics.minimize != "none":
             return verdict.near
         return expit(docked.confidence)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod
 from disco_dock.evaluation.report import write_report
 from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.shared_docking import SharedDocking
 from disco_dock.evaluation.strata import read_manifest
 from disco_dock.evaluation.vina import VinaMethod, Where, require_vina
-from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice
+from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings, Ranking
 from disco_dock.pipeline.engine import Engine, load_engine
 from disco_dock.pipeline.judging import check_physics
 from disco_dock.runtime.errors import InputError
@@ -50,6 +50,7 @@ class EvaluationSettings:
         vina_cpu_seconds: processor time of Vina, or None for that of the networks on the same complex.
         in_pocket: also dock with the place of the crystal ligand given to the networks.
         physics: measured beside the networks alone, on top of what the checkpoint says.
+        rankings: by which the same poses after physics are ranked too.
     """
 
     data: Path
@@ -70,6 +71,7 @@ class EvaluationSettings:
     vina_cpu_seconds: float | None = None
     in_pocket: bool = False
     physics: PhysicsChoice = PhysicsChoice()
+    rankings: tuple[Ranking, ...] = ()
 
 
 def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None) -> dict[str, Any]:
@@ -87,28 +89,24 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     physics = check_physics(settings.physics, engine.models)
     if not cases.has_files and not settings.physics.asked:
         physics = NO_PHYSICS  # shards hold no receptor atoms
-    check = partial(evaluate, out=settings.out, check_poses=settings.check_poses if cases.has_files else 0)
-    network_sampling = _sampling(engine, settings)
-    network = NetworkMethod(engine, network_sampling)
-    rows: dict[str, list[Row]] = {network.name: check(network, cases, on_row=_named(on_row, network.name))}
-    budget_rows = rows[network.name]
-    if physics != NO_PHYSICS:
-        refined = NetworkMethod(engine, network_sampling, physics, asked=settings.physics.asked)
-        budget_rows = rows[refined.name] = check(refined, cases, on_row=_named(on_row, refined.name))
-    if settings.in_pocket:
-        told = NetworkMethod(engine, network_sampling, physics, asked=settings.physics.asked, in_pocket=True)
-        rows[told.name] = check(told, cases, on_row=_named(on_row, told.name))
+    options = {"out": settings.out, "check_poses": settings.check_poses if cases.has_files else 0, "on_row": on_row}
+    shared = SharedDocking(engine, _sampling(engine, settings))
+    network = NetworkMethod(shared)
+    asked = settings.physics.asked
+    ours = [NetworkMethod(shared, one, asked=asked) for one in _rankings(settings, physics)]
+    told = [NetworkMethod(shared, physics, asked=asked, in_pocket=True)] if settings.in_pocket else []
+    rows = evaluate([network, *ours, *told], cases, **options)
     wheres: list[Where] = [where for where in ("blind", "pocket") if getattr(settings, where)]
     for where in wheres:
-        budget = _budget(settings, budget_rows)
+        budget = _budget(settings, rows[(ours or [network])[0].name])
         origin = (
             {**network.settings, "physics": asdict(physics)}
             if settings.vina_cpu_seconds is None
             else settings.vina_cpu_seconds
         )
-        options = {"num_poses": settings.num_poses, "seed": settings.seed}
-        with VinaMethod(where, **options, budget=budget, budget_origin=origin) as vina:
-            rows[vina.name] = check(vina, cases, on_row=_named(on_row, vina.name))
+        search = {"num_poses": settings.num_poses, "seed": settings.seed}
+        with VinaMethod(where, **search, budget=budget, budget_origin=origin) as vina:
+            rows |= evaluate([vina], cases, **options)
     facts = {
         "checkpoint": {"name": engine.models.config.name, "sha256": engine.models.sha256},
         "data": str(settings.data),
@@ -132,12 +130,18 @@ def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
         require_posebusters("give --check-poses 0")
     if settings.in_pocket and not cases.has_files:
         raise InputError(f"{settings.data}: shards have no frame to give a pocket in; give the files of the complexes")
-    if settings.physics.asked and not cases.has_files:
+    if (settings.physics.asked or settings.rankings) and not cases.has_files:
         raise InputError(f"{settings.data}: physics needs the files of the complexes, and these are shards")
     if settings.blind or settings.pocket:
         require_vina()
         if not cases.has_files:
             raise InputError(f"{settings.data}: Vina needs the files of the complexes, and these are shards")
+
+
+def _rankings(settings: EvaluationSettings, physics: PhysicsSettings) -> list[PhysicsSettings]:
+    """What is measured beside the networks alone: as chosen, and the same poses ranked otherwise."""
+    others = (replace(physics, rank_by=name) for name in settings.rankings if name != physics.rank_by)
+    return [*([] if physics == NO_PHYSICS else [physics]), *others]
 
 
 def _sampling(engine: Engine, settings: EvaluationSettings) -> DockingSettings:
@@ -172,7 +176,3 @@ def _budget_text(settings: EvaluationSettings, engine: Engine, baselines: bool) 
         "Vina got, per complex and box, the CPU seconds that the networks took for it, at least one Monte-Carlo run"
         f"{remark}"
     )
-
-
-def _named(on_row: OnRow | None, name: str) -> Callable[[int, int], None] | None:
-    return None if on_row is None else partial(on_row, name)

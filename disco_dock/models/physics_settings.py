@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from disco_dock.runtime.errors import ConfigError
 
-MINIMIZERS, RANKINGS = ("none", "vina", "mmff"), ("confidence", "vina", "contacts", "consensus")
+Ranking = Literal["confidence", "vina", "contacts", "consensus"]
+MINIMIZERS, RANKINGS = ("none", "vina", "mmff"), get_args(Ranking)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +29,7 @@ class PhysicsSettings:
     finalists: int = 0
     final_moves: int = 500
     score: bool = False
-    rank_by: Literal["confidence", "vina", "contacts", "consensus"] = "confidence"
+    rank_by: Ranking = "confidence"
 
     def __post_init__(self) -> None:
         """Check the choices."""
@@ -62,7 +63,7 @@ class PhysicsChoice:
     moves: int | None = None
     finalists: int | None = None
     score: bool = False
-    rank_by: Literal["confidence", "vina", "contacts", "consensus"] | None = None
+    rank_by: Ranking | None = None
 
     def __post_init__(self) -> None:
         """Check the choices."""

@@ -64,9 +64,11 @@ def test_files(complexes, tmp_path, capsys):
 def test_physics_stands_beside_the_networks_alone(complexes, tmp_path, capsys):
     out, options = tmp_path / "out", ("--no-figures", "--check-poses", 0, "--minimize", "vina", "--search-moves", 1)
     argv = ["--data", complexes, "-o", out, *options]
-    assert evaluate(*argv, "--rank-by", "vina") == 0
+    assert evaluate(*argv, "--rank-by", "vina", "--also-rank-by", "confidence", "--also-rank-by", "vina") == 0
     methods = json.loads((out / "summary.json").read_text())["methods"]
-    assert set(methods) == {"disco-dock", "disco-dock-vina-by-vina"}
+    assert list(methods) == ["disco-dock", "disco-dock-vina-by-vina", "disco-dock-vina"]
+    best = [methods[name]["success"]["best"] for name in ("disco-dock-vina", "disco-dock-vina-by-vina")]
+    assert best[0] == best[1]  # the same poses
     assert {method["failures"] for method in methods.values()} == {0}
     rows = [json.loads(line) for line in (out / "disco-dock-vina-by-vina.jsonl").read_text().splitlines()]
     scores = [row["score"] for row in rows if row.get("score")]
@@ -74,6 +76,7 @@ def test_physics_stands_beside_the_networks_alone(complexes, tmp_path, capsys):
     assert evaluate(*argv, "--rank-by", "consensus") == 1
     assert "no consensus weights" in capsys.readouterr().err
     assert evaluate("--data", made_up_shards(), "-o", tmp_path / "s", "--minimize", "vina", "--no-figures") == 1
+    assert evaluate("--data", made_up_shards(), "-o", tmp_path / "s", "--also-rank-by", "vina", "--no-figures") == 1
     assert evaluate("--data", made_up_shards(), "-o", tmp_path / "s", "--pocket", "--no-figures") == 1
     assert "physics needs the files" in capsys.readouterr().err
 

@@ -13,6 +13,7 @@ def test_poses_stay_in_the_output_folder(tmp_path):
     write_complexes(tmp_path / "data")
     ids = ["../data/made0", "../../made0", str(tmp_path / "data" / "made0"), "."]
     before = listing(tmp_path)
-    rows = evaluate(Shifted(), FileCases(tmp_path / "data", ids, seed=0), tmp_path / "out", check_poses=0)
+    cases = FileCases(tmp_path / "data", ids, seed=0)
+    rows = evaluate([Shifted()], cases, tmp_path / "out", check_poses=0)["shifted"]
     assert all("cannot be written" in row.error for row in rows)
     assert listing(tmp_path) == before and not list((tmp_path / "out").rglob("*.sdf"))

@@ -22,6 +22,7 @@ from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod, RankedPoses
 from disco_dock.evaluation.molecule import ligand_of
 from disco_dock.evaluation.rows import Row, RowFile
+from disco_dock.evaluation.shared_docking import SharedDocking
 from disco_dock.evaluation.vina import PACKAGES, VinaMethod
 from disco_dock.graph.build import build_complex
 from disco_dock.models.calibration import Calibration, ThresholdCalibration
@@ -113,7 +114,7 @@ def test_start_does_not_depend_on_the_crystal_pose(complexes, cases):
 
 
 def test_rows_hold_every_pose(cases, tmp_path):
-    rows = evaluate(Shifted(), cases, tmp_path, check_poses=0)
+    rows = evaluate([Shifted()], cases, tmp_path, check_poses=0)["shifted"]
     assert [row.id for row in rows] == cases.ids
     for row in rows:
         assert row.rmsd == pytest.approx(OFFSETS, abs=1e-3) and row.centroid == pytest.approx(OFFSETS, abs=1e-3)
@@ -124,21 +125,21 @@ def test_rows_hold_every_pose(cases, tmp_path):
 
 def test_finished_rows_are_kept_and_failures_are_rows(cases, tmp_path):
     method = Shifted(failing=["made1"])
-    rows = evaluate(method, cases, tmp_path, check_poses=0)
+    rows = evaluate([method], cases, tmp_path, check_poses=0)["shifted"]
     assert rows[1].error == "score is not finite" and rows[1].rmsd == () and rows[1].atoms > 0
     path = tmp_path / "shifted.jsonl"
     path.write_text(path.read_text()[:-20])  # killed while writing the last row
     again = Shifted(failing=["made1"])
-    assert evaluate(again, cases, tmp_path, check_poses=0) == rows
+    assert evaluate([again], cases, tmp_path, check_poses=0) == {"shifted": rows}
     assert again.docked == ["made2"]
     other = Shifted(failing=["made1"], steps=3)
-    evaluate(other, cases, tmp_path, check_poses=0)
+    evaluate([other], cases, tmp_path, check_poses=0)
     assert other.docked == cases.ids
 
 
 def test_unreadable_complex_is_a_row(complexes, tmp_path):
     cases = FileCases(complexes, ["made0", "absent"], seed=0)
-    rows = evaluate(Shifted(), cases, tmp_path, check_poses=0)
+    rows = evaluate([Shifted()], cases, tmp_path, check_poses=0)["shifted"]
     assert rows[0].rmsd and "no such folder" in rows[1].error
 
 
@@ -162,7 +163,7 @@ def test_networks_are_ranked_as_predict_ranks(cases):
             logits=np.array([[-1.0], [2.0], [0.5]]),
         )
 
-    method = NetworkMethod(replace(fake_engine(), dock=docking), DockingSettings(num_poses=3))
+    method = NetworkMethod(SharedDocking(replace(fake_engine(), dock=docking), DockingSettings(num_poses=3)))
     found = method.dock(case)
     np.testing.assert_allclose(found.pos, case.crystal[None] + shift[[1, 2, 0]])
     assert found.score is not None and found.score.tolist() == [2.0, 0.5, -1.0]
@@ -170,7 +171,7 @@ def test_networks_are_ranked_as_predict_ranks(cases):
     assert "batch_size" not in json.dumps(method.settings)
 
     steep = ThresholdCalibration(threshold=2.0, slope=2.0, intercept=-1.0, ece=0.0, brier=0.0, base_brier=0.0)
-    config = method._engine.models.config
+    config = method._shared.engine.models.config
     config.calibration = Calibration(complexes=1, poses=3, thresholds=(steep,))
     np.testing.assert_allclose(method.dock(case).probability, 1 / (1 + np.exp(1 - 2 * found.score)))
     config.calibration, config.all_atom_confidence = None, object()
@@ -190,7 +191,8 @@ def test_told_the_pocket_networks_stay_at_its_centre(cases):
         )
 
     engine = replace(fake_engine(), dock=docking)
-    blind, told = (NetworkMethod(engine, DockingSettings(num_poses=1), in_pocket=flag) for flag in (False, True))
+    shared = SharedDocking(engine, DockingSettings(num_poses=1))
+    blind, told = (NetworkMethod(shared, in_pocket=flag) for flag in (False, True))
     assert blind.name != told.name and blind.settings != told.settings
     blind.dock(case)
     told.dock(case)
@@ -212,7 +214,7 @@ def test_posebusters_tells_clashes_and_broken_rings(cases, tmp_path):
             broken[3] += [1.5, 1.5, 0.0]
             return RankedPoses(np.stack([inside, beside, broken]), None, None, 0.0, 0.0)
 
-    (row,) = evaluate(Poses(), FileCases(cases._folder.root, ["made1"], seed=0), tmp_path)
+    (row,) = evaluate([Poses()], FileCases(cases._folder.root, ["made1"], seed=0), tmp_path)["shifted"]
     assert row.valid == (False, True, False)
     assert "minimum_distance_to_protein" in row.failed_checks
     assert not any("rmsd" in name for name in row.failed_checks)
@@ -223,7 +225,7 @@ def test_poses_that_cannot_be_judged_are_not_valid(cases, tmp_path, monkeypatch)
         raise WorkerError("took more than 120 s")
 
     monkeypatch.setattr(module, "check_validity", hanging)
-    rows = evaluate(Shifted(), cases, tmp_path, check_poses=2)
+    rows = evaluate([Shifted()], cases, tmp_path, check_poses=2)["shifted"]
     assert rows[0].valid == (False, False) and "took more than 120 s" in rows[0].notes[0]
     assert check_validity is not hanging
 
@@ -243,7 +245,7 @@ def test_vina_docks(cases, tmp_path):
     budget = dict.fromkeys(cases.ids, 1.0)
     one = FileCases(cases._folder.root, ["made0"], seed=0)
     with VinaMethod("pocket", num_poses=3, seed=0, budget=budget, budget_origin="test") as vina:
-        (row,) = evaluate(vina, one, tmp_path, check_poses=0)
+        (row,) = evaluate([vina], one, tmp_path, check_poses=0)[vina.name]
         case = one.load("made0")
         again = vina.dock(case)
     assert not row.error and 1 <= len(row.rmsd) <= 3 and row.cpu_seconds > 0
@@ -271,11 +273,13 @@ def test_traces_are_docked_as_predict_docks_them(cases):
     """Without the checkpoint's physics, unless it was asked for."""
     case, vina = cases.load("made0"), PhysicsSettings(minimize="vina", moves=1, rank_by="vina")
     trace, settings = traced(case), DockingSettings(num_poses=3)
-    plain = NetworkMethod(fake_engine(), settings).dock(trace)
-    left_out = NetworkMethod(fake_engine(), settings, vina, asked=False)
+    shared = SharedDocking(fake_engine(), settings)
+    networks = NetworkMethod(shared)
+    plain = networks.dock(trace)
+    left_out = NetworkMethod(shared, vina, asked=False)
     np.testing.assert_array_equal(left_out.dock(trace).pos, plain.pos)
-    assert not np.array_equal(left_out.dock(case).pos, NetworkMethod(fake_engine(), settings).dock(case).pos)
-    asked = NetworkMethod(fake_engine(), settings, vina)
+    assert not np.array_equal(left_out.dock(case).pos, networks.dock(case).pos)
+    asked = NetworkMethod(shared, vina)
     assert not np.array_equal(asked.dock(trace).pos, plain.pos) and asked.settings != left_out.settings
 
 
