@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rdkit import Chem
-from scipy.spatial.transform import Rotation
 
-from disco_dock.chem.conformers import embed
-from disco_dock.chem.matching import apply_torsions, match_to
 from disco_dock.chem.symmetry import symmetric_rmsd
-from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.evaluation.cases import Case, Cases
+from disco_dock.evaluation.decoy_starts import AROUND, CLOSE, RebuiltLigand, other_sites
 from disco_dock.evaluation.pose_rows import weights_sha256
 from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.physics.search_settings import SearchSettings
 from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores
 from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings
-from disco_dock.pipeline.physics import is_trace, refine
+from disco_dock.pipeline.physics import is_trace, lowest_places, refine
 from disco_dock.pipeline.request import PredictSettings
 from disco_dock.pipeline.tables import write_json
 from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
@@ -31,27 +27,9 @@ from disco_dock.runtime.files import atomic_write
 from disco_dock.runtime.random import derive_seed
 
 SETTINGS_FILE = "settings.json"
-SAMPLED, SHIFTED, NATIVE = 0, 1, 2
-
-
-class Spread(NamedTuple):
-    """How far starts are from the crystal pose.
-
-    Attributes:
-        shift: Angstrom, standard deviation of each coordinate of the centroid.
-        free: share of the starts whose orientation, and of those whose torsions, are drawn uniformly.
-        turn: rad, standard deviation of each component of the other rotations.
-        twist: rad, standard deviation of the other torsions.
-    """
-
-    shift: float
-    free: float
-    turn: float
-    twist: float
-
-
-AROUND = Spread(shift=3.0, free=0.6, turn=0.8, twist=0.6)
-CLOSE = Spread(shift=0.3, free=0.0, turn=0.15, twist=0.15)
+SAMPLED, SHIFTED, NATIVE, ELSEWHERE = 0, 1, 2, 3
+SITES_PER_POSE = 4
+"""Places tried for each pose elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +40,7 @@ class DecoySettings:
         sampled: by the checkpoint, as for a prediction.
         around: from starts around the crystal pose, most of which end up elsewhere.
         close: from starts close to it.
+        elsewhere: at most, of lowest energy in other pockets of the receptor.
         moves: Monte-Carlo steps of each.
         seed: random seed.
     """
@@ -69,6 +48,7 @@ class DecoySettings:
     sampled: int = 16
     around: int = 12
     close: int = 4
+    elsewhere: int = 12
     moves: int = 100
     seed: int = 0
 
@@ -81,7 +61,7 @@ class Decoys(NamedTuple):
         inter: (poses,) energy with the receptor, kcal/mol.
         intra: (poses,) energy inside the ligand, kcal/mol.
         rmsd: (poses,) Angstrom from the crystal pose, symmetry corrected.
-        kind: (poses,) SAMPLED, SHIFTED or NATIVE.
+        kind: (poses,) SAMPLED, SHIFTED, NATIVE or ELSEWHERE.
     """
 
     pos: np.ndarray
@@ -178,17 +158,19 @@ def _decoys(engine: Engine, case: Case, settings: DecoySettings) -> Decoys:
     options: dict[str, Any] = {"seed": settings.seed, "stream": name, "with_strain": False}
     sampled = refine(case.receptor, field, case.ligand, docked.pos, _searching(physics, settings.moves), **options).pos
     scorer = VinaScorer(field, mol)
-    starts = np.concatenate(list(_starts(case, settings)))
+    ligand = RebuiltLigand(case, settings.seed)
+    around, close = (
+        ligand.around(count, spread) for count, spread in ((settings.around, AROUND), (settings.close, CLOSE))
+    )
+    starts = np.concatenate([around, close, _elsewhere(case, scorer, ligand, settings)])
     seeds = [derive_seed("decoy", settings.seed, name, number) for number in range(len(starts))]
     pos = np.concatenate([sampled, scorer.search(starts, seeds, search)])
     inter, intra, _ = scorer.energies(pos)
     counts = (settings.sampled, settings.around, settings.close)
+    kind = np.full(len(pos), ELSEWHERE)
+    kind[: sum(counts)] = np.repeat((SAMPLED, SHIFTED, NATIVE), counts)
     return Decoys(
-        pos=pos.astype(np.float32),
-        inter=inter,
-        intra=intra,
-        rmsd=symmetric_rmsd(mol, pos, case.crystal),
-        kind=np.repeat((SAMPLED, SHIFTED, NATIVE), counts),
+        pos=pos.astype(np.float32), inter=inter, intra=intra, rmsd=symmetric_rmsd(mol, pos, case.crystal), kind=kind
     )
 
 
@@ -196,31 +178,13 @@ def _searching(physics: PhysicsSettings, moves: int) -> PhysicsSettings:
     return replace(physics, minimize="vina", moves=moves, finalists=0)
 
 
-def _starts(case: Case, settings: DecoySettings) -> Iterator[np.ndarray]:
-    """Starts around the crystal pose and close to it; bond lengths, angles and rings are of an RDKit conformer."""
-    blank = Chem.Mol(case.ligand.mol)
-    blank.RemoveAllConformers()  # so that no fallback starts from the answer
-    conformer = embed(blank, seed=derive_seed("conformer", settings.seed, case.ligand.smiles)).pos
-    torsions = rotatable_bonds(case.ligand.mol)
-    matched, _ = match_to(case.ligand.mol, conformer, case.crystal, torsions)
-    rng = np.random.default_rng(derive_seed("decoys", settings.seed, case.name) % 2**32)
-    for count, spread in ((settings.around, AROUND), (settings.close, CLOSE)):
-        bonds = len(torsions.bonds)
-        free = rng.random(count) < spread.free
-        uniform, normal = (
-            rng.uniform(-np.pi, np.pi, (count, bonds)),
-            rng.normal(scale=spread.twist, size=(count, bonds)),
-        )
-        pos = apply_torsions(
-            np.repeat(matched[None], count, axis=0), torsions, np.where(free[:, None], uniform, normal)
-        )
-        for pose in range(count):
-            turned = (pos[pose] - pos[pose].mean(0)) @ _rotation(rng, spread).as_matrix().T
-            pos[pose] = turned + matched.mean(0) + rng.normal(scale=spread.shift, size=3)
-        yield pos
-
-
-def _rotation(rng: np.random.Generator, spread: Spread) -> Rotation:
-    if rng.random() < spread.free:
-        return Rotation.random(None, int(rng.integers(2**31)))  # pyright: ignore[reportArgumentType] - its stubs lag
-    return Rotation.from_rotvec(rng.normal(scale=spread.turn, size=3))
+def _elsewhere(case: Case, scorer: VinaScorer, ligand: RebuiltLigand, settings: DecoySettings) -> np.ndarray:
+    """(at most settings.elsewhere, atoms, 3) minimised starts in other pockets, those of lowest energy."""
+    rng = np.random.default_rng(derive_seed("elsewhere", settings.seed, case.name) % 2**32)
+    sites = other_sites(scorer.field.receptor.pos, case.crystal.mean(0), SITES_PER_POSE * settings.elsewhere, rng)
+    starts = ligand.at(sites)
+    if not len(starts):
+        return starts
+    seeds = [derive_seed("site", settings.seed, case.name, number) for number in range(len(starts))]
+    pos = scorer.search(starts, seeds, SearchSettings(moves=0))
+    return pos[lowest_places(pos, np.add(*scorer.energies(pos)[:2]), settings.elsewhere)]

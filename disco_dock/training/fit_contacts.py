@@ -12,7 +12,7 @@ from torch import Tensor
 
 from disco_dock.models.contact_scorer import ContactScorer, ContactScorerConfig, PoseContacts
 
-NEAR = 2.0  # Angstrom
+NEAR, FAR = 2.0, 5.0  # Angstrom
 CLIP = 1.0
 """Largest norm of a member's gradient."""
 
@@ -27,6 +27,7 @@ class ContactFitSettings:
         batch: complexes of a step.
         weight_decay: of all weights but those of the energies.
         kept: share of a complex's poses, drawn anew each time, that compete.
+        far_weight: of the same loss for poses within 5 Angstrom, which tells the right place from others.
         cluster_power: a complex of a cluster of n counts n to the minus this.
         seed: random seed.
     """
@@ -36,6 +37,7 @@ class ContactFitSettings:
     batch: int = 8
     weight_decay: float = 1e-2
     kept: float = 0.5
+    far_weight: float = 0.5
     cluster_power: float = 0.5
     seed: int = 0
 
@@ -72,7 +74,7 @@ def fit_contacts(
     """A contact score whose members are each fitted to all clusters but their own share, see `member_without`.
 
     The loss of a complex is minus the logarithm of the probability (a softmax of the scores) of all poses within 2
-    Angstrom; complexes where all poses or none are that near teach nothing.
+    Angstrom, and the same for 5 Angstrom with a weight; where all poses or none are that near, there is none.
 
     Args:
         examples: of training complexes, at least one step's batch.
@@ -99,7 +101,7 @@ def fit_contacts(
             for first in range(0, len(order) - settings.batch + 1, settings.batch):
                 optimizer.zero_grad()
                 for number in order[first : first + settings.batch]:
-                    loss = _loss(scorer, examples[number], settings.kept, generator)
+                    loss = _loss(scorer, examples[number], settings, generator)
                     if loss is not None:
                         (loss @ weights[number] / settings.batch).backward()
                         total += float(loss.detach().mean())
@@ -121,14 +123,18 @@ def _weights(examples: Sequence[ContactExample], members: int, power: float) -> 
     return (weight / weight.mean())[:, None] * seen
 
 
-def _loss(scorer: ContactScorer, example: ContactExample, kept: float, generator: torch.Generator) -> Tensor | None:
+def _loss(
+    scorer: ContactScorer, example: ContactExample, settings: ContactFitSettings, generator: torch.Generator
+) -> Tensor | None:
     """(members,) losses, or None where nothing can be told apart."""
-    keep = torch.rand(len(example.rmsd), generator=generator) < kept
-    near = (example.rmsd < NEAR)[keep]
-    if not near.any() or near.all():
+    rmsd = example.rmsd[keep := torch.rand(len(example.rmsd), generator=generator) < settings.kept]
+    wanted = [(weight, rmsd < limit) for limit, weight in ((NEAR, 1.0), (FAR, settings.far_weight))]
+    wanted = [(weight, right) for weight, right in wanted if weight and right.any() and not right.all()]
+    if not wanted:
         return None
     log_probability = scorer(example.contacts)[:, keep].log_softmax(1)
-    return -log_probability[:, near].logsumexp(1)
+    losses = [-weight * log_probability[:, right].logsumexp(1) for weight, right in wanted]
+    return torch.stack(losses).sum(0)
 
 
 def _clip(scorer: ContactScorer) -> None:

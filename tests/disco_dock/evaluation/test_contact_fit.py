@@ -13,7 +13,7 @@ import pytest
 from disco_dock.evaluation import contact_fit as module
 from disco_dock.evaluation.cases import FileCases
 from disco_dock.evaluation.contact_fit import ContactSettings, compare, fit_contact_score
-from disco_dock.evaluation.decoys import NATIVE, SAMPLED, DecoySettings, decoy_file, make_decoys, read_decoys
+from disco_dock.evaluation.decoys import ELSEWHERE, NATIVE, SAMPLED, DecoySettings, decoy_file, make_decoys, read_decoys
 from disco_dock.models.build import load_models
 from disco_dock.models.contact_scorer import ContactScorer, ContactScorerConfig
 from disco_dock.models.physics_settings import PhysicsChoice
@@ -26,7 +26,7 @@ from tests.support.runs import prior_run
 
 EXAMPLES = Path(__file__).parents[3] / "data" / "examples"
 NAMES = ("1ia1", "1s3v")
-DECOYS = DecoySettings(sampled=2, around=3, close=2, moves=1)
+DECOYS = DecoySettings(sampled=2, around=3, close=2, elsewhere=3, moves=1)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_the_score_comes_into_the_checkpoint(folder, monkeypatch):
     assert models.contacts.outer.any()
     assert check_physics(PhysicsChoice(minimize="vina", rank_by="contacts"), models).rank_by == "contacts"
     assert json.loads((folder / "out" / "contacts.json").read_text()) == json.loads(json.dumps(found))
-    assert (found["complexes"], found["clusters"], found["poses"]) == (2, 2, 14)
+    assert (found["complexes"], found["clusters"], found["poses"]) == (2, 2, 20)
     assert lines[-1].startswith("epoch 2: loss")
 
 
@@ -78,9 +78,11 @@ def test_decoys_are_near_the_crystal_pose_where_they_should_be_and_are_made_once
     assert make_decoys(engine, cases, DECOYS, out) == list(NAMES)
     for name in NAMES:
         decoys = read_decoys(out, name)
-        assert decoys.kind.tolist() == [0, 0, 1, 1, 1, 2, 2] and decoys.pos.shape[0] == 7
+        assert decoys.kind.tolist() == [0, 0, 1, 1, 1, 2, 2, 3, 3, 3] and decoys.pos.shape[0] == 10
         assert decoys.rmsd[decoys.kind == NATIVE].min() < 2 < decoys.rmsd[decoys.kind == SAMPLED].max()
         assert np.isfinite(decoys.inter + decoys.intra).all()
+        apart = decoys.pos[decoys.kind == ELSEWHERE].mean(1)[:, None] - cases.load(name).crystal.mean(0)
+        assert (np.linalg.norm(apart, axis=-1) > 2).all() and decoys.inter[decoys.kind == ELSEWHERE].max() < 0
     before = decoy_file(out, "1ia1").read_bytes()
     decoy_file(out, "1s3v").unlink()
     assert make_decoys(engine, cases, DECOYS, out) == list(NAMES)
@@ -90,6 +92,18 @@ def test_decoys_are_near_the_crystal_pose_where_they_should_be_and_are_made_once
     decoy_file(out, "1s3v").write_bytes(before[: len(before) // 2])
     with pytest.raises(InputError, match="not a file of decoys"):
         read_decoys(out, "1s3v")
+
+
+def test_poses_elsewhere_change_no_others(folder):
+    engine, cases = load_engine(folder / "checkpoint", "cpu"), FileCases(folder / "data", ["1ia1"], seed=0)
+    without = replace(DECOYS, elsewhere=0)
+    found = [
+        read_decoys(out, "1ia1")
+        for one, out in ((DECOYS, folder / "with"), (without, folder / "without"))
+        if make_decoys(engine, cases, one, out)
+    ]
+    assert len(found[1].pos) == 7
+    np.testing.assert_array_equal(found[0].pos[:7], found[1].pos)
 
 
 def test_held_out_complexes_and_too_few_are_refused(folder):

@@ -74,6 +74,17 @@ def test_complexes_without_a_choice_teach_nothing(examples):
     assert torch.equal(untaught.outer, torch.zeros_like(untaught.outer))
 
 
+def test_the_right_place_is_learnt_where_no_pose_is_right(examples):
+    placed = [replace(one, rmsd=one.rmsd + 3.0) for one in examples]  # 4 and 9 Angstrom
+    untaught = fit_contacts(placed, CONFIG, replace(SETTINGS, far_weight=0.0, weight_decay=0.0, epochs=1))
+    assert torch.equal(untaught.outer, torch.zeros_like(untaught.outer))
+    scorer = fit_contacts(placed, CONFIG, SETTINGS)
+    right = [
+        bool(one.rmsd[scorer(one.contacts)[member_without(one.cluster, CONFIG.members)].argmax()] < 5) for one in placed
+    ]
+    assert sum(right) > 36
+
+
 @pytest.mark.parametrize(("ranked", "tuned"), [("contacts", "contacts"), ("consensus", "contacts"), ("vina", "vina")])
 def test_a_tuned_checkpoint_keeps_the_contact_score_and_how_poses_are_made(tmp_path, ranked, tuned):
     first = shutil.copytree(score_run() / "checkpoint", tmp_path / "first")
