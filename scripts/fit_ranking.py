@@ -2,7 +2,7 @@
 
     python scripts/fit_ranking.py --checkpoint CHECKPOINT --data COMPLEXES --train TRAIN_IDS --validation VAL_IDS \
         -o OUT [--held-out TEST_IDS] [--one-per-cluster MANIFEST] [--count 150] [--search-moves N] \
-        [--finalists N] [--rank-by consensus]
+        [--restarts N] [--finalists N] [--rank-by consensus]
 
 Complexes are docked once, into OUT/train.jsonl and OUT/validation.jsonl; a run that was stopped goes on. The judge is
 fitted on the training complexes alone and measured on the validation complexes. Writes the judge into the checkpoint's
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--evidence", nargs="+", choices=list(EVIDENCE), help="what the judge looks at")
     parser.add_argument("--num-poses", type=int, default=40)
     parser.add_argument("--search-moves", type=int, help="the checkpoint's by default")
+    parser.add_argument("--restarts", type=int, help="further searches of each pose; the checkpoint's by default")
     parser.add_argument("--finalists", type=int, help="places that are searched further; the checkpoint's by default")
     parser.add_argument("--rank-by", choices=RANKINGS, help="also make this the checkpoint's ranking")
     parser.add_argument("--seed", type=int, default=0)
@@ -56,6 +57,7 @@ def main() -> int:
         evidence=None if args.evidence is None else tuple(args.evidence),
         num_poses=args.num_poses,
         moves=args.search_moves,
+        restarts=args.restarts,
         finalists=args.finalists,
         rank_by=args.rank_by,
         seed=args.seed,

@@ -221,6 +221,13 @@ def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> Non
         help="Monte-Carlo steps around each pose with --minimize vina; 0 only minimises (100)",
     )
     group.add_argument(
+        "--restarts",
+        type=int,
+        metavar="N",
+        default=hidden,
+        help="search around each pose N times more from random orientations, keep the best (as the checkpoint says)",
+    )
+    group.add_argument(
         "--finalists",
         type=int,
         metavar="N",
@@ -242,6 +249,7 @@ def physics_choice(given: dict) -> PhysicsChoice:
     return PhysicsChoice(
         minimize=given.get("minimize"),
         moves=given.get("search_moves"),
+        restarts=given.get("restarts"),
         finalists=given.get("finalists"),
         score=given.get("physics", False),
         rank_by=given.get("rank_by"),

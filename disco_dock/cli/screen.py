@@ -212,7 +212,9 @@ def _settings(given: dict) -> ScreenSettings:
         chains_within=given.get("chains_within"),
         largest_fragment=given["largest_fragment"],
         embeddings=Path(given["embeddings"]) if "embeddings" in given else None,
-        physics=replace(physics_choice(given), finalists=given.get("finalists", 0)),  # they would double the time
+        physics=replace(  # they would double the time
+            physics_choice(given), restarts=given.get("restarts", 0), finalists=given.get("finalists", 0)
+        ),
         check_poses=0,  # as long as the docking of a ligand, and the ledger keeps no verdicts
     )
     return ScreenSettings(

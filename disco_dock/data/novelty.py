@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from disco_dock.data.training_index import NearestTraining
-from disco_dock.models.physics_settings import PhysicsSettings
+from disco_dock.models.physics_settings import EFFORT, PhysicsSettings
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import CheckpointError, ConfigError
 from disco_dock.runtime.files import atomic_write
@@ -159,9 +159,9 @@ def novelty(nearest: NearestTraining, rates: NoveltyRates | None, physics: Physi
     return Novelty(nearest=nearest, protein=protein, ligand=ligand, measured=cell, rates=own)
 
 
-def _way(physics: PhysicsSettings) -> tuple[str, tuple[int, int], str]:
+def _way(physics: PhysicsSettings) -> tuple[str, tuple[int, ...], str]:
     """What makes poses and their order; whether they are scored besides does not."""
-    effort = (physics.moves, physics.finalists) if physics.minimize == "vina" else (0, 0)
+    effort = tuple(getattr(physics, name) for name in EFFORT) if physics.minimize == "vina" else ()
     return physics.minimize, effort, physics.rank_by
 
 

@@ -175,7 +175,7 @@ def _decoys(engine: Engine, case: Case, settings: DecoySettings) -> Decoys:
 
 
 def _searching(physics: PhysicsSettings, moves: int) -> PhysicsSettings:
-    return replace(physics, minimize="vina", moves=moves, finalists=0)
+    return replace(physics, minimize="vina", moves=moves, restarts=0, finalists=0)
 
 
 def _elsewhere(case: Case, scorer: VinaScorer, ligand: RebuiltLigand, settings: DecoySettings) -> np.ndarray:

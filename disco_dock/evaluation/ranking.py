@@ -48,6 +48,7 @@ class RankingSettings:
         evidence: names of what the judge looks at, or None for what was best of what the checkpoint gives.
         num_poses: samples per complex.
         moves: Monte-Carlo steps of each pose, or None for the checkpoint's.
+        restarts: further searches of each pose, or None for the checkpoint's.
         finalists: places that are searched further, or None for the checkpoint's.
         rank_by: the ranking that the checkpoint gets, or None for the one it has.
         seed: random seed.
@@ -63,6 +64,7 @@ class RankingSettings:
     evidence: tuple[str, ...] | None = None
     num_poses: int = 40
     moves: int | None = None
+    restarts: int | None = None
     finalists: int | None = None
     rank_by: str | None = None
     seed: int = 0
@@ -78,6 +80,7 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
     choice = PhysicsChoice(
         minimize="vina",
         moves=settings.moves,
+        restarts=settings.restarts,
         finalists=settings.finalists,
         rank_by=settings.rank_by,  # type: ignore[arg-type]
     )
@@ -100,6 +103,7 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
         steps=docking.sampler.steps,
         minimize=physics.minimize,
         moves=physics.moves,
+        restarts=physics.restarts,
         finalists=physics.finalists,
     )
     judge = fit_judge(fitted, names, made, held_out=held_out)

@@ -9,6 +9,8 @@ from disco_dock.runtime.errors import ConfigError
 
 Ranking = Literal["confidence", "vina", "contacts", "consensus"]
 MINIMIZERS, RANKINGS = ("none", "vina", "mmff"), get_args(Ranking)
+EFFORT = ("moves", "restarts", "finalists")
+"""What a user can ask of the search."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +20,8 @@ class PhysicsSettings:
     Attributes:
         minimize: "vina" (with Monte-Carlo search around each pose), "mmff" (MMFF94s in the fixed pocket) or "none".
         moves: Monte-Carlo steps for each pose, 0 to minimise only; for "vina".
+        restarts: further searches of each pose, from random orientations and torsions at the place of the first; the
+            best is kept, by contact score where the checkpoint has one, else by energy.
         finalists: places of lowest energy whose best pose is searched further; 0 for none.
         final_moves: Monte-Carlo steps of each of them.
         score: whether poses get a Vina score; minimised ones always do.
@@ -26,6 +30,7 @@ class PhysicsSettings:
 
     minimize: Literal["none", "vina", "mmff"] = "none"
     moves: int = 100
+    restarts: int = 0
     finalists: int = 0
     final_moves: int = 500
     score: bool = False
@@ -37,10 +42,10 @@ class PhysicsSettings:
             raise ConfigError(f"poses are minimized by {_choices(MINIMIZERS)}, not {self.minimize!r}")
         if self.rank_by not in RANKINGS:
             raise ConfigError(f"poses are ranked by {_choices(RANKINGS)}, not {self.rank_by!r}")
-        if min(self.moves, self.finalists, self.final_moves) < 0:
+        if min(self.moves, self.restarts, self.finalists, self.final_moves) < 0:
             raise ConfigError(
-                "numbers of search moves and of finalists must be 0 or larger, not "
-                f"{self.moves}, {self.finalists} and {self.final_moves}"
+                "numbers of search moves, restarts and finalists must be 0 or larger, not "
+                f"{self.moves}, {self.restarts}, {self.finalists} and {self.final_moves}"
             )
 
     @property
@@ -56,11 +61,12 @@ NO_PHYSICS = PhysicsSettings()
 class PhysicsChoice:
     """What a user asks of physics; what is None or False is as the checkpoint says, see `PhysicsSettings`.
 
-    No moves and nothing said of finalists means none of these either: poses are minimised only.
+    No moves and nothing said of restarts or finalists means none of these either: poses are minimised only.
     """
 
     minimize: Literal["none", "vina", "mmff"] | None = None
     moves: int | None = None
+    restarts: int | None = None
     finalists: int | None = None
     score: bool = False
     rank_by: Ranking | None = None
@@ -72,19 +78,13 @@ class PhysicsChoice:
     @classmethod
     def exactly(cls, settings: PhysicsSettings) -> PhysicsChoice:
         """The choice that leaves nothing to the checkpoint."""
-        moves, finalists = (settings.moves, settings.finalists) if settings.minimize == "vina" else (None, None)
-        return cls(
-            minimize=settings.minimize,
-            moves=moves,
-            finalists=finalists,
-            score=settings.score,
-            rank_by=settings.rank_by,
-        )
+        effort = {name: getattr(settings, name) for name in EFFORT} if settings.minimize == "vina" else {}
+        return cls(minimize=settings.minimize, score=settings.score, rank_by=settings.rank_by, **effort)
 
     @property
     def asked(self) -> bool:
-        """Whether anything was asked for; to leave the finalists out asks for no physics."""
-        return replace(self, finalists=self.finalists or None) != PhysicsChoice()
+        """Whether anything was asked for; to leave restarts and finalists out asks for no physics."""
+        return replace(self, restarts=self.restarts or None, finalists=self.finalists or None) != PhysicsChoice()
 
     def over(self, base: PhysicsSettings) -> PhysicsSettings:
         """These choices on top of a checkpoint's settings.
@@ -92,11 +92,15 @@ class PhysicsChoice:
         Raises:
             ConfigError: search moves without a search.
         """
-        given = {name: getattr(self, name) for name in ("minimize", "moves", "finalists", "rank_by")}
+        given = {name: getattr(self, name) for name in ("minimize", *EFFORT, "rank_by")}
         chosen = replace(base, **{name: value for name, value in given.items() if value is not None})
-        if self.moves == 0 and self.finalists is None:
-            chosen = replace(chosen, finalists=0)
-        asked = {"--search-moves": self.moves is not None, "--finalists": bool(self.finalists)}
+        if self.moves == 0:
+            chosen = replace(chosen, restarts=self.restarts or 0, finalists=self.finalists or 0)
+        asked = {
+            "--search-moves": self.moves is not None,
+            "--restarts": bool(self.restarts),
+            "--finalists": bool(self.finalists),
+        }
         idle = [option for option, given in asked.items() if given and chosen.minimize != "vina"]
         if idle:
             raise ConfigError(f"{idle[0]} has no effect without --minimize vina; leave one out or give the other")

@@ -21,6 +21,7 @@ class HowMade:
         steps: of the reverse diffusion.
         minimize: by what they were minimised.
         moves: Monte-Carlo steps of each pose.
+        restarts: further searches of each pose.
         finalists: places whose best pose was searched further.
     """
 
@@ -28,6 +29,7 @@ class HowMade:
     steps: int
     minimize: str
     moves: int
+    restarts: int = 0
     finalists: int = 0
 
 

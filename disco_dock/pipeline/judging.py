@@ -204,6 +204,7 @@ def _made_otherwise(
         ("poses", settings.num_poses, made.num_poses),
         ("steps", settings.sampler.steps, made.steps),
         ("search moves", physics.moves, made.moves),
+        ("restarts", physics.restarts, made.restarts),
         ("finalists", physics.finalists, made.finalists),
     )
     differences = [f"{own} {name} in place of {fitted}" for name, own, fitted in pairs if own != fitted]

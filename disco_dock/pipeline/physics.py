@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.matching import apply_torsions
 from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.models.contact_scorer import ContactScorer
 from disco_dock.models.physics_settings import NO_PHYSICS as NO_PHYSICS_SETTINGS
 from disco_dock.models.physics_settings import PhysicsSettings
 from disco_dock.physics.mmff import relax_in_pocket, strain
 from disco_dock.physics.search_settings import SearchSettings, Sphere
-from disco_dock.physics.vina_scorer import VinaField, VinaScorer
+from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores
 from disco_dock.pipeline.contact_score import contact_scores
 from disco_dock.runtime.random import derive_seed
 
 MIN_ATOMS_PER_RESIDUE = 4  # a backbone
+RESTART_SHIFT = 1.0  # Angstrom, standard deviation of each coordinate of the centroid
 PLACE = 2.0  # Angstrom of RMSD, symmetry not counted, beyond which two poses are in different places
 
 
@@ -160,7 +165,12 @@ def refine(
     after_pos = pos
     if settings.minimize == "vina":
         seeds = [derive_seed("physics", seed, stream, pose) for pose in range(first, first + len(pos))]
-        after_pos = scorer.search(pos, seeds, SearchSettings(moves=settings.moves), sphere)
+        search = partial(scorer.search, settings=SearchSettings(moves=settings.moves), sphere=sphere)
+        after_pos = search(pos, seeds)
+        if settings.restarts:
+            again = {"key": ("restart", seed, stream), "first": first, "count": settings.restarts}
+            starts, seeds = restarted(ligand, after_pos, **again)
+            after_pos = best_of_each(scorer, contacts, ligand, after_pos, search(starts, seeds))
         if settings.finalists:
             chosen = lowest_places(after_pos, np.add(*scorer.energies(after_pos)[:2]), settings.finalists)
             seeds = [derive_seed("finalist", seed, stream, first + pose) for pose in chosen.tolist()]
@@ -170,9 +180,7 @@ def refine(
         relaxed = [relax_in_pocket(receptor, ligand, one) for one in pos]
         after_pos = np.stack([one if new is None else new.pos for one, new in zip(pos, relaxed, strict=True)])
     after = scorer.score(after_pos)
-    scores = None
-    if contacts is not None and field.contacts is not None:
-        scores = contact_scores(contacts, field.contacts, ligand, after_pos, after)
+    scores = _contact_scores(scorer, contacts, ligand, after_pos, after)
     if settings.minimize == "none":
         poses = [PosePhysics(vina_score=score) for score in after.score.tolist()]
     else:
@@ -193,6 +201,58 @@ def refine(
         contacts=scores,
         poses=tuple(poses),
     )
+
+
+def restarted(
+    ligand: Ligand, pos: np.ndarray, *, key: tuple[str, int, str], first: int, count: int
+) -> tuple[np.ndarray, list[int]]:
+    """Random orientations and torsions about where poses are, (count * poses, atoms, 3), and seeds for their searches.
+
+    Args:
+        ligand: of L heavy atoms.
+        pos: (poses, L, 3) Angstrom.
+        key: of the random numbers, beside the number of the pose and of the start.
+        first: sample number of the first pose.
+        count: starts for each pose; all poses' first ones come first.
+    """
+    torsions = rotatable_bonds(ligand.mol)
+    seeds = [derive_seed(*key, number, pose) for number in range(count) for pose in range(first, first + len(pos))]
+    draws = [np.random.default_rng(one) for one in seeds]
+    angles = np.stack([draw.uniform(-np.pi, np.pi, len(torsions.bonds)) for draw in draws])
+    turns = Rotation.from_quat(np.stack([draw.normal(size=4) for draw in draws])).as_matrix()
+    shifts = np.stack([draw.normal(scale=RESTART_SHIFT, size=3) for draw in draws])
+    starts = apply_torsions(np.tile(pos, (count, 1, 1)), torsions, angles)
+    starts -= starts.mean(1, keepdims=True)
+    places = np.tile(pos.mean(1), (count, 1)) + shifts
+    return starts @ turns.transpose(0, 2, 1) + places[:, None], seeds
+
+
+def best_of_each(
+    scorer: VinaScorer, contacts: ContactScorer | None, ligand: Ligand, pos: np.ndarray, others: np.ndarray
+) -> np.ndarray:
+    """(poses, atoms, 3) the best of each pose and its others, by contact score, or by energy without one.
+
+    Args:
+        scorer: of the energy.
+        contacts: the checkpoint's contact score, or None.
+        ligand: of L heavy atoms.
+        pos: (poses, L, 3) Angstrom.
+        others: (count * poses, L, 3), in the order of `restarted`.
+    """
+    everything = np.concatenate([pos, others])
+    energies = scorer.score(everything)
+    scores = _contact_scores(scorer, contacts, ligand, everything, energies)
+    if scores is None:
+        scores = -(energies.inter + energies.intra)
+    best = scores.reshape(-1, len(pos)).argmax(0)
+    return everything.reshape(-1, *pos.shape)[best, np.arange(len(pos))]
+
+
+def _contact_scores(
+    scorer: VinaScorer, contacts: ContactScorer | None, ligand: Ligand, pos: np.ndarray, energies: VinaScores
+) -> np.ndarray | None:
+    field = scorer.field.contacts
+    return None if contacts is None or field is None else contact_scores(contacts, field, ligand, pos, energies)
 
 
 def lowest_places(pos: np.ndarray, energy: np.ndarray, count: int) -> np.ndarray:
@@ -222,6 +282,7 @@ def refinement_notes(refined: RefinedPoses, settings: PhysicsSettings) -> Iterat
     if any(pose.strain is None for pose in refined.poses):
         yield "MMFF94s does not know an atom of the ligand, so its strain is not known"
     finals = f" ({settings.final_moves} more in {settings.finalists} places)" if settings.finalists else ""
+    finals = f", {settings.restarts + 1} times from different orientations{finals}" if settings.restarts else finals
     how = f"Vina with {settings.moves} Monte-Carlo moves{finals}" if settings.minimize == "vina" else "MMFF94s"
     strains = [pose.strain for pose in refined.poses if pose.strain is not None]
     left = f" and left with {np.median(strains):.1f} kcal/mol of strain" if strains else ""

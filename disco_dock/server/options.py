@@ -57,6 +57,9 @@ class JobOptions(BaseModel):
     search_moves: int | None = Field(
         default=None, ge=0, le=2000, description="Monte-Carlo steps around each pose with `minimize=vina`."
     )
+    restarts: int | None = Field(
+        default=None, ge=0, le=20, description="Further searches of each pose, from random orientations."
+    )
     finalists: int | None = Field(
         default=None, ge=0, le=100, description="Places of lowest energy whose best pose is searched further."
     )
@@ -106,6 +109,10 @@ class JobOptions(BaseModel):
             largest_fragment=self.largest_fragment,
             template_smiles=self.template_smiles,
             physics=PhysicsChoice(
-                minimize=self.minimize, moves=self.search_moves, finalists=self.finalists, rank_by=self.rank_by
+                minimize=self.minimize,
+                moves=self.search_moves,
+                restarts=self.restarts,
+                finalists=self.finalists,
+                rank_by=self.rank_by,
             ),
         )

@@ -32,7 +32,7 @@ class ContactFitSettings:
         seed: random seed.
     """
 
-    epochs: int = 3
+    epochs: int = 12
     learning_rate: float = 3e-3
     batch: int = 8
     weight_decay: float = 1e-2
