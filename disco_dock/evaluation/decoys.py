@@ -159,9 +159,7 @@ def _decoys(engine: Engine, case: Case, settings: DecoySettings) -> Decoys:
     sampled = refine(case.receptor, field, case.ligand, docked.pos, _searching(physics, settings.moves), **options).pos
     scorer = VinaScorer(field, mol)
     ligand = RebuiltLigand(case, settings.seed)
-    around, close = (
-        ligand.around(count, spread) for count, spread in ((settings.around, AROUND), (settings.close, CLOSE))
-    )
+    around, close = ligand.around(settings.around, AROUND), ligand.around(settings.close, CLOSE)
     starts = np.concatenate([around, close, _elsewhere(case, scorer, ligand, settings)])
     seeds = [derive_seed("decoy", settings.seed, name, number) for number in range(len(starts))]
     pos = np.concatenate([sampled, scorer.search(starts, seeds, search)])

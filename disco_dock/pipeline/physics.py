@@ -251,8 +251,9 @@ def best_of_each(
 def _contact_scores(
     scorer: VinaScorer, contacts: ContactScorer | None, ligand: Ligand, pos: np.ndarray, energies: VinaScores
 ) -> np.ndarray | None:
-    field = scorer.field.contacts
-    return None if contacts is None or field is None else contact_scores(contacts, field, ligand, pos, energies)
+    if contacts is None or scorer.field.contacts is None:  # without a score, the field is not prepared for it
+        return None
+    return contact_scores(contacts, scorer.field.contacts, ligand, pos, energies)
 
 
 def lowest_places(pos: np.ndarray, energy: np.ndarray, count: int) -> np.ndarray:
@@ -281,9 +282,9 @@ def refinement_notes(refined: RefinedPoses, settings: PhysicsSettings) -> Iterat
         yield f"MMFF94s does not know atoms of the ligand or its pocket: {(moved == 0).sum()} poses are as sampled"
     if any(pose.strain is None for pose in refined.poses):
         yield "MMFF94s does not know an atom of the ligand, so its strain is not known"
+    again = f", {settings.restarts + 1} times from different orientations" if settings.restarts else ""
     finals = f" ({settings.final_moves} more in {settings.finalists} places)" if settings.finalists else ""
-    finals = f", {settings.restarts + 1} times from different orientations{finals}" if settings.restarts else finals
-    how = f"Vina with {settings.moves} Monte-Carlo moves{finals}" if settings.minimize == "vina" else "MMFF94s"
+    how = f"Vina with {settings.moves} Monte-Carlo moves{again}{finals}" if settings.minimize == "vina" else "MMFF94s"
     strains = [pose.strain for pose in refined.poses if pose.strain is not None]
     left = f" and left with {np.median(strains):.1f} kcal/mol of strain" if strains else ""
     yield (

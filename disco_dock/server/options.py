@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from disco_dock.models.physics_settings import PhysicsChoice
+from disco_dock.models.physics_settings import PhysicsChoice, Ranking
 from disco_dock.pipeline.request import PocketHint, PredictSettings
 from disco_dock.runtime.errors import ConfigError
 
@@ -63,7 +63,7 @@ class JobOptions(BaseModel):
     finalists: int | None = Field(
         default=None, ge=0, le=100, description="Places of lowest energy whose best pose is searched further."
     )
-    rank_by: Literal["confidence", "vina", "contacts", "consensus"] | None = Field(
+    rank_by: Ranking | None = Field(
         default=None, description="What poses are ranked by; as the checkpoint says when absent."
     )
     modes: int = Field(
