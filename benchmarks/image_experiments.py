@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from disco_image import evaluate, train
+from disco_image.cli import evaluate, train
 from disco_image.metrics.plots import line_plot
 
 KINDS = {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from disco_image import evaluate, sample, train
+from disco_image.cli import evaluate, sample, train
+from disco_image.cli.main import COMMANDS, main
 from disco_image.commands import parse_seeds
 
 TINY = {
@@ -99,6 +102,21 @@ def test_mistakes_of_sampling_are_one_line(trained, tmp_path, capsys):
 def test_plain_model_needs_no_prior(tmp_path):
     assert train_tiny(tmp_path, **{"latents.kind": "none"}) == 0
     assert {path.name for path in (tmp_path / "checkpoint").iterdir()} == {"denoiser.safetensors"}
+
+
+def test_console_script_finds_the_commands(capsys):
+    assert main([]) == 0 and main(["--version"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+    assert main(["train", "--help-presets"]) == 0 and "digits" in capsys.readouterr().out
+    assert main(["trian"]) == 2 and "'trian'" in capsys.readouterr().err
+
+
+def test_modules_run_as_before():
+    for name in ("train", "sample", "evaluate"):
+        argv = [sys.executable, "-m", f"disco_image.{name}", "--help"]
+        out = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert out.returncode == 0 and "usage" in out.stdout
 
 
 def test_seeds_are_read():

@@ -11,7 +11,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "disco_image"
-RANK = {"processes": 0, "data": 1, "models": 1, "sampling": 2, "metrics": 3, "training": 4, "toy": 4, "commands": 0}
+RANK = {
+    "processes": 0,
+    "data": 1,
+    "models": 1,
+    "sampling": 2,
+    "metrics": 3,
+    "training": 4,
+    "toy": 4,
+    "cli": 5,
+    "commands": 0,
+}
 BLOCKED = ("rdkit", "e3nn", "torch_geometric", "torch_scatter", "Bio", "spyrmsd")
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if len(path.relative_to(PACKAGE).parts) > 1)
 
@@ -23,6 +33,23 @@ def test_imports_point_down(path):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("disco_image."):
             target = node.module.split(".")[1]
             assert target == own or RANK[target] < RANK[own], f"{own} may not import {node.module}"
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    seen: dict[str, bool] = {}
+
+    def visit(name, above):
+        assert name not in above, f"circle: {' -> '.join([*above, name])}"
+        if name in seen or name not in modules:
+            return
+        for node in ast.walk(ast.parse(modules[name].read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("disco_image."):
+                visit(node.module, [*above, name])
+        seen[name] = True
+
+    for name in modules:
+        visit(name, [])
 
 
 BLOCK = f"""

@@ -15,7 +15,7 @@ from PIL import Image
 
 from disco_dock.runtime.errors import InputError
 from disco_image.data.decode import centre_crop
-from disco_image.data.source import open_source
+from disco_image.data.open_source import open_source
 
 
 def picture(size=(12, 8), colour=(200, 30, 60)):

@@ -1,0 +1,182 @@
+"""Train a denoiser with latents, then the prior of its latents; run again with the same folder, it goes on.
+
+Without arguments: 8 x 8 digits in a few minutes on two CPU cores, with samples in runs/digits/samples.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from disco_image.commands import Parser, run_command
+
+STAGES = ("denoiser", "prior")
+
+
+def build_parser() -> Parser:
+    """Options of the command."""
+    parser = Parser("train", __doc__ or "")
+    parser.add_argument(
+        "--preset", default="digits", help="settings to start from (%(default)s); --help-presets lists them"
+    )
+    parser.add_argument("--stage", choices=STAGES, help="only this stage; both by default")
+    parser.add_argument("--data", metavar="SOURCE", help="digits, a folder, an EDM-style zip or the CIFAR-10 tarball")
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="run folder (runs/PRESET)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings in YAML over the preset; the command line wins"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as latents.kind=none"
+    )
+    parser.add_argument("--initial", metavar="FILE", help="denoiser.safetensors of a plain model to fine-tune")
+    parser.add_argument("--minutes", type=float, metavar="M", help="time of each stage, over every resume")
+    parser.add_argument("--seed", type=int, metavar="N", help="of weights, data order and noise (0)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
+    parser.add_argument(
+        "--average", type=float, metavar="WIDTH", help="only make weights of that EMA width, after training"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print settings, parameters and FLOPs, and stop")
+    parser.add_argument("--help-presets", action="store_true", help="list the presets and stop")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train the stages and leave a grid of samples."""
+    from disco_dock.runtime.config import from_dict, to_dict, write_yaml
+    from disco_dock.runtime.device import resolve_device
+    from disco_dock.runtime.distributed import joined, processes, wait_for_all
+    from disco_dock.runtime.log import setup_logging
+    from disco_image.data.open_source import open_source
+    from disco_image.training.presets import PRESETS
+    from disco_image.training.settings import TrainConfig
+
+    if args.help_presets:
+        for name, (what, _) in PRESETS.items():
+            print(f"{name:18s} {what}")
+        return 0
+    config = from_dict(TrainConfig, _settings(args), where="settings")
+    if args.dry_run:
+        return _dry_run(config)
+    out = args.out or Path("runs") / args.preset
+    if args.average is not None:
+        return _average(out, args.average)
+    source = open_source(config.data.source, config.data.resolution)
+    with joined(args.device) as device_name:
+        group = processes()
+        setup_logging(1 if group.first else 0)
+        device = resolve_device(device_name)
+        if group.first:
+            out.mkdir(parents=True, exist_ok=True)
+            write_yaml(out / "settings.yaml", to_dict(config))
+        if args.stage != "prior":
+            from disco_image.training.train_denoiser import train_denoiser
+
+            train_denoiser(config, source, out, device)
+            wait_for_all()
+        if args.stage != "denoiser" and config.latents.kind != "none":
+            from disco_image.training.train_prior import train_prior
+
+            train_prior(config, source, out, device)
+        if group.first and args.stage is None:
+            _final_grid(out, device)
+        if group.first:
+            print(f"checkpoint: {out / 'checkpoint'}")
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> dict:
+    """Preset, then the file, then the command line."""
+    from disco_dock.runtime.config import apply_overrides, read_yaml, to_dict
+    from disco_image.training.presets import preset
+
+    values = _merged(to_dict(preset(args.preset)), read_yaml(args.config) if args.config else {})
+    chosen = []
+    if args.data is not None:
+        chosen.append(f"data.source={json.dumps(args.data)}")
+    if args.initial is not None:
+        chosen.append(f"denoiser.initial={json.dumps(args.initial)}")
+    if args.minutes is not None:
+        chosen += [f"{stage}.loop.max_seconds={args.minutes * 60}" for stage in STAGES]
+    if args.seed is not None:
+        chosen.append(f"seed={args.seed}")
+    return apply_overrides(values, [*chosen, *args.set])
+
+
+def _merged(base: dict, over: dict) -> dict:
+    out = dict(base)
+    for key, value in over.items():
+        out[key] = _merged(out[key], value) if isinstance(value, dict) and isinstance(out.get(key), dict) else value
+    return out
+
+
+def _dry_run(config) -> int:
+    """Print the settings and what they cost."""
+    import yaml
+
+    from disco_dock.latents.transformer import CodePriorConfig
+    from disco_dock.runtime.config import to_dict
+    from disco_dock.runtime.errors import InputError
+    from disco_image.data.open_source import open_source
+    from disco_image.data.source import SourceInfo
+    from disco_image.models.costs import count_costs
+    from disco_image.training.presets import EXPECTED_CLASSES
+    from disco_image.training.train_denoiser import model_config
+
+    try:
+        info = open_source(config.data.source, config.data.resolution).info
+    except InputError as error:
+        size = config.data.resolution
+        classes = tuple(str(number) for number in range(EXPECTED_CLASSES.get(size, 10)))
+        info = SourceInfo(name="absent", count=0, resolution=size, channels=3, classes=classes)
+        print(f"# no images at hand ({error}); counted for {len(classes)} classes at {size} x {size}")
+    shape = model_config(config, info)
+    prior = None
+    if config.latents.kind == "discrete":
+        prior = CodePriorConfig(
+            codebook=config.latents.codebook,
+            num_classes=shape.num_classes,
+            width=config.prior.width,
+            layers=config.prior.layers,
+            heads=config.prior.heads,
+        )
+    print(yaml.safe_dump(to_dict(config), sort_keys=False), end="")
+    print("costs:  # GFLOPs of one image, forward, a multiply-add counted as two")
+    for name, value in count_costs(shape, prior).items():
+        print(f"  {name}: {value:,}" if isinstance(value, int) else f"  {name}: {value:.3f}")
+    return 0
+
+
+def _average(out: Path, width: float) -> int:
+    from disco_dock.runtime.errors import ConfigError
+    from disco_image.training.average import average_after
+
+    try:
+        print(f"checkpoint: {average_after(out, width)}")
+    except ValueError as error:
+        raise ConfigError(f"--average: {error}") from error
+    return 0
+
+
+def _final_grid(out: Path, device) -> None:
+    from disco_image.models.checkpoint import load_models
+    from disco_image.sampling.generate import SampleConfig, class_labels, draw_latents, generate
+    from disco_image.sampling.grids import write_grid
+
+    models = load_models(out, device)
+    seeds = list(range(64))
+    labels = class_labels(models, seeds)
+    latents = draw_latents(models, seeds, labels)
+    write_grid(out / "samples.png", generate(models, seeds, SampleConfig(), latents=latents, labels=labels))
+    print(f"samples: {out / 'samples.png'}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status of a command line."""
+    return run_command(build_parser, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
