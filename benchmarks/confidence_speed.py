@@ -22,8 +22,8 @@ from machine import gemm_seconds, report
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.graph.build import build_complex
-from disco_dock.models.all_atom_confidence import AllAtomConfidence, AllAtomConfidenceConfig
-from disco_dock.sampling.all_atom_judge import AllAtomJudge
+from disco_dock.models.all_atom.confidence import AllAtomConfidence, AllAtomConfidenceConfig
+from disco_dock.sampling.all_atom_confidence import AllAtomJudge
 
 RESULTS = Path(__file__).parent / "results" / "confidence_speed.jsonl"
 REPEATS = 3

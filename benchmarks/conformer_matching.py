@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import differential_evolution
 
+from disco_dock.chem.conformer_matching import apply_torsions, match_to, superpose
 from disco_dock.chem.conformers import embed
-from disco_dock.chem.matching import apply_torsions, match_to, superpose
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.data.prepare import read_source_ligand
 from disco_dock.data.sources import SourceFolder, read_ids

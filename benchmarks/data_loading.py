@@ -22,15 +22,15 @@ from machine import gemm_seconds
 
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.diffusion.so3 import igso3_table
-from disco_dock.models.build import make_encoder
 from disco_dock.models.score import ScoreModel
 from disco_dock.runtime.device import resolve_device
 from disco_dock.runtime.precision import mixed_precision
 from disco_dock.training.feeding import feed, make_plan
 from disco_dock.training.networks import networks
-from disco_dock.training.score_stage import ScoreStage
+from disco_dock.training.score.run import ScoreBatches
+from disco_dock.training.score.step import ScoreStage
 from disco_dock.training.settings import TrainConfig
-from disco_dock.training.train_score import ScoreBatches
+from disco_dock.weights.networks import make_encoder
 
 RESULTS = Path(__file__).parent / "results" / "data_loading.jsonl"
 WARM_UP = 3

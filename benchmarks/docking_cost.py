@@ -26,11 +26,11 @@ def random_checkpoint(chosen: str, folder: Path) -> Path:
     """A checkpoint of a preset with random weights: as costly as a trained one."""
     import torch
 
-    from disco_dock.models.build import CheckpointConfig, save_part, write_config
     from disco_dock.models.confidence import ConfidenceModel
     from disco_dock.models.prior import LatentPrior
     from disco_dock.models.score import ScoreModel
     from disco_dock.training.presets import preset
+    from disco_dock.weights.networks import CheckpointConfig, save_part, write_config
 
     torch.manual_seed(0)
     sizes = preset(chosen)

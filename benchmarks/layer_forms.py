@@ -22,10 +22,10 @@ from machine import GEMM_FLOP, gemm_seconds, report
 from network_speed import example
 from torch import Tensor, nn
 
-from disco_dock.models.edges import ListedEdges
-from disco_dock.models.irreps import Channels, Features
-from disco_dock.models.listed_edges import EdgeGeometry, cross_edges, receptor_edges, reversed_edges
-from disco_dock.models.tensor_product import EdgeGroup, aggregate_slots
+from disco_dock.models.layers.edges import ListedEdges
+from disco_dock.models.layers.irreps import Channels, Features
+from disco_dock.models.layers.listed_edges import EdgeGeometry, cross_edges, receptor_edges, reversed_edges
+from disco_dock.models.layers.tensor_product import EdgeGroup, aggregate_slots
 
 RESULTS = Path(__file__).parent / "results" / "layer_forms.jsonl"
 WIDE = Channels(24, 6, 6, 24)

@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 from machine import gemm_seconds, report
 
-from disco_dock.pipeline.engine import load_engine
-from disco_dock.pipeline.predict import PreparedComplex, prepare_complex
-from disco_dock.pipeline.receptor_store import ReceptorStore
-from disco_dock.pipeline.request import PredictSettings
-from disco_dock.sampling.docking import dock
-from disco_dock.sampling.shared_docking import Shape, cpu_shares, dock_together, shape_of
-from disco_dock.screening.entries import canonical_ligand
+from disco_dock.docking.engine import load_engine
+from disco_dock.docking.predict import PreparedComplex, prepare_complex
+from disco_dock.docking.receptors import ReceptorStore
+from disco_dock.docking.settings import PredictSettings
+from disco_dock.sampling.sample import dock
+from disco_dock.sampling.several_ligands import Shape, cpu_shares, dock_together, shape_of
+from disco_dock.screening.library.entries import canonical_ligand
 
 GROUP = 4  # ligands of a batch where a CPU would not share
 RESULTS = Path(__file__).parent / "results" / "many_ligands.jsonl"

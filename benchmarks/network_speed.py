@@ -38,7 +38,7 @@ from disco_dock.models import trunk as trunk_module
 from disco_dock.models.encoder import LatentEncoder
 from disco_dock.models.score import ScoreModel
 from disco_dock.training.presets import preset
-from disco_dock.training.score_stage import ScoreStage, make_score_batch
+from disco_dock.training.score.step import ScoreStage, make_score_batch
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 RESULTS = Path(__file__).parent / "results" / "network_speed.jsonl"

@@ -24,7 +24,7 @@ from disco_dock.data.sources import SourceFolder
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.models.score import ScoreModel
 from disco_dock.training.presets import preset
-from disco_dock.training.score_stage import ScoreStage, make_score_batch
+from disco_dock.training.score.step import ScoreStage, make_score_batch
 
 RESULTS = Path(__file__).parent / "results" / "one_complex.jsonl"
 COPIES, EVERY, RATE, WARMUP = 32, 100, 2e-3, 50

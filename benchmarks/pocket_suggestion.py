@@ -27,12 +27,12 @@ from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
 from disco_dock.data.prepare import read_source_ligand
 from disco_dock.data.sources import SourceFolder
+from disco_dock.docking.binding_modes import suggest_pockets
 from disco_dock.graph.build import build_complex
-from disco_dock.models.build import bundled_checkpoint, load_models
-from disco_dock.pipeline.binding_modes import suggest_pockets
 from disco_dock.runtime.errors import DiscoError
 from disco_dock.runtime.random import derive_seed
-from disco_dock.sampling.docking import DockingSettings, survey_prior
+from disco_dock.sampling.sample import DockingSettings, survey_prior
+from disco_dock.weights.networks import bundled_checkpoint, load_models
 
 CONTACT = 5.0  # Angstrom between heavy atoms
 CENTER = 8.0  # Angstrom between a suggested centre and the ligand's centroid

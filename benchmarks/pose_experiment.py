@@ -28,15 +28,15 @@ from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.latents.autoregressive import sample_codes
 from disco_dock.latents.spaces import one_hot
-from disco_dock.models.build import Models, load_models
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.curvature import PathShape, path_shape
-from disco_dock.sampling.docking import DockingSettings
 from disco_dock.sampling.initial import initial_poses
-from disco_dock.training.score_stage import ScoreStage
+from disco_dock.sampling.sample import DockingSettings
+from disco_dock.training.score.step import ScoreStage
+from disco_dock.training.score.validation_losses import validation_batches, validation_losses
 from disco_dock.training.settings import ValidationConfig
 from disco_dock.training.validation_docking import cases_of, oracle_codes, pose_errors
-from disco_dock.training.validation_losses import validation_batches, validation_losses
+from disco_dock.weights.networks import Models, load_models
 
 RESULTS = Path(__file__).parent / "results" / "pose_experiment.jsonl"
 INTERVALS = 10  # of t, for the losses

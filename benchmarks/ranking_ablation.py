@@ -12,13 +12,13 @@ from pathlib import Path
 
 from disco_dock.cli.console import text_table
 from disco_dock.data.sources import read_ids
-from disco_dock.evaluation.ablation import ablation_table
+from disco_dock.docking.engine import docking_settings, load_engine
+from disco_dock.docking.settings import PredictSettings
 from disco_dock.evaluation.cases import FileCases
-from disco_dock.evaluation.pose_rows import dock_rows
-from disco_dock.evaluation.ranking import measure_ranking
-from disco_dock.pipeline.engine import docking_settings, load_engine
-from disco_dock.pipeline.request import PredictSettings
-from disco_dock.pipeline.tables import write_json
+from disco_dock.evaluation.fit.ablation import ablation_table
+from disco_dock.evaluation.fit.pose_rows import dock_rows
+from disco_dock.evaluation.fit.ranking import measure_ranking
+from disco_dock.runtime.tables import write_json
 
 
 def main() -> None:

@@ -76,7 +76,7 @@ def measure(preset_name: str, residues: int, atoms: int, poses: int) -> dict:
     from disco_dock.graph.batch import collate
     from disco_dock.kernels.compiled import torch_on_one_thread
     from disco_dock.models.score import ScoreModel
-    from disco_dock.sampling.docking import CPU_GROUP
+    from disco_dock.sampling.sample import CPU_GROUP
     from disco_dock.training.presets import preset
 
     torch.set_num_threads(2)

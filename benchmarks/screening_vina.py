@@ -24,10 +24,10 @@ from rdkit.Chem import AllChem
 
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.write_complex import write_receptor_pdb
-from disco_dock.evaluation import vina_process
 from disco_dock.evaluation.boxes import Box, blind_box, pocket_box
-from disco_dock.evaluation.vina import require_vina
-from disco_dock.runtime.worker import CappedWorker
+from disco_dock.evaluation.vina.method import process as vina_process
+from disco_dock.evaluation.vina.method import require_vina
+from disco_dock.runtime.capped_worker import CappedWorker
 
 RESULTS = Path(__file__).parent / "results" / "screening_vina.jsonl"
 LIMIT = 3600.0

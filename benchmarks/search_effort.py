@@ -20,16 +20,16 @@ import numpy as np
 
 from disco_dock.cli.console import text_table
 from disco_dock.data.sources import read_ids
+from disco_dock.docking.engine import Engine, dock_fitting, docking_settings, load_engine
+from disco_dock.docking.refinement import refine
+from disco_dock.docking.settings import PredictSettings
 from disco_dock.evaluation.cases import Case, FileCases
 from disco_dock.evaluation.deviation import deviation
-from disco_dock.models.physics_settings import PhysicsSettings
+from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.physics.vina_scorer import VinaField
-from disco_dock.pipeline.engine import Engine, dock_fitting, docking_settings, load_engine
-from disco_dock.pipeline.physics import refine
-from disco_dock.pipeline.request import PredictSettings
+from disco_dock.runtime.capped_worker import CappedWorker
 from disco_dock.runtime.errors import DiscoError
-from disco_dock.runtime.worker import CappedWorker
-from disco_dock.sampling.docking import DockingSettings
+from disco_dock.sampling.sample import DockingSettings
 
 
 def schedule(text: str) -> PhysicsSettings:

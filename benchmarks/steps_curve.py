@@ -26,8 +26,8 @@ STEPS = (3, 5, 10, 20, 40)
 def measure(models, dataset, settings) -> dict:
     """Shares and distances over all complexes."""
     from disco_dock.chem.symmetry import symmetric_rmsd
-    from disco_dock.graph.skeleton import skeleton
-    from disco_dock.sampling.docking import dock
+    from disco_dock.graph.molecule import skeleton
+    from disco_dock.sampling.sample import dock
 
     rmsd, centre, seconds = [], [], 0.0
     for number in range(len(dataset)):
@@ -91,8 +91,8 @@ def main() -> int:
     args = parser.parse_args()
 
     from disco_dock.data.dataset import ComplexDataset
-    from disco_dock.pipeline.engine import load_engine
-    from disco_dock.sampling.docking import DockingSettings
+    from disco_dock.docking.engine import load_engine
+    from disco_dock.sampling.sample import DockingSettings
 
     models = load_engine(args.checkpoint, "cpu").models
     models = replace(models, confidence=None)

@@ -19,7 +19,7 @@ from machine import report
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.data.prepare import CHAIN_CUTOFF, read_source_ligand
 from disco_dock.data.sources import SourceFolder, read_ids
-from disco_dock.evaluation.vina_parity import parity_check
+from disco_dock.evaluation.vina.parity import parity_check
 from disco_dock.runtime.errors import InputError
 
 RESULTS = Path(__file__).parent / "results" / "vina_parity.jsonl"

@@ -7,9 +7,9 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "Docker": "disco_dock.api.docker",
     "Result": "disco_dock.api.result",
-    "PocketHint": "disco_dock.pipeline.request",
-    "dock": "disco_dock.pipeline.api",
-    "Prediction": "disco_dock.pipeline.prediction",
+    "PocketHint": "disco_dock.docking.settings",
+    "dock": "disco_dock.api.dock",
+    "Prediction": "disco_dock.docking.prediction",
 }
 """Public name: the module that holds it."""
 

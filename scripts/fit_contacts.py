@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 
 from disco_dock.cli.console import text_table
-from disco_dock.evaluation.contact_fit import ContactSettings, fit_contact_score
-from disco_dock.pipeline.engine import load_engine
+from disco_dock.docking.engine import load_engine
+from disco_dock.evaluation.fit.contact_score import ContactSettings, fit_contact_score
+from disco_dock.evaluation.fit.contact_training import ContactFitSettings
 from disco_dock.runtime.errors import DiscoError
-from disco_dock.training.fit_contacts import ContactFitSettings
 
 
 def main() -> int:

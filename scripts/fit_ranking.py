@@ -16,14 +16,14 @@ import sys
 from pathlib import Path
 
 from disco_dock.cli.console import text_table
-from disco_dock.evaluation.ablation import ablation_table
-from disco_dock.evaluation.pose_rows import PoseRow
-from disco_dock.evaluation.ranking import RankingSettings, fit_ranking
-from disco_dock.models.build import bundled_checkpoint
-from disco_dock.models.physics_settings import RANKINGS
-from disco_dock.models.pose_evidence import EVIDENCE
-from disco_dock.pipeline.engine import load_engine
+from disco_dock.docking.engine import load_engine
+from disco_dock.evaluation.fit.ablation import ablation_table
+from disco_dock.evaluation.fit.pose_rows import PoseRow
+from disco_dock.evaluation.fit.ranking import RankingSettings, fit_ranking
+from disco_dock.physics.settings import RANKINGS
+from disco_dock.ranking.evidence import EVIDENCE
 from disco_dock.runtime.errors import DiscoError
+from disco_dock.weights.networks import bundled_checkpoint
 
 
 def main() -> int:

@@ -17,13 +17,13 @@ from pathlib import Path
 from disco_dock.data.novelty import FORMAT, MeasuredRates, NoveltyRates, write_rates
 from disco_dock.data.training_index import read_index
 from disco_dock.evaluation.cases import FileCases
-from disco_dock.evaluation.novelty import cells, nearest_of_cases
+from disco_dock.evaluation.fit.novelty_rates import cells, nearest_of_cases
 from disco_dock.evaluation.rows import Row, RowFile
-from disco_dock.models.build import PARTS, checkpoint_sha256
-from disco_dock.models.physics_settings import NO_PHYSICS
+from disco_dock.physics.settings import NO_PHYSICS
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import DiscoError, InputError
 from disco_dock.runtime.files import sha256_file
+from disco_dock.weights.networks import PARTS, checkpoint_sha256
 
 
 def main() -> int:

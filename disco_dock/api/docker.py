@@ -7,14 +7,14 @@ from typing import Any
 
 from disco_dock.api.result import Result
 from disco_dock.chem.read_ligand import read_ligand
-from disco_dock.pipeline.batch_inputs import DockingJob
-from disco_dock.pipeline.engine import Engine, docking_settings, load_engine
-from disco_dock.pipeline.input_files import file_hash, settings_files
-from disco_dock.pipeline.naming import safe_name
-from disco_dock.pipeline.predict import predict_complex
-from disco_dock.pipeline.receptor_store import ReceptorStore
-from disco_dock.pipeline.record import job_hashes, run_record
-from disco_dock.pipeline.request import PredictSettings
+from disco_dock.docking.engine import Engine, docking_settings, load_engine
+from disco_dock.docking.predict import predict_complex
+from disco_dock.docking.receptors import ReceptorStore
+from disco_dock.docking.runs.input_files import file_hash, settings_files
+from disco_dock.docking.runs.inputs import DockingJob
+from disco_dock.docking.runs.names import safe_name
+from disco_dock.docking.runs.record import job_hashes, run_record
+from disco_dock.docking.settings import PredictSettings
 
 
 class Docker:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from rdkit import Chem
 
 from disco_dock.data.novelty import Novelty
-from disco_dock.models.reliability import Reliability
-from disco_dock.pipeline.binding_modes import Mode, PocketSuggestion
-from disco_dock.pipeline.outputs import write_prediction
-from disco_dock.pipeline.prediction import Prediction
+from disco_dock.docking.binding_modes import Mode, PocketSuggestion
+from disco_dock.docking.prediction import Prediction
+from disco_dock.docking.runs.outputs import write_prediction
+from disco_dock.ranking.reliability import Reliability
 from disco_dock.runtime.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from disco_dock.runtime.errors import one_line
 
 if TYPE_CHECKING:
-    from disco_dock.pipeline.tables import Row
+    from disco_dock.docking.runs.summary import Row
 
 SHOWN_POSES = 5
 SHOWN_ROWS = 20

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every finding; 1 when there is a problem."""
-    from disco_dock.pipeline.doctor import examine
+    from disco_dock.docking.runs.doctor import examine
 
     problems = 0
     for finding in examine(None if args.checkpoint is None else Path(args.checkpoint), args.device):

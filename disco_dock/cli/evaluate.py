@@ -7,7 +7,7 @@ from pathlib import Path
 
 from disco_dock.cli.parsing import UsageError
 from disco_dock.cli.predict import add_physics, physics_choice
-from disco_dock.models.physics_settings import RANKINGS
+from disco_dock.physics.settings import RANKINGS
 
 BASELINES = ("vina", "vina-blind", "vina-pocket")
 

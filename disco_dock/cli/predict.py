@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from disco_dock.cli.parsing import UsageError, names, numbers
-from disco_dock.models.physics_settings import MINIMIZERS, RANKINGS
+from disco_dock.physics.settings import MINIMIZERS, RANKINGS
 
 DEFAULT_MODES = 8
 POCKETS = {"pocket_center", "pocket_ligand", "pocket_residues", "pocket_box"}
 
 if TYPE_CHECKING:
-    from disco_dock.models.physics_settings import PhysicsChoice
-    from disco_dock.pipeline.batch_inputs import JobList
-    from disco_dock.pipeline.request import PocketHint, PredictSettings
+    from disco_dock.docking.runs.inputs import JobList
+    from disco_dock.docking.settings import PocketHint, PredictSettings
+    from disco_dock.physics.settings import PhysicsChoice
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -244,7 +244,7 @@ def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> Non
 
 def physics_choice(given: dict) -> PhysicsChoice:
     """What the physics options ask for."""
-    from disco_dock.models.physics_settings import PhysicsChoice
+    from disco_dock.physics.settings import PhysicsChoice
 
     return PhysicsChoice(
         minimize=given.get("minimize"),
@@ -262,8 +262,8 @@ def run(args: argparse.Namespace) -> int:
     _check_inputs(given)
 
     from disco_dock.cli.console import Console
-    from disco_dock.pipeline.engine import load_engine
-    from disco_dock.pipeline.run import Run
+    from disco_dock.docking.engine import load_engine
+    from disco_dock.docking.runs.run import Run
     from disco_dock.runtime.errors import ConfigError
     from disco_dock.runtime.log import setup_logging
 
@@ -322,7 +322,7 @@ def check_pocket(given: dict) -> None:
 
 def _settings(given: dict) -> PredictSettings:
     """The settings that the options mean."""
-    from disco_dock.pipeline.request import PredictSettings
+    from disco_dock.docking.settings import PredictSettings
 
     return PredictSettings(
         num_poses=given["num_poses"],
@@ -353,7 +353,7 @@ def _settings(given: dict) -> PredictSettings:
 
 def pocket_hint(given: dict) -> PocketHint | None:
     """The pocket that the options name, or None."""
-    from disco_dock.pipeline.request import PocketHint
+    from disco_dock.docking.settings import PocketHint
 
     if not POCKETS & given.keys():
         return None
@@ -368,7 +368,7 @@ def pocket_hint(given: dict) -> PocketHint | None:
 
 def _jobs(given: dict, settings: PredictSettings) -> JobList:
     """The complexes that the options name."""
-    from disco_dock.pipeline.batch_inputs import jobs_of_csv, jobs_of_ligands, ligand_reader
+    from disco_dock.docking.runs.inputs import jobs_of_csv, jobs_of_ligands, ligand_reader
 
     read = ligand_reader(settings.template_smiles, settings.largest_fragment)
     if "csv" in given:

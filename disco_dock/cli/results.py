@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     """Print or write the ligands."""
     from disco_dock.runtime.errors import ConfigError
     from disco_dock.screening.export import export
-    from disco_dock.screening.results import Query, open_results
+    from disco_dock.screening.ledger.query import Query, open_results
 
     if args.poses < 1:
         raise UsageError(f"--poses must be at least 1, not {args.poses}")

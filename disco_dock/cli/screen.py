@@ -21,7 +21,7 @@ from disco_dock.cli.predict import (
 )
 
 if TYPE_CHECKING:
-    from disco_dock.screening.identity import ScreenSettings, StoreIdentity
+    from disco_dock.screening.ledger.identity import ScreenSettings, StoreIdentity
     from disco_dock.screening.plan import Shard
     from disco_dock.screening.screen import EngineMaker, ScreenRequest
 
@@ -142,8 +142,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _retry(args: argparse.Namespace) -> int:
-    from disco_dock.screening.lock import only_run
-    from disco_dock.screening.store import Store
+    from disco_dock.screening.ledger.lock import only_run
+    from disco_dock.screening.ledger.store import Store
 
     with only_run(args.file), Store.open(args.file) as store:
         count = store.retry_failed(args.code)
@@ -152,7 +152,7 @@ def _retry(args: argparse.Namespace) -> int:
 
 
 def _merge(args: argparse.Namespace) -> int:
-    from disco_dock.screening.merge import merge
+    from disco_dock.screening.ledger.merge import merge
 
     report = merge(args.file, args.stores)
     print(f"{report.rows} rows of {len(args.stores)} stores in {args.file}")
@@ -195,8 +195,8 @@ def _screen(args: argparse.Namespace) -> int:
 
 def _settings(given: dict) -> ScreenSettings:
     """The settings that the options mean."""
-    from disco_dock.pipeline.request import PredictSettings
-    from disco_dock.screening.identity import ScreenSettings
+    from disco_dock.docking.settings import PredictSettings
+    from disco_dock.screening.ledger.identity import ScreenSettings
 
     predict = PredictSettings(
         num_poses=given["num_poses"],
@@ -238,13 +238,13 @@ def _checkpoint(given: dict) -> Path | None:
 
 
 def _request(given: dict, settings: ScreenSettings, shard: Shard) -> ScreenRequest:
-    from disco_dock.models.build import bundled_checkpoint, checkpoint_sha256
-    from disco_dock.pipeline.versions import versions
     from disco_dock.runtime.device import resolve_device
-    from disco_dock.screening.company import company_of
-    from disco_dock.screening.identity import store_identity
-    from disco_dock.screening.library import TableColumns
+    from disco_dock.runtime.versions import versions
+    from disco_dock.screening.ledger.identity import store_identity
+    from disco_dock.screening.library.library import TableColumns
     from disco_dock.screening.screen import ScreenRequest
+    from disco_dock.screening.workers.batching import company_of
+    from disco_dock.weights.networks import bundled_checkpoint, checkpoint_sha256
 
     checkpoint, device = _checkpoint(given) or bundled_checkpoint(), given["device"]
     kind = resolve_device(device).type if device == "auto" else device.partition(":")[0]  # others may lack it
@@ -269,7 +269,7 @@ def _engine(args: argparse.Namespace, settings: ScreenSettings, identity: StoreI
     Raises:
         UsageError: numbers out of range.
     """
-    from disco_dock.screening.dock_ligands import DockerPlan
+    from disco_dock.screening.workers.ligand_docker import DockerPlan
 
     if args.workers < 0 or not args.ligand_timeout > 0:
         raise UsageError("--workers must not be negative, and --ligand-timeout must be positive")
@@ -281,15 +281,15 @@ def _engine(args: argparse.Namespace, settings: ScreenSettings, identity: StoreI
         identity=identity,
     )
     if args.engine == "ray":
-        from disco_dock.screening.engine_ray import RayEngine
+        from disco_dock.screening.workers.ray import RayEngine
 
         return lambda: RayEngine(
             plan, args.workers, address=args.ray_address, device=args.device, ligand_seconds=args.ligand_timeout
         )
     if args.workers == 0:
-        from disco_dock.screening.engine_inline import InlineEngine
+        from disco_dock.screening.workers.inline import InlineEngine
 
         return lambda: InlineEngine(plan)
-    from disco_dock.screening.engine_processes import ProcessEngine
+    from disco_dock.screening.workers.processes import ProcessEngine
 
     return lambda: ProcessEngine(plan, args.workers, ligand_seconds=args.ligand_timeout)

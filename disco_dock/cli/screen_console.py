@@ -131,7 +131,7 @@ def duration(seconds: float) -> str:
 
 def print_status(path: Path, *, as_json: bool) -> None:
     """Print where a store stands."""
-    from disco_dock.screening.status import store_status
+    from disco_dock.screening.ledger.status import store_status
 
     status = store_status(path)
     if as_json:

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and say where the checkpoint is."""
-    from disco_dock.training.train_stages import TrainRequest
+    from disco_dock.training.train import TrainRequest
 
     named = {"preset": args.preset, "init": args.init, "split": args.split, "validation_split": args.validation_split}
     overrides = [f"{name}={value}" for name, value in named.items() if value] + list(args.set)
@@ -74,8 +74,8 @@ def _train(request, args: argparse.Namespace) -> int:
     from disco_dock.runtime.distributed import joined, processes
     from disco_dock.runtime.log import setup_logging
     from disco_dock.runtime.loop import PausedError
-    from disco_dock.training.stage_run import RunOptions
-    from disco_dock.training.train_stages import train
+    from disco_dock.training.stage import RunOptions
+    from disco_dock.training.train import train
 
     setup_logging(1)
     list(request.settings())  # so that a wrong setting of a late stage is told now

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert the weights."""
-    from disco_dock.models.published import import_published
+    from disco_dock.weights.published.folder import import_published
 
     import_published(Path(args.published), Path(args.out))
     print(f"checkpoint written to {args.out}; dock with: disco-dock predict --checkpoint {args.out} ...")

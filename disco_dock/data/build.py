@@ -18,7 +18,7 @@ from disco_dock.data.example import TrainingExample, pack
 from disco_dock.data.prepare import prepare
 from disco_dock.data.shards import index_path, part_files, read_index, write_part
 from disco_dock.data.sources import Source, SourceFolder
-from disco_dock.runtime.children import end_with_parent
+from disco_dock.runtime.child_process import end_with_parent
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.files import atomic_write
 from disco_dock.runtime.random import generator

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from disco_dock.data.training_index import NearestTraining
-from disco_dock.models.physics_settings import EFFORT, PhysicsSettings
+from disco_dock.physics.settings import EFFORT, PhysicsSettings
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import CheckpointError, ConfigError
 from disco_dock.runtime.files import atomic_write

@@ -10,11 +10,11 @@ import torch
 from rdkit import Chem
 
 from disco_dock.chem.components import read_components
+from disco_dock.chem.conformer_matching import match_to
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.hetatm_ligand import hetatm_code, read_hetatm_ligand
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligand_files import suffix_of
-from disco_dock.chem.matching import match_to
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.structure_files import CIF_SUFFIXES

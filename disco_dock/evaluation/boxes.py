@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from disco_dock.chem.receptor import Receptor
-from disco_dock.pipeline.pocket_hint import DEFAULT_RADIUS, Pocket
+from disco_dock.docking.pocket import DEFAULT_RADIUS, Pocket
 
 POCKET_SIZE = 25.0  # Angstrom, edge of the pocket box
 POCKET_MARGIN = 5.0  # Angstrom around a ligand that is longer than the box

@@ -13,7 +13,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolAlign, rdmolops
 
 from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
-from disco_dock.runtime.worker import CappedWorker, WorkerError
+from disco_dock.runtime.capped_worker import CappedWorker, WorkerError
 
 SECONDS = 10.0  # for all poses of a ligand, as the published evaluation grants
 TOLERANCE = 0.01  # Angstrom between the two programs; more is reported

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from rdkit import Chem
 
-from disco_dock.chem.validity import Surroundings, check_validity
+from disco_dock.chem.posebusters_checks import Surroundings, check_validity
 from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
 from disco_dock.evaluation.cases import Case, Cases
 from disco_dock.evaluation.deviation import deviation
 from disco_dock.evaluation.method import Method, RankedPoses
 from disco_dock.evaluation.rows import Row, RowFile
+from disco_dock.runtime.capped_worker import CappedWorker, WorkerError
 from disco_dock.runtime.errors import DiscoError, InputError
 from disco_dock.runtime.user_files import is_file_name
-from disco_dock.runtime.worker import CappedWorker, WorkerError
 
 ALL_POSES = -1
 

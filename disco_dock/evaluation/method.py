@@ -11,14 +11,14 @@ import numpy as np
 from scipy.special import expit
 
 from disco_dock.chem.stereo import stereo_kept_each
+from disco_dock.docking.judging import Verdict, check_physics, judge_poses
+from disco_dock.docking.refinement import physics_for
 from disco_dock.evaluation.cases import Case
-from disco_dock.evaluation.shared_docking import SharedDocking
-from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
-from disco_dock.pipeline.judging import Verdict, check_physics, judge_poses
-from disco_dock.pipeline.physics import physics_for
-from disco_dock.pipeline.prediction import rank_order
+from disco_dock.evaluation.docked_once import SharedDocking
+from disco_dock.physics.settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
+from disco_dock.ranking.order import rank_order
 from disco_dock.runtime.errors import InputError, NumericsError
-from disco_dock.sampling.docking import DockedPoses
+from disco_dock.sampling.sample import DockedPoses
 
 
 class RankedPoses(NamedTuple):

@@ -12,7 +12,7 @@ from disco_dock.evaluation.rows import Row
 from disco_dock.evaluation.strata import Manifest
 from disco_dock.evaluation.success import THRESHOLDS, TOP
 from disco_dock.evaluation.summary import compare, summarise
-from disco_dock.pipeline.tables import csv_text, write_json, write_text
+from disco_dock.runtime.tables import csv_text, write_json, write_text
 
 SUMMARY_FILE, TABLE_FILE = "summary.json", "complexes.csv"
 SEQUENCES = ("rmsd", "centroid", "score", "probability", "valid", "failed_checks", "notes")

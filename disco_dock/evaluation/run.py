@@ -7,22 +7,22 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from disco_dock.chem.validity import require_posebusters
+from disco_dock.chem.posebusters_checks import require_posebusters
 from disco_dock.data.sources import read_ids
+from disco_dock.docking.engine import Engine, load_engine
+from disco_dock.docking.judging import check_physics
 from disco_dock.evaluation.cases import Cases, open_cases
+from disco_dock.evaluation.docked_once import SharedDocking
 from disco_dock.evaluation.figures import require_matplotlib, write_figures
 from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod
 from disco_dock.evaluation.report import write_report
 from disco_dock.evaluation.rows import Row
-from disco_dock.evaluation.shared_docking import SharedDocking
 from disco_dock.evaluation.strata import read_manifest
-from disco_dock.evaluation.vina import VinaMethod, Where, require_vina
-from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings, Ranking
-from disco_dock.pipeline.engine import Engine, load_engine
-from disco_dock.pipeline.judging import check_physics
+from disco_dock.evaluation.vina.method import VinaMethod, Where, require_vina
+from disco_dock.physics.settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings, Ranking
 from disco_dock.runtime.errors import InputError
-from disco_dock.sampling.docking import DockingSettings
+from disco_dock.sampling.sample import DockingSettings
 
 OnRow = Callable[[str, int, int], None]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.graph.schema import GraphBatch
-from disco_dock.models.embeddings import GaussianExpansion
-from disco_dock.models.irreps import Features
+from disco_dock.models.layers.embeddings import GaussianExpansion
+from disco_dock.models.layers.irreps import Features
 from disco_dock.models.node_logits import MASKED
 
 FARTHEST, CENTRES = 40.0, 16  # Angstrom and number of Gaussians, for distances from an earlier latent's residue

@@ -2,8 +2,8 @@
 
 A pose's translation, rotation and torsion scores are three views of one field, the displacement of every atom towards
 its clean position. This head predicts the field and projects it on the rigid motions and on the rotatable bonds. The
-field itself can be supervised atom by atom (`training.losses`), which teaches orientation and torsions far earlier than
-their scores alone. Not part of the published models.
+field itself can be supervised atom by atom (`training.score.losses`), which teaches orientation and torsions far
+earlier than their scores alone. Not part of the published models.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from disco_dock.diffusion.schedule import Sigmas
 from disco_dock.geometry.rigid import centroid
 from disco_dock.graph.schema import GraphBatch
-from disco_dock.models.irreps import Channels, Features
+from disco_dock.models.layers.irreps import Channels, Features
 from disco_dock.models.trunk_config import TrunkConfig
 from disco_dock.runtime.precision import full_precision
 

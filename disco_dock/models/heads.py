@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from disco_dock.geometry.rigid import centroid
 from disco_dock.graph.schema import GraphBatch
-from disco_dock.models.embeddings import EdgeEmbedding, GaussianExpansion
-from disco_dock.models.irreps import Channels, Features
-from disco_dock.models.normalisation import make_norm
-from disco_dock.models.tensor_product import SQRT3, ProductMix, aggregate_slots, harmonics
+from disco_dock.models.layers.embeddings import EdgeEmbedding, GaussianExpansion
+from disco_dock.models.layers.irreps import Channels, Features
+from disco_dock.models.layers.normalisation import make_norm
+from disco_dock.models.layers.tensor_product import SQRT3, ProductMix, aggregate_slots, harmonics
 from disco_dock.models.trunk import DISTANCES, TrunkConfig
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.graph.schema import GraphBatch
-from disco_dock.models.irreps import Features
-from disco_dock.models.normalisation import ScalarBatchNorm
+from disco_dock.models.layers.irreps import Features
+from disco_dock.models.layers.normalisation import ScalarBatchNorm
 
 MASKED = -1.0e30  # logit of a padded node
 

@@ -13,8 +13,8 @@ from disco_dock.diffusion.so3 import IGSO3Table
 from disco_dock.diffusion.torus import score_norm as torus_score_norm
 from disco_dock.graph.schema import GraphBatch
 from disco_dock.models.displacement_head import DisplacementHead
-from disco_dock.models.embeddings import time_embedding
 from disco_dock.models.heads import RigidHead, TorsionHead
+from disco_dock.models.layers.embeddings import time_embedding
 from disco_dock.models.trunk import Conditioning, ReceptorState, Trunk, TrunkConfig
 
 

@@ -16,14 +16,14 @@ from disco_dock.chem.ligand_features import ATOM_FEATURE_SIZES
 from disco_dock.chem.residue_features import RESIDUE_TYPES
 from disco_dock.graph.schema import NUM_TRACE_SCALARS, NUM_TRACE_VECTORS, GraphBatch
 from disco_dock.kernels.compiled import usable
-from disco_dock.models.edges import Edges, EdgeTerms
-from disco_dock.models.embeddings import EdgeEmbedding, GaussianExpansion, NodeEmbedding, time_embedding
-from disco_dock.models.irreps import Channels, Features
-from disco_dock.models.listed_edges import cross_edges, ligand_edges, receptor_edges, reversed_edges
-from disco_dock.models.normalisation import make_norm
-from disco_dock.models.padded_edges import dense_edges, slot_edges
-from disco_dock.models.receptive_field import needed_residues
-from disco_dock.models.tensor_product import EdgeGroup
+from disco_dock.models.layers.edges import Edges, EdgeTerms
+from disco_dock.models.layers.embeddings import EdgeEmbedding, GaussianExpansion, NodeEmbedding, time_embedding
+from disco_dock.models.layers.irreps import Channels, Features
+from disco_dock.models.layers.listed_edges import cross_edges, ligand_edges, receptor_edges, reversed_edges
+from disco_dock.models.layers.normalisation import make_norm
+from disco_dock.models.layers.padded_edges import dense_edges, slot_edges
+from disco_dock.models.layers.receptive_field import needed_residues
+from disco_dock.models.layers.tensor_product import EdgeGroup
 from disco_dock.models.trunk_config import TrunkConfig
 from disco_dock.runtime.errors import ConfigError
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from disco_dock.models.irreps import Channels, published_channels
+from disco_dock.models.layers.irreps import Channels, published_channels
 from disco_dock.runtime.errors import ConfigError
 
 

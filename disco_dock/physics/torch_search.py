@@ -10,10 +10,10 @@ from torch import Tensor
 
 from disco_dock.geometry.rotations import axis_angle_to_matrix
 from disco_dock.geometry.torsion import TorsionTopology, apply_torsions
-from disco_dock.physics.ligand_atoms import VinaLigand
-from disco_dock.physics.receptor_atoms import VinaReceptor
 from disco_dock.physics.search_settings import SearchSettings
 from disco_dock.physics.vina_energy import pose_energies
+from disco_dock.physics.vina_ligand import VinaLigand
+from disco_dock.physics.vina_receptor import VinaReceptor
 
 ARMIJO, TRIALS = 1e-4, 10
 _GOLDEN, _MIX1, _MIX2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from disco_dock.physics.ligand_atoms import VinaLigand
-from disco_dock.physics.receptor_atoms import VinaReceptor
+from disco_dock.physics.vina_ligand import VinaLigand
+from disco_dock.physics.vina_receptor import VinaReceptor
 from disco_dock.physics.vina_terms import ACCEPTOR, DONOR, HYDROPHOBIC, VINA, VinaTerms
 
 CHUNK = 4_000_000  # pairs of atoms at a time

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +13,12 @@ from rdkit import Chem
 from disco_dock.chem.receptor import Receptor
 from disco_dock.kernels.compiled import available
 from disco_dock.kernels.vina import VECTOR, FieldArrays, LigandArrays, VinaKernel
-from disco_dock.physics.cells import EDGE, Cells, list_by_cell
-from disco_dock.physics.contact_field import ContactField
-from disco_dock.physics.ligand_atoms import VinaLigand, vina_ligand
-from disco_dock.physics.receptor_atoms import VinaReceptor, vina_receptor
 from disco_dock.physics.search_settings import SearchSettings, Sphere
 from disco_dock.physics.torch_search import search as torch_search
+from disco_dock.physics.vina_cells import EDGE, Cells, list_by_cell
 from disco_dock.physics.vina_energy import pose_energies
+from disco_dock.physics.vina_ligand import VinaLigand, vina_ligand
+from disco_dock.physics.vina_receptor import VinaReceptor, vina_receptor
 from disco_dock.physics.vina_terms import ACCEPTOR, DONOR, HYDROPHOBIC, VINA
 
 NO_CONTACT = -1e3  # Angstrom: sum of radii of a pair that only fills a vector; it feels nothing
@@ -44,14 +42,8 @@ class VinaField:
     """A receptor prepared for scoring, shared by all ligands that are docked into it."""
 
     def __init__(self, receptor: Receptor | VinaReceptor) -> None:
-        self._named = receptor if isinstance(receptor, Receptor) else None
         self.receptor = receptor if isinstance(receptor, VinaReceptor) else vina_receptor(receptor)
         self.cells: Cells = list_by_cell(self.receptor, VINA.cutoff)
-
-    @cached_property
-    def contacts(self) -> ContactField | None:
-        """The same for the contact score, made when it is first asked for; None without names of the atoms."""
-        return None if self._named is None else ContactField(self._named, self.receptor)
 
 
 class VinaScorer:

@@ -13,7 +13,7 @@ from rdkit import Chem, rdBase
 
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
-from disco_dock.pipeline.outputs import COMPLEX, POSES, RECORD, TABLE, TRAJECTORY
+from disco_dock.docking.runs.outputs import COMPLEX, POSES, RECORD, TABLE, TRAJECTORY
 from disco_dock.runtime.errors import InputError
 
 LIGAND_NAME = "LIG"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from disco_dock.pipeline.outputs import BEST, COMPLEX, POSES, TRAJECTORY
+from disco_dock.docking.runs.outputs import BEST, COMPLEX, POSES, TRAJECTORY
 from disco_dock.report.folder import DockedFolder
 from disco_dock.runtime.files import atomic_write
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from disco_dock.models.reliability import band
+from disco_dock.ranking.reliability import band
 
 Reliabilities = Sequence[Mapping[str, Any]]
 NOT_AN_AFFINITY = "It is not a binding affinity: it says where a pose is, not how strongly the ligand binds."

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from disco_dock.chem.write_sdf import PoseRecord, sdf_text
-from disco_dock.pipeline.tables import cell_text
 from disco_dock.runtime.errors import ConfigError, InputError, one_line
 from disco_dock.runtime.files import atomic_write
-from disco_dock.screening.entries import canonical_ligand
-from disco_dock.screening.errors import damaged
-from disco_dock.screening.results import Query, Results
-from disco_dock.screening.schema import RESULT_COLUMNS, TEXT, WHOLE
+from disco_dock.runtime.tables import cell_text
+from disco_dock.screening.ledger.errors import damaged
+from disco_dock.screening.ledger.query import Query, Results
+from disco_dock.screening.ledger.schema import RESULT_COLUMNS, TEXT, WHOLE
+from disco_dock.screening.library.entries import canonical_ligand
 
 BATCH = 4096  # rows of a Parquet file in memory
 MAX_TAG = 10_000  # characters; no SMILES is longer

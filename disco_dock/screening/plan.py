@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from disco_dock.runtime.errors import ConfigError
-from disco_dock.screening.rows import Work
+from disco_dock.screening.messages import Work
 
 BUCKET_ATOMS = 8  # ligands of one bucket differ by less
 BATCH_LIGANDS = 4  # of a worker's batch, unless more share a network batch

@@ -8,8 +8,8 @@ from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from typing import Protocol, TextIO
 
-from disco_dock.screening.rows import Failed, Outcome
-from disco_dock.screening.store import Counts
+from disco_dock.screening.ledger.store import Counts
+from disco_dock.screening.messages import Failed, Outcome
 
 WINDOW = 200  # ligands that the rate is taken over
 JSON_SECONDS = 5.0  # between two lines

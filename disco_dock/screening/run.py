@@ -6,12 +6,12 @@ import logging
 import time
 from collections.abc import Sequence
 
-from disco_dock.screening.company import ALONE, Company, Queue
-from disco_dock.screening.engines import Event, Lost, ScreenEngine
-from disco_dock.screening.ingest import Ingest
+from disco_dock.screening.ledger.store import Store
+from disco_dock.screening.library.ingest import Ingest
+from disco_dock.screening.messages import Failed, Failure, Outcome, Work
 from disco_dock.screening.progress import ScreenProgress, Snapshot, Tally
-from disco_dock.screening.rows import Failed, Failure, Outcome, Work
-from disco_dock.screening.store import Store
+from disco_dock.screening.workers.base import Event, Lost, ScreenEngine
+from disco_dock.screening.workers.batching import ALONE, Company, Queue
 
 logger = logging.getLogger(__name__)
 

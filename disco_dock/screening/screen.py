@@ -7,16 +7,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from disco_dock.screening.company import ALONE, Company
-from disco_dock.screening.engines import ScreenEngine
-from disco_dock.screening.identity import StoreIdentity
-from disco_dock.screening.ingest import Ingest
-from disco_dock.screening.library import TableColumns
-from disco_dock.screening.lock import only_run
+from disco_dock.screening.ledger.identity import StoreIdentity
+from disco_dock.screening.ledger.lock import only_run
+from disco_dock.screening.ledger.store import Store
+from disco_dock.screening.library.ingest import Ingest
+from disco_dock.screening.library.library import TableColumns
 from disco_dock.screening.plan import Shard
 from disco_dock.screening.progress import ScreenProgress, Snapshot
 from disco_dock.screening.run import Screen
-from disco_dock.screening.store import Store
+from disco_dock.screening.workers.base import ScreenEngine
+from disco_dock.screening.workers.batching import ALONE, Company
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,11 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from disco_dock.pipeline.versions import package_version
 from disco_dock.runtime.errors import DiscoError, InputError
+from disco_dock.runtime.versions import package_version
 from disco_dock.server.guard import REPORT_POLICY, Guard
 from disco_dock.server.jobs import JobQueue, QueueFullError, UnknownJobError
-from disco_dock.server.nim import NimPoses, NimRequest, NimResponse, NimResult, response
+from disco_dock.server.nim.requests import NimPoses, NimRequest, NimResponse, NimResult, response
 from disco_dock.server.page import add_page
 from disco_dock.server.records import FILES, FINISHED, REPORT, Job, JobView, Limits, Problem
 from disco_dock.server.settings import ServeSettings

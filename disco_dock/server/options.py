@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from disco_dock.models.physics_settings import PhysicsChoice, Ranking
-from disco_dock.pipeline.request import PocketHint, PredictSettings
+from disco_dock.docking.settings import PocketHint, PredictSettings
+from disco_dock.physics.settings import PhysicsChoice, Ranking
 from disco_dock.runtime.errors import ConfigError
 
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9:_.+-]+$")]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from disco_dock.pipeline.naming import safe_name
+from disco_dock.docking.runs.names import safe_name
 from disco_dock.runtime.errors import InputError
 from disco_dock.server.options import JobOptions
 from disco_dock.server.settings import ServeSettings

@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Iterable
 
-from disco_dock.pipeline.naming import safe_name
+from disco_dock.docking.runs.names import safe_name
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.user_files import decompressed
 

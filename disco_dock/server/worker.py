@@ -11,15 +11,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from disco_dock.runtime.children import end_with_parent
+from disco_dock.runtime.child_process import end_with_parent
 from disco_dock.runtime.errors import DiscoError, InputError
 from disco_dock.server.records import FILES, Job
 from disco_dock.server.store import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from disco_dock.pipeline.batch_inputs import JobList
-    from disco_dock.pipeline.engine import Engine
-    from disco_dock.pipeline.tables import Row
+    from disco_dock.docking.engine import Engine
+    from disco_dock.docking.runs.inputs import JobList
+    from disco_dock.docking.runs.summary import Row
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class StoppedError(Exception):
 
 def load_bundled(checkpoint: Path | None, device: str) -> Engine:
     """The engine of a checkpoint; imports what is heavy only in the process that calls it."""
-    from disco_dock.pipeline.engine import load_engine
+    from disco_dock.docking.engine import load_engine
 
     return load_engine(checkpoint, device)
 
@@ -108,7 +108,7 @@ def dock_job(engine: Engine, folder: Path, job: Job, pipe: Connection, max_ligan
         DiscoError: none could be docked.
         StoppedError: the server asked for it.
     """
-    from disco_dock.pipeline.run import Run
+    from disco_dock.docking.runs.run import Run
 
     reports = job.source == "api" and job.options.report
     progress = JobProgress(pipe, 1 - REPORTED if reports else 1.0)
@@ -141,8 +141,8 @@ def _jobs(job: Job, max_ligands: int) -> JobList:
     from dataclasses import replace
     from itertools import islice
 
-    from disco_dock.pipeline.batch_inputs import JobList, jobs_of_ligands, ligand_reader
-    from disco_dock.pipeline.naming import safe_name
+    from disco_dock.docking.runs.inputs import JobList, jobs_of_ligands, ligand_reader
+    from disco_dock.docking.runs.names import safe_name
 
     read = ligand_reader(job.options.template_smiles, job.options.largest_fragment)
     protein, ligand = next(HERE.glob("protein.*")), next(HERE.glob("ligand.*"))
@@ -160,7 +160,7 @@ def _complex(job: Job, out: Path, number: int, total: int, row: Row, progress: J
     if row.status == "failed":
         return {"number": number, "name": row.name, "status": "failed", "message": row.message}
     if job.source == "nim":
-        from disco_dock.server.nim_poses import write_poses
+        from disco_dock.server.nim.poses import write_poses
 
         write_poses(folder)
     elif job.options.report:

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from disco_dock.models.build import Models
 from disco_dock.runtime.errors import CheckpointError
 from disco_dock.runtime.files import atomic_write, sha256_file
 from disco_dock.runtime.loop import STATE_FILE
+from disco_dock.weights.networks import Models
 
 INPUTS_FILE = "inputs.json"
 

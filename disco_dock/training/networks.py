@@ -9,15 +9,15 @@ from typing import Any
 from torch import nn
 
 from disco_dock.diffusion.sampler_config import EXACT
-from disco_dock.models.build import CheckpointConfig, bundled_checkpoint, load_part, make_module, read_config
-from disco_dock.models.contact_scorer import ContactScorer
 from disco_dock.models.prior import PriorConfig
 from disco_dock.models.score import ScoreModelConfig
+from disco_dock.ranking.contact_network import ContactScorer
 from disco_dock.runtime.checkpoint import load_into, load_weights
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.training.presets import Preset, preset
 from disco_dock.training.settings import TrainConfig, merged
+from disco_dock.weights.networks import CheckpointConfig, bundled_checkpoint, load_part, make_module, read_config
 
 BUNDLED = "default"  # in the place of a checkpoint folder
 

@@ -12,16 +12,16 @@ from disco_dock.chem.symmetry import symmetric_rmsd
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.example import TrainingExample
 from disco_dock.graph.batch import collate
-from disco_dock.graph.skeleton import skeleton
+from disco_dock.graph.molecule import skeleton
 from disco_dock.latents.autoregressive import sample_codes
-from disco_dock.models.build import Models
 from disco_dock.models.gaussian_encoder import GaussianEncoder
 from disco_dock.runtime.distributed import gathered, processes
 from disco_dock.runtime.errors import NumericsError
 from disco_dock.runtime.random import PoseRandom
-from disco_dock.sampling.docking import DockingSettings, dock
+from disco_dock.sampling.sample import DockingSettings, dock
 from disco_dock.training.settings import ValidationConfig
-from disco_dock.training.stage_run import VALIDATION_SEED
+from disco_dock.training.stage import VALIDATION_SEED
+from disco_dock.weights.networks import Models
 
 THRESHOLDS = (2.0, 5.0)  # Angstrom
 

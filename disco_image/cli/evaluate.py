@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from disco_image.commands import Parser, run_command
+from disco_dock.runtime.command_line import Parser, run_command
 
 
 def build_parser() -> Parser:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from disco_image.commands import Parser, parse_seeds, run_command
+from disco_dock.runtime.command_line import Parser, parse_seeds, run_command
 
 SHOWS = ("samples", "same-latent", "same-noise", "switch", "guidance")
 ACROSS = 8

@@ -20,7 +20,6 @@ RANK = {
     "training": 4,
     "toy": 4,
     "cli": 5,
-    "commands": 0,
 }
 BLOCKED = ("rdkit", "e3nn", "torch_geometric", "torch_scatter", "Bio", "spyrmsd")
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if len(path.relative_to(PACKAGE).parts) > 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from disco_dock.pipeline.self_test import write_peptide
+from disco_dock.docking.runs.self_test import write_peptide
 from tests.fuzz import molecules, parquets, readers, screening, stores, structures, tables, tensors
 from tests.fuzz.edits import Edit, edited
 from tests.support.complexes import LIGANDS, write_ligand

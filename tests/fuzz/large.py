@@ -15,7 +15,7 @@ import pyarrow
 from pyarrow import parquet
 
 from disco_dock.runtime.errors import DiscoError
-from disco_dock.screening.library import read_library
+from disco_dock.screening.library.library import read_library
 from tests.fuzz.worker import forget_peak, peak_mib
 
 MIB = 1 << 20

@@ -21,15 +21,15 @@ from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.data.build import build
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.sources import SourceFolder, read_ids
+from disco_dock.docking.clashes import obstacles
+from disco_dock.docking.language_model import read_embeddings
+from disco_dock.docking.runs.inputs import DockingJob, jobs_of_csv, ligand_reader
+from disco_dock.docking.vina_box_file import read_box
 from disco_dock.evaluation.run import EvaluationSettings, run_evaluation
 from disco_dock.evaluation.strata import read_manifest
-from disco_dock.models.build import load_models
-from disco_dock.pipeline.batch_inputs import DockingJob, jobs_of_csv, ligand_reader
-from disco_dock.pipeline.box_file import read_box
-from disco_dock.pipeline.contacts import obstacles
-from disco_dock.pipeline.embeddings import read_embeddings
 from disco_dock.runtime.checkpoint import load_state
 from disco_dock.runtime.config import read_yaml
+from disco_dock.weights.networks import load_models
 from tests.fuzz.molecules import TEMPLATE
 
 LIMIT_LINE = 2000

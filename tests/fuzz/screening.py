@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from disco_dock.screening.ingest import Ingest
+from disco_dock.screening.ledger.schema import RESULT_COLUMNS
+from disco_dock.screening.ledger.store import Store
+from disco_dock.screening.library.ingest import Ingest
+from disco_dock.screening.messages import STATUSES
 from disco_dock.screening.plan import Shard
-from disco_dock.screening.rows import STATUSES
-from disco_dock.screening.schema import RESULT_COLUMNS
-from disco_dock.screening.store import Store
 from tests.fuzz.readers import BadAnswerError, command, one_sentence
 from tests.support.screening import IDENTITY, query
 

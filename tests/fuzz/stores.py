@@ -11,8 +11,8 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from disco_dock.screening.ingest import CHUNK
-from disco_dock.screening.schema import POSE_COLUMNS
+from disco_dock.screening.ledger.schema import POSE_COLUMNS
+from disco_dock.screening.library.ingest import CHUNK
 from tests.fuzz.edits import Edit, flip_bits, insert_noise, truncate
 from tests.fuzz.tables import NAMES
 from tests.support.screening import amide, screen

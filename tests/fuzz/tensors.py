@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from disco_dock.models.build import CheckpointConfig, save_checkpoint
+from disco_dock.weights.networks import CheckpointConfig, save_checkpoint
 from tests.fuzz.edits import ANY, Edit, flip_bits, insert_noise, truncate
 
 ODD_VALUES: tuple[Any, ...] = (

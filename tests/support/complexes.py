@@ -9,7 +9,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 from rdkit.Geometry import Point3D
 
-from disco_dock.pipeline.self_test import write_peptide
+from disco_dock.docking.runs.self_test import write_peptide
 
 LIGANDS = ("CC(=O)Nc1ccc(O)cc1", "CCOC(=O)c1ccccc1", "OCC(N)Cc1ccncc1")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from disco_dock.models.contact_scorer import ContactScorerConfig, PoseContacts
-from disco_dock.training.fit_contacts import ContactExample
+from disco_dock.evaluation.fit.contact_training import ContactExample
+from disco_dock.ranking.contact_network import ContactScorerConfig, PoseContacts
 
 
 def random_contacts(config: ContactScorerConfig, *, poses: int, atoms: int, seed: int) -> PoseContacts:

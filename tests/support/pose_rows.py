@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from disco_dock.evaluation.pose_rows import PoseRow
+from disco_dock.evaluation.fit.pose_rows import PoseRow
 
 
 def planted_rows(complexes: int, *, seed: int = 0, poses: int = 20) -> list[PoseRow]:

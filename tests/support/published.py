@@ -12,10 +12,10 @@ from torch import Tensor
 from disco_dock.chem.ligand_features import ATOM_FEATURE_SIZES
 from disco_dock.chem.receptor_atom_features import RECEPTOR_ATOM_SIZES
 from disco_dock.chem.residue_features import RESIDUE_TYPES
-from disco_dock.models.irreps import published_channels
-from disco_dock.models.published_config import LM_DIM
-from disco_dock.models.star_convolution import second_order_channels
-from disco_dock.models.tensor_product import product_channels
+from disco_dock.models.layers.irreps import published_channels
+from disco_dock.models.layers.star_convolution import second_order_channels
+from disco_dock.models.layers.tensor_product import product_channels
+from disco_dock.weights.published.config import LM_DIM
 
 DISCO_ARGS: dict[str, Any] = {
     "all_atoms": False,

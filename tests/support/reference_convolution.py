@@ -1,6 +1,6 @@
 """The published convolution edge by edge: e3nn's tensor product with its own weights per edge, then a scatter.
 
-Slow and memory hungry; the oracle of the aggregated form in `disco_dock.models.tensor_product`.
+Slow and memory hungry; the oracle of the aggregated form in `disco_dock.models.layers.tensor_product`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from e3nn import o3
 from torch import Tensor
 from torch_geometric.utils import scatter
 
-from disco_dock.models.irreps import Channels, Features
+from disco_dock.models.layers.irreps import Channels, Features
 
 SH = o3.Irreps("1x0e+1x1o")
 NAMES = ("0e", "1o", "1e", "0o")

@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from disco_dock.runtime.loop import LoopConfig, TrainingRun
+from disco_dock.training.prior.run import train_prior
+from disco_dock.training.score.run import train_score
 from disco_dock.training.settings import TrainConfig, ValidationConfig
-from disco_dock.training.train_prior import train_prior
-from disco_dock.training.train_score import train_score
 from tests.support.shards import made_up_shards
 
 CPU = torch.device("cpu")

@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from disco_dock.runtime.errors import DiscoError, NumericsError
-from disco_dock.screening.coordinates import digest, pack
-from disco_dock.screening.engine_inline import InlineEngine
-from disco_dock.screening.engine_processes import ProcessEngine
-from disco_dock.screening.identity import StoreIdentity
-from disco_dock.screening.library import USUAL_COLUMNS
+from disco_dock.screening.ledger.coordinates import digest, pack
+from disco_dock.screening.ledger.identity import StoreIdentity
+from disco_dock.screening.ledger.schema import POSE_COLUMNS
+from disco_dock.screening.library.library import USUAL_COLUMNS
+from disco_dock.screening.messages import Docked, Failed, Failure, Outcome, Work
 from disco_dock.screening.plan import Shard
-from disco_dock.screening.rows import Docked, Failed, Failure, Outcome, Work
-from disco_dock.screening.schema import POSE_COLUMNS
 from disco_dock.screening.screen import EngineMaker, ScreenEnd, ScreenRequest, run_screen
+from disco_dock.screening.workers.inline import InlineEngine
+from disco_dock.screening.workers.processes import ProcessEngine
 
 IDENTITY = StoreIdentity(protein="p" * 64, checkpoint="c" * 64, settings={"num_poses": 8}, files={}, shard="1/1")
 TAILS = ("O", "N", "F", "Cl", "Br", "S", "I", "C#N", "OC", "C(=O)O")
@@ -172,7 +172,7 @@ def main() -> None:
         return ProcessEngine(plan, args.workers, ligand_seconds=60)
 
     def actors():
-        from disco_dock.screening.engine_ray import RayEngine
+        from disco_dock.screening.workers.ray import RayEngine
 
         return RayEngine(plan, args.workers, address=None, device="cpu", ligand_seconds=60)
 

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from disco_dock.graph.schema import GraphBatch
 from disco_dock.models.confidence import ConfidenceConfig, ConfidenceModel
-from disco_dock.models.contact_scorer import ContactScorer, ContactScorerConfig
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
 from disco_dock.models.prior import LatentPrior, PriorConfig
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
 from disco_dock.models.trunk import TrunkConfig
+from disco_dock.ranking.contact_network import ContactScorer, ContactScorerConfig
 from disco_dock.training.presets import Preset, preset
 
 LM_DIM = 5

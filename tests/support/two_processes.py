@@ -15,11 +15,11 @@ from torch import nn
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.runtime.distributed import average_gradients, joined, processes
-from disco_dock.training.confidence_stage import ConfidenceStage, make_confidence_batch
+from disco_dock.training.confidence.step import ConfidenceStage, make_confidence_batch
 from disco_dock.training.feeding import own_share
-from disco_dock.training.marginal import Marginal
-from disco_dock.training.prior_stage import PriorStage, make_prior_batch
-from disco_dock.training.score_stage import ScoreStage, make_score_batch
+from disco_dock.training.prior.marginal import Marginal
+from disco_dock.training.prior.step import PriorStage, make_prior_batch
+from disco_dock.training.score.step import ScoreStage, make_score_batch
 from tests.support.small_models import published_preset, small_models
 
 

@@ -7,10 +7,10 @@ import json
 import pytest
 
 import disco_dock
-from disco_dock.pipeline.run import Run
-from disco_dock.pipeline.self_test import write_peptide
+from disco_dock.docking.runs.run import Run
+from disco_dock.docking.runs.self_test import write_peptide
 from disco_dock.runtime.errors import ConfigError, InputError
-from tests.disco_dock.pipeline.fake_engine import fake_engine
+from tests.disco_dock.docking.fake_engine import fake_engine
 
 LIGAND = "CC(=O)Nc1ccc(O)cc1"
 
@@ -37,8 +37,8 @@ def test_molecules_table_and_modes(result):
 
 
 def test_saved_folder_is_that_of_the_command_line(result, peptide, tmp_path):
-    from disco_dock.pipeline.batch_inputs import jobs_of_ligands, ligand_reader
-    from disco_dock.pipeline.request import PredictSettings
+    from disco_dock.docking.runs.inputs import jobs_of_ligands, ligand_reader
+    from disco_dock.docking.settings import PredictSettings
 
     folder = result.save(tmp_path / "out")
     settings = PredictSettings(num_poses=4, steps=2, trajectory=True)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from rdkit import Chem
 from scipy.spatial.transform import Rotation
 
+from disco_dock.chem.conformer_matching import apply_torsions
 from disco_dock.chem.conformers import embed
-from disco_dock.chem.matching import apply_torsions
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.stereo import signature_from_pose, stereo_kept, stereo_kept_each, stereo_signature
 from disco_dock.chem.torsions import rotatable_bonds

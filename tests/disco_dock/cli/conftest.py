@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from disco_dock.cli.main import main
-from disco_dock.pipeline import engine
-from disco_dock.pipeline.self_test import write_peptide
-from tests.disco_dock.pipeline.fake_engine import fake_engine
+from disco_dock.docking import engine
+from disco_dock.docking.runs.self_test import write_peptide
+from tests.disco_dock.docking.fake_engine import fake_engine
 
 
 class Outcome(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from disco_dock.cli.console import MAX_CELL, SHOWN_ROWS, Console, text_table
-from disco_dock.pipeline.tables import Row
+from disco_dock.docking.runs.summary import Row
 
 
 def test_text_table_aligns_and_cuts():

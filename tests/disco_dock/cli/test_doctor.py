@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from disco_dock.pipeline import doctor
+from disco_dock.docking.runs import doctor
 
 
 def test_problem_gives_status_1_and_its_remedy(disco, monkeypatch):

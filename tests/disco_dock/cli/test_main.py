@@ -115,7 +115,7 @@ def test_values_that_begin_with_a_minus():
 
 
 def test_weights_import(disco, monkeypatch, tmp_path):
-    from disco_dock.models import published
+    from disco_dock.weights.published import folder as published
 
     calls = []
     monkeypatch.setattr(

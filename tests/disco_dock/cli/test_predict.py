@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from disco_dock.pipeline import engine
-from tests.disco_dock.pipeline.fake_engine import fake_dock, fake_engine
+from disco_dock.docking import engine
+from tests.disco_dock.docking.fake_engine import fake_dock, fake_engine
 
 FAST = ("--num-poses", 3, "--steps", 2)
 FILES = {"poses.sdf", "rank1.sdf", "complex_rank1.pdb", "results.csv", "run.json"}

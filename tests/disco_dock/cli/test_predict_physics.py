@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from disco_dock.models.physics_settings import PhysicsSettings
-from disco_dock.models.pose_judge import HowMade, PoseJudge, ThresholdWeights
-from disco_dock.models.reliability import band, measure_reliability
-from disco_dock.pipeline import engine
+from disco_dock.docking import engine
+from disco_dock.physics.settings import PhysicsSettings
+from disco_dock.ranking.judge import HowMade, PoseJudge, ThresholdWeights
+from disco_dock.ranking.reliability import band, measure_reliability
 from tests.disco_dock.cli.test_predict import FAST, FILES, names, rows
-from tests.disco_dock.pipeline.fake_engine import fake_engine
+from tests.disco_dock.docking.fake_engine import fake_engine
 
 LIGAND = "CC(=O)Nc1ccc(O)cc1"
 

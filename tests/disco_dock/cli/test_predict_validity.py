@@ -10,10 +10,10 @@ import pytest
 
 from disco_dock.data.novelty import FORMAT, Cell, MeasuredRates, NoveltyRates, write_rates
 from disco_dock.data.training_index import build_index, write_index
-from disco_dock.models.physics_settings import NO_PHYSICS
-from disco_dock.pipeline import engine
+from disco_dock.docking import engine
+from disco_dock.physics.settings import NO_PHYSICS
 from tests.disco_dock.cli.test_predict import FILES, names, rows
-from tests.disco_dock.pipeline.fake_engine import fake_engine
+from tests.disco_dock.docking.fake_engine import fake_engine
 from tests.support.shards import made_up_shards
 
 LIGAND = "CC(=O)Nc1ccc(O)cc1"

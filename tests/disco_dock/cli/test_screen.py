@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from disco_dock.models import build
-from disco_dock.screening import dock_ligands, screen
-from tests.disco_dock.pipeline.fake_engine import fake_engine
+from disco_dock.screening import screen
+from disco_dock.screening.workers import ligand_docker as dock_ligands
+from disco_dock.weights import networks as build
+from tests.disco_dock.docking.fake_engine import fake_engine
 
 LINES = "CCO ethanol\nCC(=O)Nc1ccc(O)cc1 paracetamol\nOCC again\nC(C broken\n"
 

@@ -20,7 +20,7 @@ from disco_dock.data.novelty import (
     write_rates,
 )
 from disco_dock.data.training_index import NearestTraining
-from disco_dock.models.physics_settings import NO_PHYSICS, PhysicsSettings
+from disco_dock.physics.settings import NO_PHYSICS, PhysicsSettings
 from disco_dock.runtime.errors import CheckpointError
 
 VINA = PhysicsSettings(minimize="vina", rank_by="vina")

@@ -9,8 +9,8 @@ from rdkit import Chem
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.symmetry import symmetric_rmsd
 from disco_dock.evaluation.deviation import deviation, rdkit_values, single_bonds, spyrmsd_values
-from disco_dock.runtime import worker as module
-from disco_dock.runtime.worker import CappedWorker
+from disco_dock.runtime import capped_worker as module
+from disco_dock.runtime.capped_worker import CappedWorker
 
 
 @pytest.fixture(scope="module")

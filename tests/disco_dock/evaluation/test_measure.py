@@ -12,25 +12,25 @@ import torch
 from rdkit import Chem
 
 from disco_dock.chem.conformers import embed
+from disco_dock.chem.posebusters_checks import check_validity
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
-from disco_dock.chem.validity import check_validity
 from disco_dock.evaluation import measure as module
 from disco_dock.evaluation.boxes import blind_box, pocket_box
 from disco_dock.evaluation.cases import FileCases, ShardCases, open_cases
+from disco_dock.evaluation.docked_once import SharedDocking
 from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod, RankedPoses
 from disco_dock.evaluation.molecule import ligand_of
 from disco_dock.evaluation.rows import Row, RowFile
-from disco_dock.evaluation.shared_docking import SharedDocking
-from disco_dock.evaluation.vina import PACKAGES, VinaMethod
+from disco_dock.evaluation.vina.method import PACKAGES, VinaMethod
 from disco_dock.graph.build import build_complex
-from disco_dock.models.calibration import Calibration, ThresholdCalibration
-from disco_dock.models.physics_settings import PhysicsSettings
+from disco_dock.physics.settings import PhysicsSettings
+from disco_dock.ranking.confidence_calibration import Calibration, ThresholdCalibration
+from disco_dock.runtime.capped_worker import WorkerError
 from disco_dock.runtime.errors import InputError, NumericsError
-from disco_dock.runtime.worker import WorkerError
-from disco_dock.sampling.docking import DockedPoses, DockingSettings
-from tests.disco_dock.pipeline.fake_engine import fake_engine
+from disco_dock.sampling.sample import DockedPoses, DockingSettings
+from tests.disco_dock.docking.fake_engine import fake_engine
 from tests.support.complexes import LIGANDS, write_complexes
 from tests.support.shards import made_up_shards
 

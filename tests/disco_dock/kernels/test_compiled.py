@@ -99,8 +99,8 @@ def test_a_damaged_library_is_one_sentence(fresh):
 
 def test_docking_runs_without_kernels(tmp_path):
     code = (
-        "from disco_dock.pipeline.engine import load_engine\n"
-        "from disco_dock.pipeline.self_test import dock_peptide\n"
+        "from disco_dock.docking.engine import load_engine\n"
+        "from disco_dock.docking.runs.self_test import dock_peptide\n"
         "from disco_dock.kernels.compiled import available\n"
         "assert not available()\n"
         "print(dock_peptide(load_engine(None, 'cpu')))\n"

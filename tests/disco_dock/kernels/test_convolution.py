@@ -19,8 +19,8 @@ from disco_dock.kernels.convolution import (
     pack_weights,
     padded_hidden,
 )
-from disco_dock.models.irreps import Channels, Features
-from disco_dock.models.tensor_product import EdgeGroup, harmonics
+from disco_dock.models.layers.irreps import Channels, Features
+from disco_dock.models.layers.tensor_product import EdgeGroup, harmonics
 from tests.support.reference_convolution import reference_sum
 
 pytestmark = pytest.mark.skipif(not available(), reason="no C compiler")

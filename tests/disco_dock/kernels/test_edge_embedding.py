@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from disco_dock.kernels.compiled import available
-from disco_dock.models.edges import EdgeTerms
-from disco_dock.models.embeddings import EdgeEmbedding, GaussianExpansion
-from disco_dock.models.listed_edges import EdgeGeometry
+from disco_dock.models.layers.edges import EdgeTerms
+from disco_dock.models.layers.embeddings import EdgeEmbedding, GaussianExpansion
+from disco_dock.models.layers.listed_edges import EdgeGeometry
 
 pytestmark = pytest.mark.skipif(not available(), reason="no C compiler")
 

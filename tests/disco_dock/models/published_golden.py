@@ -10,17 +10,17 @@ import torch
 from disco_dock.graph.batch import bond_slots, collate
 from disco_dock.graph.receptor_atoms import ReceptorAtoms
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
-from disco_dock.models.all_atom_confidence import AllAtomConfidence
+from disco_dock.models.all_atom.confidence import AllAtomConfidence
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
 from disco_dock.models.prior import LatentPrior
-from disco_dock.models.published_confidence import convert_all_atom
-from disco_dock.models.published_config import all_atom_config, encoder_config, prior_config, score_config
-from disco_dock.models.published_weights import (
+from disco_dock.models.score import ScoreModel
+from disco_dock.weights.published.all_atom import convert_all_atom
+from disco_dock.weights.published.config import all_atom_config, encoder_config, prior_config, score_config
+from disco_dock.weights.published.tensors import (
     convert_encoder,
     convert_prior,
     convert_score,
 )
-from disco_dock.models.score import ScoreModel
 from tests.support.golden import golden_path, load_golden
 
 NAMES = ("6moa", "6w70", "1a0q")

@@ -11,7 +11,7 @@ from disco_dock.diffusion.perturb import Update, apply_update
 from disco_dock.diffusion.schedule import Sigmas
 from disco_dock.graph.batch import collate
 from disco_dock.models.displacement_head import FIELDS, DisplacementHead, displacement_scale
-from disco_dock.models.irreps import Channels, Features
+from disco_dock.models.layers.irreps import Channels, Features
 from disco_dock.models.trunk import TrunkConfig
 from tests.support.graphs import random_graph
 

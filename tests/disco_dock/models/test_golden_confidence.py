@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.graph.build import build_complex
-from disco_dock.models.all_atom_confidence import AllAtomConfidence
-from disco_dock.models.irreps import Features
-from disco_dock.models.published_confidence import convert_all_atom
-from disco_dock.training.score_stage import pad_positions
+from disco_dock.models.all_atom.confidence import AllAtomConfidence
+from disco_dock.models.layers.irreps import Features
+from disco_dock.training.score.step import pad_positions
+from disco_dock.weights.published.all_atom import convert_all_atom
 from tests.disco_dock.graph.test_build import PROTEINS
 from tests.disco_dock.models.published_golden import NAMES, confidence, golden_batch, golden_graph, weights
 from tests.disco_dock.models.test_golden import RELATIVE, relative_error

@@ -17,11 +17,11 @@ from disco_dock.latents.dropout import drop_codes
 from disco_dock.latents.gumbel import straight_through_one_hot
 from disco_dock.models import score as score_module
 from disco_dock.models.encoder import LatentEncoder
-from disco_dock.models.published_weights import convert_encoder, convert_prior, convert_score, without_prefix
 from disco_dock.models.score import ScoreModel
-from disco_dock.training import losses as losses_module
-from disco_dock.training.losses import Losses, score_losses
-from disco_dock.training.score_stage import pad_positions
+from disco_dock.training.score import losses as losses_module
+from disco_dock.training.score.losses import Losses, score_losses
+from disco_dock.training.score.step import pad_positions
+from disco_dock.weights.published.tensors import convert_encoder, convert_prior, convert_score, without_prefix
 from tests.disco_dock.models.published_golden import (
     NAMES,
     SHIFT,

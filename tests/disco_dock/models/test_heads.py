@@ -10,8 +10,8 @@ from e3nn import o3
 from disco_dock.geometry.torsion import apply_torsions
 from disco_dock.graph.batch import collate
 from disco_dock.models.heads import RigidHead, TorsionHead
-from disco_dock.models.irreps import Features
-from disco_dock.models.tensor_product import SQRT3
+from disco_dock.models.layers.irreps import Features
+from disco_dock.models.layers.tensor_product import SQRT3
 from disco_dock.models.trunk import TrunkConfig
 from tests.support.graphs import random_graph, random_pose
 

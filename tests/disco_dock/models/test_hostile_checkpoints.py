@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from disco_dock.models.build import load_models, read_config
 from disco_dock.runtime.errors import CheckpointError
+from disco_dock.weights.networks import load_models, read_config
 from tests.fuzz.tensors import checkpoint_files
 
 

@@ -7,7 +7,7 @@ import torch
 
 from disco_dock.graph.batch import collate
 from disco_dock.models.confidence import ConfidenceConfig
-from disco_dock.models.irreps import Channels, Features
+from disco_dock.models.layers.irreps import Channels, Features
 from disco_dock.models.node_logits import MASKED, NodeLogits
 from disco_dock.runtime.errors import ConfigError
 from tests.support.graphs import random_graph

@@ -15,7 +15,7 @@ from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
 from disco_dock.models.trunk import Conditioning
-from disco_dock.training.score_stage import pad_positions
+from disco_dock.training.score.step import pad_positions
 from tests.support.graphs import (
     moved_receptor,
     permuted_atoms,

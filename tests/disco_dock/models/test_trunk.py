@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from disco_dock.graph.batch import collate
-from disco_dock.models.irreps import Channels
+from disco_dock.models.layers.irreps import Channels
 from disco_dock.models.trunk import Conditioning, Trunk, TrunkConfig
 from disco_dock.runtime.errors import ConfigError
 from tests.support.graphs import random_graph, random_pose

@@ -15,10 +15,10 @@ from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.geometry.rotations import random_rotations
 from disco_dock.kernels.compiled import available
-from disco_dock.physics.cells import list_by_cell
-from disco_dock.physics.ligand_atoms import vina_ligand
-from disco_dock.physics.receptor_atoms import VinaReceptor, vina_receptor
+from disco_dock.physics.vina_cells import list_by_cell
 from disco_dock.physics.vina_energy import pair_energies, pose_energies
+from disco_dock.physics.vina_ligand import vina_ligand
+from disco_dock.physics.vina_receptor import VinaReceptor, vina_receptor
 from disco_dock.physics.vina_scorer import VinaField, VinaScorer
 from disco_dock.physics.vina_terms import VINA, VinaAtoms
 from tests.disco_dock.physics.examples import EXAMPLES, example
@@ -134,7 +134,7 @@ def test_cells_list_every_atom_within_the_cutoff():
 
 @pytest.mark.skipif(any(find_spec(name) is None for name in ("vina", "meeko", "openbabel")), reason="vina is absent")
 def test_scores_are_those_of_the_vina_package():
-    from disco_dock.evaluation.vina_parity import parity_check
+    from disco_dock.evaluation.vina.parity import parity_check
 
     with parity_check() as check:
         for name in EXAMPLES:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from disco_dock.cli.main import main
-from disco_dock.pipeline import engine
-from disco_dock.pipeline.self_test import write_peptide
+from disco_dock.docking import engine
+from disco_dock.docking.runs.self_test import write_peptide
 from disco_dock.report import page
 from disco_dock.report.folder import read_folder
-from tests.disco_dock.pipeline.fake_engine import fake_engine
+from tests.disco_dock.docking.fake_engine import fake_engine
 
 
 @pytest.fixture(scope="session")

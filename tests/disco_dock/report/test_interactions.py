@@ -61,7 +61,7 @@ def pocket(peptide_path):
 
 @pytest.fixture(scope="session")
 def peptide_path(tmp_path_factory):
-    from disco_dock.pipeline.self_test import write_peptide
+    from disco_dock.docking.runs.self_test import write_peptide
 
     path = tmp_path_factory.mktemp("peptide") / "p.pdb"
     write_peptide(path)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from disco_dock.models.build import CheckpointConfig, Models
 from disco_dock.models.confidence import ConfidenceModel
 from disco_dock.models.prior import LatentPrior
 from disco_dock.models.score import ScoreModel
 from disco_dock.training.presets import preset
+from disco_dock.weights.networks import CheckpointConfig, Models
 
 SIZES = preset("tiny")
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from disco_dock.screening.engine_processes import QUEUED
-from disco_dock.screening.errors import StoreError
+from disco_dock.screening.ledger.errors import StoreError
+from disco_dock.screening.ledger.store import Store
 from disco_dock.screening.plan import BATCH_LIGANDS
-from disco_dock.screening.store import Store
+from disco_dock.screening.workers.processes import QUEUED
 from tests.support.screening import (
     StubPlan,
     content,

@@ -10,13 +10,13 @@ import pytest
 from rdkit import Chem
 
 from disco_dock.cli.main import main
-from disco_dock.screening.coordinates import unpack
-from disco_dock.screening.errors import DamagedStoreError, StoreError
 from disco_dock.screening.export import export
-from disco_dock.screening.merge import merge
-from disco_dock.screening.results import Query, open_results
-from disco_dock.screening.status import store_status
-from disco_dock.screening.store import Store
+from disco_dock.screening.ledger.coordinates import unpack
+from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError
+from disco_dock.screening.ledger.merge import merge
+from disco_dock.screening.ledger.query import Query, open_results
+from disco_dock.screening.ledger.status import store_status
+from disco_dock.screening.ledger.store import Store
 from tests.support.screening import query, screen, statuses, write_library
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from disco_dock.screening.engine_inline import InlineEngine
-from disco_dock.screening.engines import Lost
 from disco_dock.screening.progress import JsonLines, Snapshot
 from disco_dock.screening.run import DEATHS
 from disco_dock.screening.screen import run_screen
+from disco_dock.screening.workers.base import Lost
+from disco_dock.screening.workers.inline import InlineEngine
 from tests.support.screening import (
     StubPlan,
     amide,

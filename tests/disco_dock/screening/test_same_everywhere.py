@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from disco_dock.models.build import bundled_checkpoint, checkpoint_sha256
-from disco_dock.pipeline.request import PredictSettings
-from disco_dock.pipeline.self_test import write_peptide
-from disco_dock.screening import dock_ligands
-from disco_dock.screening.company import ALONE, company_of
-from disco_dock.screening.dock_ligands import DockerPlan
-from disco_dock.screening.engine_inline import InlineEngine
-from disco_dock.screening.engine_processes import ProcessEngine
-from disco_dock.screening.identity import ScreenSettings, store_identity
-from disco_dock.screening.merge import merge
+from disco_dock.docking.runs.self_test import write_peptide
+from disco_dock.docking.settings import PredictSettings
+from disco_dock.screening.ledger.identity import ScreenSettings, store_identity
+from disco_dock.screening.ledger.merge import merge
 from disco_dock.screening.plan import Shard
 from disco_dock.screening.screen import run_screen
+from disco_dock.screening.workers import ligand_docker as dock_ligands
+from disco_dock.screening.workers.batching import ALONE, company_of
+from disco_dock.screening.workers.inline import InlineEngine
+from disco_dock.screening.workers.ligand_docker import DockerPlan
+from disco_dock.screening.workers.processes import ProcessEngine
+from disco_dock.weights.networks import bundled_checkpoint, checkpoint_sha256
 from tests.support.screening import content, request, statuses
 
 pytestmark = pytest.mark.slow
@@ -100,7 +100,7 @@ def test_shards(plan, library, expected, tmp_path):
 
 def test_ray(plan, library, expected, tmp_path, monkeypatch):
     pytest.importorskip("ray")
-    from disco_dock.screening.engine_ray import RayEngine
+    from disco_dock.screening.workers.ray import RayEngine
 
     monkeypatch.setenv("RAY_worker_niceness", "0")
     engine = RayEngine(plan, 2, address=None, device="cpu", ligand_seconds=600)

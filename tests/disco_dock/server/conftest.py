@@ -6,7 +6,7 @@ import pytest
 
 testclient = pytest.importorskip("fastapi.testclient", reason="fastapi or httpx is not installed")
 
-from disco_dock.pipeline.self_test import write_peptide  # noqa: E402
+from disco_dock.docking.runs.self_test import write_peptide  # noqa: E402
 from disco_dock.server.app import create_app  # noqa: E402
 from tests.disco_dock.server.serving import BASE, quick_engine, settings  # noqa: E402
 

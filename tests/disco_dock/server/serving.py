@@ -16,7 +16,7 @@ PATIENCE = 120.0  # seconds; only a broken server takes so long
 
 def quick_engine():
     """An engine that docks at once."""
-    from tests.disco_dock.pipeline.fake_engine import fake_engine
+    from tests.disco_dock.docking.fake_engine import fake_engine
 
     return fake_engine()
 
@@ -31,14 +31,14 @@ def slow_dock(models, graph, settings, *, name, on_progress):
 
 def slow_engine():
     """An engine that never gets done."""
-    from tests.disco_dock.pipeline.fake_engine import fake_engine
+    from tests.disco_dock.docking.fake_engine import fake_engine
 
     return fake_engine(dock=slow_dock)
 
 
 def deadly_dock(models, graph, settings, *, name, on_progress):
     """The end of the process for seed 13, as a fault in compiled code would be."""
-    from tests.disco_dock.pipeline.fake_engine import fake_dock
+    from tests.disco_dock.docking.fake_engine import fake_dock
 
     if settings.seed == 13:
         os._exit(9)
@@ -47,7 +47,7 @@ def deadly_dock(models, graph, settings, *, name, on_progress):
 
 def deadly_engine():
     """An engine that takes its process with it."""
-    from tests.disco_dock.pipeline.fake_engine import fake_engine
+    from tests.disco_dock.docking.fake_engine import fake_engine
 
     return fake_engine(dock=deadly_dock)
 

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from disco_dock.pipeline import outputs
+from disco_dock.docking.runs import outputs
 from disco_dock.report import page as report_page
 from disco_dock.server.records import FILES
 from tests.disco_dock.server.serving import ASPIRIN, JOBS, finished, submit

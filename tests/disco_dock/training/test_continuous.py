@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from disco_dock.latents.gaussian import Gaussian, global_code
-from disco_dock.models.build import load_models
 from disco_dock.runtime.errors import ConfigError
-from disco_dock.sampling.docking import DockingSettings, dock
+from disco_dock.sampling.sample import DockingSettings, dock
+from disco_dock.training.prior.run import train_prior
+from disco_dock.training.score.run import train_score
 from disco_dock.training.settings import ContinuousConfig
-from disco_dock.training.train_prior import train_prior
-from disco_dock.training.train_score import train_score
 from disco_dock.training.validation_docking import oracle_codes
+from disco_dock.weights.networks import load_models
 from tests.support.runs import CPU, metrics, tiny_config
 from tests.support.shards import made_up_dataset, made_up_shards
 

@@ -7,10 +7,10 @@ import torch
 
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.runtime.precision import mixed_precision
-from disco_dock.training.confidence_stage import ConfidenceStage, make_confidence_batch
-from disco_dock.training.marginal import Marginal
-from disco_dock.training.prior_stage import PriorStage, make_prior_batch
-from disco_dock.training.score_stage import ScoreStage, make_score_batch
+from disco_dock.training.confidence.step import ConfidenceStage, make_confidence_batch
+from disco_dock.training.prior.marginal import Marginal
+from disco_dock.training.prior.step import PriorStage, make_prior_batch
+from disco_dock.training.score.step import ScoreStage, make_score_batch
 from tests.support.shards import made_up_dataset
 from tests.support.small_models import small_models
 

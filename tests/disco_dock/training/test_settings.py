@@ -9,7 +9,7 @@ from disco_dock.runtime.config import write_yaml
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.training.networks import networks, parameter_counts
 from disco_dock.training.settings import TrainConfig, plain, resolve
-from disco_dock.training.train_stages import TrainRequest, remember
+from disco_dock.training.train import TrainRequest, remember
 
 
 def test_command_line_before_file_before_saved_before_default(tmp_path):

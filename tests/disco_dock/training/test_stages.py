@@ -14,7 +14,7 @@ from disco_dock.chem.symmetry import automorphisms
 from disco_dock.diffusion.schedule import Scores, sigmas
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
-from disco_dock.graph.skeleton import skeleton
+from disco_dock.graph.molecule import skeleton
 from disco_dock.models.confidence import ConfidenceModel
 from disco_dock.models.encoder import LatentEncoder
 from disco_dock.models.prior import LatentPrior
@@ -22,19 +22,19 @@ from disco_dock.models.score import ScoreModel
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.loop import LoopConfig, TrainingRun
-from disco_dock.training.confidence_stage import (
+from disco_dock.training.confidence.pose_errors import PoseErrors
+from disco_dock.training.confidence.step import (
     ConfidenceStage,
     area_under_roc,
     make_confidence_batch,
 )
-from disco_dock.training.losses import WEIGHT, score_losses
-from disco_dock.training.marginal import Marginal
-from disco_dock.training.pose_errors import PoseErrors
 from disco_dock.training.presets import PRESETS, preset
-from disco_dock.training.prior_stage import PriorLosses, PriorStage, make_prior_batch
-from disco_dock.training.score_stage import ScoreStage, make_score_batch, noised
+from disco_dock.training.prior.marginal import Marginal
+from disco_dock.training.prior.step import PriorLosses, PriorStage, make_prior_batch
+from disco_dock.training.score.losses import WEIGHT, score_losses
+from disco_dock.training.score.run import train_score
+from disco_dock.training.score.step import ScoreStage, make_score_batch, noised
 from disco_dock.training.settings import TrainConfig
-from disco_dock.training.train_score import train_score
 from tests.support.shards import made_up_dataset, made_up_shards
 
 TINY = preset("tiny")

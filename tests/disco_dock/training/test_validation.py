@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from disco_dock.models.build import load_models
-from disco_dock.training.losses import WEIGHT
-from disco_dock.training.train_score import docking_is_due, train_score
+from disco_dock.training.score.losses import WEIGHT
+from disco_dock.training.score.run import docking_is_due, train_score
 from disco_dock.training.validation_docking import PoseErrors, oracle_codes, success_rates
+from disco_dock.weights.networks import load_models
 from tests.support.runs import CPU, metrics, score_run, terminated_at, tiny_config
 from tests.support.shards import made_up_dataset, made_up_shards
 

@@ -1,0 +1,106 @@
+"""Docking from Python in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.docking.engine import Engine, load_engine
+from disco_dock.docking.predict import predict_complex
+from disco_dock.docking.prediction import Prediction
+from disco_dock.docking.receptors import ReceptorStore
+from disco_dock.docking.settings import PocketHint, PredictSettings
+from disco_dock.physics.settings import PhysicsChoice, PhysicsSettings
+
+
+@lru_cache(maxsize=2)
+def _engine(checkpoint: Path | None, device: str) -> Engine:
+    """Loaded once per checkpoint and device, so that a loop over ligands does not load it again."""
+    return load_engine(checkpoint, device)
+
+
+def dock(
+    protein: str | Path,
+    ligand: str | Path,
+    *,
+    num_poses: int = 40,
+    steps: int = 20,
+    seed: int = 0,
+    batch_size: int = 10,
+    checkpoint: str | Path | None = None,
+    device: str = "auto",
+    pocket: PocketHint | None = None,
+    chains: Sequence[str] | None = None,
+    chains_within: float | None = None,
+    largest_fragment: bool = False,
+    template_smiles: str | None = None,
+    embeddings: str | Path | None = None,
+    latent_temperature: float | None = None,
+    guidance_weight: float | None = None,
+    guidance_interval: tuple[float, float] | None = None,
+    ode: bool = False,
+    physics: PhysicsSettings | None = None,
+    check_poses: int | None = None,
+    valid_only: bool = False,
+    valid_budget: int | None = None,
+) -> Prediction:
+    """Ranked poses of a ligand in a protein, the same as `disco-dock predict` writes.
+
+    Args:
+        protein: PDB or mmCIF file, also gzipped.
+        ligand: file with one molecule, or a SMILES string.
+        num_poses: poses to sample.
+        steps: reverse diffusion steps.
+        seed: random seed; the same seed gives the same poses at every batch size.
+        batch_size: poses computed together.
+        checkpoint: folder of a checkpoint; None for the one that comes with the package.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        pocket: where to dock; None searches the whole protein.
+        chains: receptor chains to keep; None for all.
+        chains_within: leave out chains farther than this (Angstrom) from the pocket's centre; None keeps all.
+        largest_fragment: keep the largest fragment of a salt or mixture.
+        template_smiles: SMILES that gives bond orders to a ligand read from PDB.
+        embeddings: file of language-model features, for checkpoints that need them.
+        latent_temperature: temperature of the prior over latents; None for the checkpoint's.
+        guidance_weight: weight of guidance by the latents; None for the checkpoint's.
+        guidance_interval: (low, high) diffusion times of guidance; None for the checkpoint's.
+        ode: probability-flow ODE instead of the stochastic sampler.
+        physics: Vina scores, minimisation and ranking by them; None for what the checkpoint says.
+        check_poses: best-ranked poses that PoseBusters checks; None for all if it is installed.
+        valid_only: draw other samples for those that are not valid.
+        valid_budget: samples drawn at most for that; None for three times the poses.
+
+    Returns:
+        A `Prediction`: `.poses` are RDKit molecules, best first; `.table` has a dictionary per pose; `.to_csv(path)`.
+
+    Raises:
+        DiscoError: with one sentence on what is wrong and what to do.
+    """
+    settings = PredictSettings(
+        num_poses=num_poses,
+        steps=steps,
+        seed=seed,
+        batch_size=batch_size,
+        ode=ode,
+        latent_temperature=latent_temperature,
+        guidance_weight=guidance_weight,
+        guidance_interval=guidance_interval,
+        pocket=pocket,
+        chains=None if chains is None else tuple(chains),
+        chains_within=chains_within,
+        largest_fragment=largest_fragment,
+        template_smiles=template_smiles,
+        embeddings=None if embeddings is None else Path(embeddings),
+        physics=PhysicsChoice() if physics is None else PhysicsChoice.exactly(physics),
+        check_poses=check_poses,
+        valid_only=valid_only,
+        valid_budget=valid_budget,
+    )
+    molecule = read_ligand(str(ligand), template_smiles=template_smiles, largest_fragment=largest_fragment)
+    engine = _engine(None if checkpoint is None else Path(checkpoint).resolve(), device)
+    path = Path(protein)
+    store = ReceptorStore(settings, engine.models.config.lm_dim, [path])
+    name = f"{path.name.split('.')[0]}_{molecule.name}"
+    return predict_complex(engine, settings, store, path, molecule, name=name)

@@ -1,0 +1,1 @@
+"""Docking one complex: from files to ranked poses."""

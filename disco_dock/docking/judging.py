@@ -1,0 +1,222 @@
+"""Ranks and probabilities of poses: by confidence, Vina energy and contact score, and by the checkpoint's judge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
+from disco_dock.docking.refinement import RefinedPoses
+from disco_dock.physics.settings import PhysicsChoice, PhysicsSettings
+from disco_dock.ranking.confidence_calibration import Calibration
+from disco_dock.ranking.evidence import NEIGHBOURHOOD, PoseFacts
+from disco_dock.ranking.judge import HowMade, PoseJudge
+from disco_dock.ranking.order import rank_order
+from disco_dock.ranking.reliability import Reliability
+from disco_dock.runtime.errors import ConfigError
+from disco_dock.sampling.latent_choice import LatentChoice
+from disco_dock.sampling.sample import DockedPoses, DockingSettings
+from disco_dock.weights.networks import CheckpointConfig, Models
+
+NEAR, FAR = 2.0, 5.0  # Angstrom
+FEWEST_SHARE = 0.5
+"""Share of the poses of the fit below which a judge gives no probability: it would be too high, see docs/ranking.md."""
+NOT_AN_AFFINITY = "not a binding affinity"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Verdict:
+    """What is thought of the poses of one complex, in the order of sampling.
+
+    Attributes:
+        scores: (poses,) each by the names of `physics_settings.RANKINGS`, those that are known; higher is better.
+        rank_by: which of them ranks.
+        near: (poses,) P(RMSD < 2 Angstrom), or None where nothing is calibrated for such poses.
+        far: (poses,) the same for 5 Angstrom, or None.
+        reliability: how well these probabilities held on held-out complexes.
+        notes: what a user should know, one sentence each.
+    """
+
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    rank_by: str = "confidence"
+    near: np.ndarray | None = None
+    far: np.ndarray | None = None
+    reliability: tuple[Reliability, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> np.ndarray | None:
+        """(poses,) what ranks the poses, or None for the order of sampling."""
+        return self.scores.get(self.rank_by)
+
+    def ranks(self, stereo_kept: np.ndarray) -> dict[str, np.ndarray]:
+        """Rank of each pose (poses,), from 1, by each score."""
+        found = {}
+        for name, score in self.scores.items():
+            found[name] = np.empty(len(score), dtype=np.int64)
+            found[name][rank_order(score, stereo_kept)] = np.arange(1, len(score) + 1)
+        return found
+
+
+def judge_poses(
+    config: CheckpointConfig,
+    ligand: Ligand,
+    docked: DockedPoses,
+    refined: RefinedPoses,
+    physics: PhysicsSettings,
+    settings: DockingSettings,
+) -> Verdict:
+    """The verdict on the poses of one complex.
+
+    Args:
+        config: of the checkpoint, with its calibration and its judge.
+        ligand: the molecule.
+        docked: poses after physics, with the confidence in them.
+        refined: what physics says of them.
+        physics: what was done.
+        settings: how they were sampled.
+    """
+    scores = {} if docked.confidence is None else {"confidence": docked.confidence}
+    notes = []
+    if refined.energy is not None:
+        scores["vina"] = -refined.energy
+        notes.append(f"vina_score is an energy of the pose in kcal/mol, {NOT_AN_AFFINITY}")
+    if refined.contacts is not None:
+        scores["contacts"] = refined.contacts
+    verdict = Verdict(scores=scores, rank_by=physics.rank_by, notes=tuple(notes))
+    if not refined.minimised:
+        return _by_calibration(verdict, config.calibration, docked.logits)
+    judge = config.pose_judge
+    if judge is None or not _fits(judge, physics) or _lacks(judge, docked.confidence, refined.contacts):
+        note = f"no probability of being near is given: none was fitted to poses minimized by {physics.minimize}"
+        return replace(verdict, notes=(*notes, note))
+    facts = pose_facts(ligand, docked.pos, refined, docked.confidence)
+    scores["consensus"] = judge.logit(facts)
+    fewest = math.ceil(FEWEST_SHARE * judge.made.num_poses)
+    if len(docked.pos) < fewest:
+        note = (
+            "no probability of being near is given: it rests on the agreement among poses and needs at least "
+            f"{fewest} of them, not {len(docked.pos)}"
+        )
+        return replace(verdict, scores=scores, notes=(*notes, note))
+    as_measured = physics.rank_by == config.physics.rank_by
+    reliability = tuple(one for one in judge.reliability if as_measured or one.which == "all")
+    return replace(
+        verdict,
+        scores=scores,
+        near=judge.probability(facts, NEAR),
+        far=judge.probability(facts, FAR),
+        reliability=reliability,
+        notes=(
+            *notes,
+            *_reliability_notes(f"fitted on {judge.complexes} training complexes", reliability),
+            *_made_otherwise(judge.made, config, physics, settings),
+        ),
+    )
+
+
+def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
+    """What is done with the poses of a checkpoint, after checking that it can be, and ranked as asked.
+
+    Raises:
+        ConfigError: the checkpoint has no judge, or one of poses minimised otherwise; or the choice contradicts itself.
+    """
+    settings, judge = choice.over(models.config.physics), models.config.pose_judge
+    if settings.rank_by == "contacts" and models.contacts is None:
+        raise ConfigError(
+            "this checkpoint has no contact score; rank by confidence or vina, or fit one with scripts/fit_contacts.py"
+        )
+    if settings.rank_by != "consensus":
+        return settings
+    if judge is None or _lacks(judge, models.confidence, models.contacts):
+        raise ConfigError(
+            "this checkpoint has no consensus weights; rank by confidence or vina, or fit them with "
+            "scripts/fit_ranking.py"
+        )
+    if not _fits(judge, settings):
+        raise ConfigError(
+            f"the consensus weights are for poses minimized by {judge.made.minimize}, not by {settings.minimize}; ask "
+            "for the same, or rank by confidence or vina"
+        )
+    return settings
+
+
+def pose_facts(ligand: Ligand, pos: np.ndarray, refined: RefinedPoses, confidence: np.ndarray | None) -> PoseFacts:
+    """What a judge looks at, of poses (poses, atoms, 3) in Angstrom with their Vina energies and contact scores."""
+    assert refined.energy is not None
+    symmetry = automorphisms(ligand.mol)
+    rmsd = np.stack([symmetric_rmsd(ligand.mol, pos, one, symmetry=symmetry) for one in pos])
+    near = (np.minimum(rmsd, rmsd.T) < NEIGHBOURHOOD) | np.eye(len(pos), dtype=bool)
+    return PoseFacts(
+        energy=refined.energy, near=near, confidence=confidence, atoms=ligand.num_atoms, contacts=refined.contacts
+    )
+
+
+def _by_calibration(verdict: Verdict, calibration: Calibration | None, logits: np.ndarray | None) -> Verdict:
+    """The verdict with the probabilities of poses as sampled, by the thresholds that are calibrated."""
+    if calibration is None or logits is None:
+        return verdict
+    found = {
+        fit.threshold: np.array([fit.probability(float(value)) for value in column])
+        for fit, column in zip(calibration.thresholds, logits.T, strict=False)
+    }
+    known = [one for one in calibration.reliability if one.threshold in found]
+    near = [one for one in known if one.threshold == NEAR]
+    return replace(
+        verdict,
+        near=found.get(NEAR),
+        far=found.get(FAR),
+        reliability=tuple(known),
+        notes=(*verdict.notes, *_reliability_notes("calibrated", near)),
+    )
+
+
+def _lacks(judge: PoseJudge, confidence: object, contacts: object) -> bool:
+    """Whether something that the judge looks at is not there."""
+    return (judge.needs_confidence and confidence is None) or (judge.needs_contacts and contacts is None)
+
+
+def _fits(judge: PoseJudge, physics: PhysicsSettings) -> bool:
+    return judge.made.minimize == physics.minimize
+
+
+def _reliability_notes(how: str, reliability: Sequence[Reliability]) -> Iterator[str]:
+    """How far P(RMSD < 2 Angstrom) can be trusted."""
+    for one in reliability:
+        if one.threshold == NEAR:
+            which = "first-ranked poses" if one.which == "first" else "poses"
+            yield (
+                f"p_rmsd_under_2 is {how}; measured on {one.poses} {which} of {one.complexes} held-out complexes: "
+                f"expected calibration error {one.ece:.3f}, Brier score {one.brier:.3f} "
+                f"(a constant has {one.base_brier:.3f})"
+            )
+
+
+def _made_otherwise(
+    made: HowMade, config: CheckpointConfig, physics: PhysicsSettings, settings: DockingSettings
+) -> Iterator[str]:
+    """A warning when the judge was fitted on poses that were made otherwise."""
+    pairs = (
+        ("poses", settings.num_poses, made.num_poses),
+        ("steps", settings.sampler.steps, made.steps),
+        ("search moves", physics.moves, made.moves),
+        ("restarts", physics.restarts, made.restarts),
+        ("finalists", physics.finalists, made.finalists),
+    )
+    differences = [f"{own} {name} in place of {fitted}" for name, own, fitted in pairs if own != fitted]
+    if settings.pocket is not None:
+        differences.append("a pocket in place of the whole receptor")
+    if settings.choice != LatentChoice():
+        differences.append("latents that were chosen")
+    tuned = (replace(config.sampler, steps=settings.sampler.steps), config.latent_inverse_temperature, config.guidance)
+    if (settings.sampler, settings.latent_inverse_temperature, settings.guidance) != tuned:
+        differences.append("another way of sampling")
+    if differences:
+        yield (
+            f"the probabilities and the consensus were fitted on poses made otherwise ({'; '.join(differences)}), so "
+            "trust them less"
+        )

@@ -1,0 +1,43 @@
+"""How near a complex is to what its checkpoint was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.receptor import Receptor
+from disco_dock.data.clusters import distinct_sequences
+from disco_dock.data.novelty import Novelty, novelty, read_rates
+from disco_dock.data.training_index import NearestTraining, TrainingIndex, read_index
+from disco_dock.physics.settings import PhysicsSettings
+
+NO_INDEX = (
+    "the checkpoint has no training index, so how near this complex is to what it was trained on is not known; "
+    "make one by disco-dock data index"
+)
+
+
+def nearest_training(index: TrainingIndex, receptor: Receptor, ligand: Ligand) -> NearestTraining:
+    """The training complexes with the most similar protein chain and ligand."""
+    names = np.unique(receptor.chains, return_inverse=True)[1]
+    return index.nearest(distinct_sequences(receptor.restype, names), ligand.smiles)
+
+
+def complex_novelty(checkpoint: Path, receptor: Receptor, ligand: Ligand, physics: PhysicsSettings) -> Novelty | None:
+    """How near a complex is to the training set of a checkpoint, or None where that has no index.
+
+    Args:
+        checkpoint: folder.
+        receptor: as docked into.
+        ligand: as docked.
+        physics: what is done with the poses.
+
+    Raises:
+        CheckpointError: the index or the measured rates are damaged.
+    """
+    index = read_index(checkpoint)
+    if index is None:
+        return None
+    return novelty(nearest_training(index, receptor, ligand), read_rates(checkpoint), physics)

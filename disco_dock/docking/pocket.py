@@ -1,0 +1,102 @@
+"""A pocket hint to a sphere or a box in the receptor's frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.receptor import Receptor
+from disco_dock.docking.settings import PocketHint
+from disco_dock.docking.vina_box_file import read_box
+from disco_dock.physics.search_settings import Sphere
+from disco_dock.runtime.errors import InputError
+from disco_dock.sampling.restraint import BoxRestraint, PocketRestraint, Restraint
+
+DEFAULT_RADIUS = 10.0  # Angstrom
+MAX_DISTANCE = (
+    30.0  # Angstrom between a pocket's centre and the nearest receptor atom beyond which the hint is a mistake
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pocket:
+    """A region in the receptor's frame that the ligand's centroid is kept in: a sphere, or a box when `size` is given.
+
+    Attributes:
+        center: (3,) in Angstrom.
+        radius: of the sphere, or of the largest sphere in the box, in Angstrom.
+        size: (3,) sides of the box in Angstrom, or None.
+    """
+
+    center: np.ndarray
+    radius: float
+    size: np.ndarray | None = None
+
+    def __str__(self) -> str:
+        """Its shape and size in words."""
+        if self.size is None:
+            return f"sphere of {self.radius:.1f} Angstrom"
+        return f"box of {' x '.join(f'{side:.1f}' for side in self.size)} Angstrom"
+
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """Distance in Angstrom of points (N, 3) inside the region from its border; negative outside."""
+        offset = points - self.center
+        if self.size is None:
+            return self.radius - np.linalg.norm(offset, axis=-1)
+        beyond = np.abs(offset) - self.size / 2
+        return np.where((beyond <= 0).all(-1), -beyond.max(-1), -np.linalg.norm(beyond.clip(0), axis=-1))
+
+    def restraint(self, origin: np.ndarray) -> Restraint:
+        """The region in a frame with another origin (3,)."""
+        center = torch.from_numpy(self.center - origin).float()
+        if self.size is None:
+            return PocketRestraint(center=center, radius=self.radius)
+        return BoxRestraint(center=center, half=torch.from_numpy(self.size / 2).float())
+
+    def sphere(self) -> Sphere:
+        """Where the centroids of minimised poses are held; of a box, the largest sphere in it."""
+        return Sphere(center=self.center, radius=self.radius)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Centre, radius and, for a box, its sides, as JSON-ready values."""
+        size = {} if self.size is None else {"size": self.size.tolist()}
+        return {"center": self.center.tolist(), "radius": self.radius, **size}
+
+
+def find_pocket(hint: PocketHint, receptor: Receptor) -> Pocket:
+    """The region in which the ligand's centroid is kept.
+
+    The centre is the given point, the centroid of the reference ligand, the mean of the residues' atoms, or the box's.
+
+    Raises:
+        InputError: a residue is absent, the reference ligand has no coordinates, or the centre is far from the protein.
+    """
+    box = None if hint.box is None else read_box(Path(hint.box))
+    center = _center(hint, receptor) if box is None else box.center
+    distance = float(np.linalg.norm(receptor.ca_pos - center, axis=-1).min())
+    if distance > MAX_DISTANCE:
+        where = ",".join(f"{value:.1f}" for value in center)
+        raise InputError(
+            f"{receptor.source}: the pocket centre {where} is {distance:.0f} Angstrom from the nearest residue; give "
+            "it in the frame of this file"
+        )
+    if box is not None:
+        return Pocket(center=center, radius=float(box.size.min()) / 2, size=box.size)
+    return Pocket(center=center, radius=DEFAULT_RADIUS if hint.radius is None else hint.radius)
+
+
+def _center(hint: PocketHint, receptor: Receptor) -> np.ndarray:
+    if hint.center is not None:
+        return np.array(hint.center, dtype=float)
+    if hint.residues:
+        lining = np.isin(receptor.atom_residue, [receptor.find(residue) for residue in hint.residues])
+        return receptor.atom_pos[lining].mean(0)
+    reference = read_ligand(str(hint.ligand), largest_fragment=True)
+    if reference.pos is None:
+        raise InputError(f"{hint.ligand}: the reference ligand has no 3-D coordinates; give a file with a bound pose")
+    return reference.pos.mean(0)

@@ -1,0 +1,232 @@
+"""The ranked poses of one complex, as molecules, as a table and as files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rdkit import Chem
+
+from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
+from disco_dock.data.novelty import Novelty
+from disco_dock.docking.binding_modes import Mode, PocketSuggestion
+from disco_dock.docking.pocket import Pocket
+from disco_dock.docking.refinement import NO_PHYSICS, PosePhysics
+from disco_dock.docking.validity import PoseValidity
+from disco_dock.physics.settings import RANKINGS
+from disco_dock.ranking.reliability import Reliability, band
+from disco_dock.runtime.tables import cell_text, csv_text, write_text
+
+POSE_COLUMNS = (
+    "rank",
+    "confidence",
+    "p_rmsd_under_2",
+    "p_rmsd_under_5",
+    "trust",
+    "rank_confidence",
+    "rank_vina",
+    "rank_contacts",
+    "rank_consensus",
+    "latents",
+    "latent_log_prob",
+    "mode",
+    "cluster",
+    "pocket_distance",
+    "clash_count",
+    "stereo_kept",
+    "valid",
+    "failed_checks",
+    "vina_score",
+    "contact_score",
+    "vina_score_before",
+    "minimize_rmsd",
+    "strain",
+    "train_identity",
+    "train_tanimoto",
+    "seed",
+    "sample",
+)
+"""Columns of results.csv and of the SD tags."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RankedPose:
+    """One pose.
+
+    Attributes:
+        rank: 1 is the best.
+        sample: number of the pose in the order of sampling, from 0; with the seed it identifies the pose.
+        pos: (L, 3) heavy atoms in Angstrom in the receptor's frame.
+        confidence: logit of the confidence model, or None.
+        p_rmsd_under_2: calibrated probability that the RMSD is below 2 Angstrom, or None for an uncalibrated model.
+        latents: names of the residues and ligand atoms that the latents point at.
+        latent_log_prob: log probability of the latents under the prior.
+        pocket_distance: Angstrom of the ligand's centroid from the pocket centre, or None when docked blindly.
+        clash_count: ligand atoms that overlap the receptor or its cofactors and metals.
+        p_rmsd_under_5: the same for 5 Angstrom.
+        mode: number of its code of latents, 1 the most probable, or None without latents.
+        cluster: number of its group of like poses, 1 that of the first-ranked one.
+        stereo_kept: whether every stereo centre and double bond is as in the input.
+        physics: what physics says and did, or None.
+        ranks: the rank it has by each of `physics_settings.RANKINGS`, those that are known.
+        validity: whether it passes PoseBusters' checks and keeps its stereo, or None when that was not checked.
+    """
+
+    rank: int
+    sample: int
+    pos: np.ndarray
+    confidence: float | None
+    p_rmsd_under_2: float | None
+    latents: tuple[str, ...]
+    latent_log_prob: float | None
+    pocket_distance: float | None
+    clash_count: int
+    stereo_kept: bool
+    p_rmsd_under_5: float | None = None
+    mode: int | None = None
+    cluster: int = 1
+    physics: PosePhysics | None = None
+    validity: PoseValidity | None = None
+    ranks: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def trust(self) -> str | None:
+        """The probability of an RMSD below 2 Angstrom in words, or None without one."""
+        return None if self.p_rmsd_under_2 is None else band(self.p_rmsd_under_2)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prediction:
+    """Ranked poses of one ligand in one receptor.
+
+    Attributes:
+        name: of the complex.
+        protein: receptor file.
+        receptor: as read.
+        ligand: as read.
+        ranked: the poses, best first.
+        rejected: poses that were drawn and are not valid, where only valid ones are wanted, best first.
+        draw_budget: samples that might have been drawn.
+        novelty: how near the complex is to the checkpoint's training set, or None where that has no index.
+        pocket: where it was docked in the receptor's frame, or None.
+        sampled: (poses, L, 3) the poses as the networks gave them, in the order of `ranked`, or None if they still are.
+        seed: random seed.
+        notes: what a user should know about inputs and results, one sentence each.
+        conformer_rung: which method made the starting conformer.
+        timings: seconds of each phase.
+        modes: codes of the latents, most probable first; none without latents.
+        pocket_suggestion: where the prior's latents point, when that was asked for.
+        reliability: how well the poses' probabilities held on held-out complexes; none without probabilities.
+        trajectory: (steps + 1, L, 3) the first-ranked pose from noise to its end in Angstrom, when it was kept.
+    """
+
+    name: str
+    protein: Path
+    receptor: Receptor
+    ligand: Ligand
+    ranked: tuple[RankedPose, ...]
+    rejected: tuple[RankedPose, ...] = ()
+    draw_budget: int
+    novelty: Novelty | None = None
+    pocket: Pocket | None
+    seed: int
+    sampled: np.ndarray | None = None
+    notes: tuple[str, ...]
+    conformer_rung: str
+    timings: Mapping[str, float]
+    modes: tuple[Mode, ...] = ()
+    pocket_suggestion: PocketSuggestion | None = None
+    reliability: tuple[Reliability, ...] = ()
+    trajectory: np.ndarray | None = None
+
+    @cached_property
+    def table(self) -> list[dict[str, Any]]:
+        """One dictionary per pose, best first, with the columns of results.csv."""
+        return [self._row(pose) for pose in self.ranked]
+
+    @cached_property
+    def poses(self) -> list[Chem.Mol]:
+        """The poses as RDKit molecules with hydrogens, best first; the table's values are their properties."""
+        mols = []
+        for record in self.records:
+            mol = pose_mol(self.ligand, record.pos)
+            for key, value in record.tags.items():
+                mol.SetProp(key, value)
+            mols.append(mol)
+        return mols
+
+    @property
+    def records(self) -> list[PoseRecord]:
+        """Positions and SD tags of the poses, best first: the table's values as text, without the empty ones."""
+        return [_record(pose, row) for pose, row in zip(self.ranked, self.table, strict=True)]
+
+    @property
+    def draws(self) -> int:
+        """Samples drawn."""
+        return len(self.ranked) + len(self.rejected)
+
+    @property
+    def valid_poses(self) -> int | None:
+        """How many of the poses are valid, or None where none was checked."""
+        judged = [pose.validity for pose in self.ranked if pose.validity is not None]
+        return sum(one.valid for one in judged) if judged else None
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table as CSV."""
+        write_text(Path(path), csv_text(POSE_COLUMNS, self.table))
+
+    def to_sdf(self, path: str | Path) -> None:
+        """Write the poses with hydrogens and the table's values as SD tags, best first."""
+        write_sdf(Path(path), self.ligand, self.records)
+
+    def rejected_to_sdf(self, path: str | Path) -> None:
+        """Write the poses that were drawn and are not valid, with the same tags."""
+        write_sdf(Path(path), self.ligand, [_record(pose, self._row(pose)) for pose in self.rejected])
+
+    def sampled_to_sdf(self, path: str | Path) -> None:
+        """Write the poses before minimisation, in the same order and with the same tags."""
+        assert self.sampled is not None
+        pairs = zip(self.sampled, self.records, strict=True)
+        write_sdf(Path(path), self.ligand, [PoseRecord(pos=pos, tags=record.tags) for pos, record in pairs])
+
+    def _row(self, pose: RankedPose) -> dict[str, Any]:
+        values = {
+            "rank": pose.rank,
+            "confidence": _rounded(pose.confidence, 4),
+            "p_rmsd_under_2": _rounded(pose.p_rmsd_under_2, 4),
+            "p_rmsd_under_5": _rounded(pose.p_rmsd_under_5, 4),
+            "trust": pose.trust,
+            **{f"rank_{name}": pose.ranks.get(name) for name in RANKINGS},
+            "latents": " ".join(pose.latents) or None,
+            "latent_log_prob": _rounded(pose.latent_log_prob, 4),
+            "mode": pose.mode,
+            "cluster": pose.cluster,
+            "pocket_distance": _rounded(pose.pocket_distance, 2),
+            "clash_count": pose.clash_count,
+            "stereo_kept": pose.stereo_kept,
+            "valid": None if pose.validity is None else pose.validity.valid,
+            "failed_checks": None if pose.validity is None else " ".join(pose.validity.failed) or None,
+            **(NO_PHYSICS if pose.physics is None else pose.physics).columns(),
+            "train_identity": None if self.novelty is None else self.novelty.nearest.identity,
+            "train_tanimoto": None if self.novelty is None else self.novelty.nearest.tanimoto,
+            "seed": self.seed,
+            "sample": pose.sample,
+        }
+        return {column: values[column] for column in POSE_COLUMNS}
+
+
+def _record(pose: RankedPose, row: Mapping[str, Any]) -> PoseRecord:
+    """Positions of a pose and its row's values as SD tags, without the empty ones."""
+    return PoseRecord(pos=pose.pos, tags={key: cell_text(value) for key, value in row.items() if value is not None})
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    """A short number; None also for one that is not finite, which JSON does not know."""
+    return None if value is None or not math.isfinite(value) else round(float(value), digits)

@@ -1,0 +1,1 @@
+"""Many complexes, on disk: inputs, outputs, records, progress."""

@@ -1,0 +1,76 @@
+"""The summary table of a run: one row per complex."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from disco_dock.runtime.tables import csv_text, write_text
+
+Status = Literal["ok", "failed", "reused"]
+
+BEST_NUMBERS = (
+    "num_poses",
+    "valid_poses",
+    "draws",
+    "confidence",
+    "pocket_distance",
+    "clash_count",
+    "valid",
+    "train_identity",
+    "train_tanimoto",
+)
+"""Fields of a row that describe the poses, from `confidence` on the first-ranked one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One complex of a run in the summary table; the numbers are those of its first-ranked pose.
+
+    Attributes:
+        name: of the complex, and of its folder in a batch.
+        status: docked now, failed, or taken from an earlier run.
+        error_code: "input", "config", "checkpoint" or "numerics" of a failure, else empty.
+        message: the failure's sentence, or what happened to earlier results, else empty.
+        protein: receptor file as given.
+        ligand: ligand file or SMILES as given.
+        smiles: canonical SMILES of the docked molecule.
+        num_poses: poses written.
+        valid_poses: those of them that are valid, or None where none was checked.
+        draws: samples drawn; more than the poses where only valid ones are wanted.
+        confidence: logit, or None without a confidence model.
+        pocket_distance: Angstrom from the pocket centre, or None when docked blindly.
+        clash_count: ligand atoms that overlap the receptor.
+        valid: whether it passes PoseBusters, or None when it was not checked.
+        train_identity: sequence identity of the nearest training protein, or None without a training index.
+        train_tanimoto: Tanimoto similarity of the nearest training ligand.
+        seconds: wall time spent on the complex in this run.
+    """
+
+    name: str
+    status: Status
+    error_code: str = ""
+    message: str = ""
+    protein: str
+    ligand: str
+    smiles: str = ""
+    num_poses: int = 0
+    valid_poses: int | None = None
+    draws: int = 0
+    confidence: float | None = None
+    pocket_distance: float | None = None
+    clash_count: int | None = None
+    valid: bool | None = None
+    train_identity: float | None = None
+    train_tanimoto: float | None = None
+    seconds: float = 0.0
+
+
+ROW_COLUMNS = tuple(field.name for field in fields(Row))
+
+
+def write_summary(path: Path, rows: Sequence[Row]) -> None:
+    """Write the summary table of a batch atomically."""
+    write_text(path, csv_text(ROW_COLUMNS, [asdict(row) for row in rows]))

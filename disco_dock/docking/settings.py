@@ -1,0 +1,191 @@
+"""What a user asks for: the settings of a docking run and the pocket hint, checked before any work."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from disco_dock.physics.settings import PhysicsChoice
+from disco_dock.runtime.errors import ConfigError
+
+FREE_LATENT = "any"  # the name that leaves a latent to the prior
+ARGMAX_INVERSE_TEMPERATURE = 1e4  # stands for a latent temperature of zero; 100 and above means argmax to the sampler
+
+
+BUDGET_FACTOR = 3  # draws per pose, where only valid ones are wanted
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PocketHint:
+    """Where to dock, given in exactly one of four ways.
+
+    Attributes:
+        center: x, y, z in Angstrom in the receptor's frame.
+        ligand: file with a molecule that sits in the pocket, in the receptor's frame.
+        residues: residues that line the pocket, such as "A:57" or "A:ASP189".
+        box: configuration file of AutoDock Vina or gnina with center_x .. size_z (or autobox_ligand).
+        radius: largest distance of the ligand's centroid from the pocket centre in Angstrom; None = from the hint.
+    """
+
+    center: tuple[float, float, float] | None = None
+    ligand: str | Path | None = None
+    residues: tuple[str, ...] = ()
+    box: str | Path | None = None
+    radius: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check that one kind of hint is given and the numbers make sense."""
+        given = [self.center is not None, self.ligand is not None, bool(self.residues), self.box is not None]
+        _require(
+            sum(given) == 1,
+            f"a pocket is given by a center, a ligand, residues or a box, exactly one of them, not {sum(given)}",
+        )
+        _require(self.box is None or self.radius is None, "a pocket box has its own size; leave out the pocket radius")
+        _require(
+            self.center is None or all(map(math.isfinite, self.center)),
+            "the pocket center must be three finite numbers",
+        )
+        _require(
+            self.radius is None or (math.isfinite(self.radius) and self.radius > 0),
+            f"the pocket radius must be a positive number of Angstrom, not {self.radius}",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictSettings:
+    """Settings of a docking run; None means "as the checkpoint says".
+
+    Attributes:
+        num_poses: poses sampled for each complex.
+        steps: reverse diffusion steps.
+        seed: random seed, 0 or larger; pose k of a seed does not depend on `num_poses` or `batch_size`.
+        batch_size: poses computed together; changes time and memory, not the poses.
+        ode: probability-flow ODE instead of the stochastic sampler.
+        latent_temperature: temperature of the prior over latents; 0 takes the most probable ones.
+        guidance_weight: w of s + w (s - s_null).
+        guidance_interval: (low, high) diffusion times between which guidance acts.
+        modes: spread the poses over this many of the prior's most probable latents; 0 draws them from the prior.
+        latents: names of the nodes that the first latents are forced to, "any" where the prior chooses.
+        avoid_latents: names of nodes that no latent may point at.
+        suggest_pockets: tell where in the receptor the prior's latents point.
+        trajectory: keep the steps of the first-ranked pose.
+        pocket: where to dock, or None for blind docking.
+        chains: receptor chains to keep, or None for all.
+        chains_within: keep only chains with an atom this close (Angstrom) to the pocket's centre, or None for all.
+        largest_fragment: keep the largest fragment of a salt or mixture.
+        template_smiles: SMILES that gives bond orders to a ligand read from PDB.
+        embeddings: file of language-model features of the receptor's residues, or None.
+        physics: scores, minimisation and ranking by physics, on top of what the checkpoint says.
+        check_poses: best-ranked poses that PoseBusters checks, 0 for none; None for all if it is installed.
+        valid_only: draw other samples for those that are not valid.
+        valid_budget: samples drawn at most for that; None for three times the poses.
+    """
+
+    num_poses: int = 40
+    steps: int = 20
+    seed: int = 0
+    batch_size: int = 10
+    ode: bool = False
+    latent_temperature: float | None = None
+    guidance_weight: float | None = None
+    guidance_interval: tuple[float, float] | None = None
+    modes: int = 0
+    latents: tuple[str, ...] = ()
+    avoid_latents: tuple[str, ...] = ()
+    suggest_pockets: bool = False
+    trajectory: bool = False
+    pocket: PocketHint | None = None
+    chains: tuple[str, ...] | None = None
+    chains_within: float | None = None
+    largest_fragment: bool = False
+    template_smiles: str | None = None
+    embeddings: str | Path | None = None
+    physics: PhysicsChoice = PhysicsChoice()
+    check_poses: int | None = None
+    valid_only: bool = False
+    valid_budget: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check every number against its allowed range."""
+        _require(self.num_poses >= 1, f"the number of poses must be at least 1, not {self.num_poses}")
+        _require(self.steps >= 1, f"the number of steps must be at least 1, not {self.steps}")
+        _require(0 <= self.seed < 2**63, f"the seed must be between 0 and 2^63 - 1, not {self.seed}")
+        _require(self.batch_size >= 1, f"the batch size must be at least 1, not {self.batch_size}")
+        _require(self.modes >= 0, f"the number of modes must not be negative, it is {self.modes}")
+        temperature, weight = self.latent_temperature, self.guidance_weight
+        _require(
+            temperature is None or (math.isfinite(temperature) and temperature >= 0),
+            f"the latent temperature must be 0 or larger, not {temperature}",
+        )
+        _require(weight is None or math.isfinite(weight), f"the guidance weight must be a finite number, not {weight}")
+        if self.guidance_interval is not None:
+            low, high = self.guidance_interval
+            _require(0 <= low < high <= 1, f"the guidance interval must satisfy 0 <= low < high <= 1, not {low},{high}")
+        _require(self.chains is None or all(self.chains), "a chain name is empty")
+        within = self.chains_within
+        _require(
+            within is None or (math.isfinite(within) and within > 0),
+            f"the distance of the chains to keep must be a positive number of Angstrom, not {within}",
+        )
+        _require(
+            within is None or self.pocket is not None,
+            "chains can be kept by distance from a pocket only; give a pocket too",
+        )
+        checked, budget = self.check_poses, self.valid_budget
+        _require(checked is None or checked >= 0, f"the number of poses to check must not be negative, it is {checked}")
+        _require(
+            checked is None or not self.valid_only,
+            "every draw is checked where only valid poses are wanted; leave out the number of poses to check",
+        )
+        _require(budget is None or self.valid_only, "a budget of draws has no effect without asking for valid poses")
+        _require(
+            budget is None or budget >= self.num_poses,
+            f"the budget of draws must be at least the number of poses ({self.num_poses}), not {budget}",
+        )
+
+    @property
+    def draw_budget(self) -> int:
+        """Samples drawn at most."""
+        if not self.valid_only:
+            return self.num_poses
+        return BUDGET_FACTOR * self.num_poses if self.valid_budget is None else self.valid_budget
+
+    @property
+    def latent_inverse_temperature(self) -> float | None:
+        """Inverse of the latent temperature (a large number for 0), or None."""
+        if self.latent_temperature is None:
+            return None
+        return (
+            min(1 / self.latent_temperature, ARGMAX_INVERSE_TEMPERATURE)
+            if self.latent_temperature
+            else (ARGMAX_INVERSE_TEMPERATURE)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings as JSON-ready values."""
+        return _json_ready(asdict(self))
+
+    def result_dict(self) -> dict[str, Any]:
+        """The settings that change the poses: all but the batch size and what is written or checked beside them."""
+        beside = ("batch_size", "trajectory", "check_poses")
+        return {key: value for key, value in self.as_dict().items() if key not in beside}
+
+    @property
+    def choose_latents(self) -> bool:
+        """Whether anything is asked of the latents that needs a prior."""
+        return bool(self.modes or self.latents or self.avoid_latents or self.suggest_pockets)
+
+
+def _json_ready(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _json_ready(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_json_ready(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,1 @@
+"""Fits on docked poses: contact score, judge, novelty rates."""

@@ -1,0 +1,163 @@
+"""What a judge of poses looks at, and how far the poses are from the crystal's, of complexes that are docked once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from disco_dock.chem.stereo import stereo_kept_each
+from disco_dock.chem.symmetry import symmetric_rmsd
+from disco_dock.docking.engine import Engine, dock_fitting
+from disco_dock.docking.judging import pose_facts
+from disco_dock.docking.predict import after_physics
+from disco_dock.docking.refinement import is_trace, refine
+from disco_dock.evaluation.cases import Cases
+from disco_dock.evaluation.rows import RowFile
+from disco_dock.physics.settings import PhysicsSettings
+from disco_dock.physics.vina_scorer import VinaField
+from disco_dock.ranking.contact_field import ContactField
+from disco_dock.ranking.contact_score import contact_score_of
+from disco_dock.ranking.evidence import PoseFacts
+from disco_dock.ranking.order import rank_order
+from disco_dock.runtime.errors import ConfigError, DiscoError
+from disco_dock.runtime.files import sha256_file
+from disco_dock.sampling.sample import DockingSettings
+from disco_dock.weights.networks import PARTS, Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseRow:
+    """Minimised poses of one complex, in the order of sampling.
+
+    Attributes:
+        id: of the complex.
+        atoms: heavy atoms of the ligand.
+        rmsd: Angstrom from the crystal pose.
+        energy: Vina energy with the receptor and inside the ligand, kcal/mol.
+        confidence: logits of the confidence model; empty without one.
+        contacts: contact scores; empty without a checkpoint's.
+        stereo_kept: whether stereo is as in the input.
+        near: of each pose, the others within 2 Angstrom.
+        error: why there are no poses, or "".
+    """
+
+    id: str
+    atoms: int = 0
+    rmsd: tuple[float, ...] = ()
+    energy: tuple[float, ...] = ()
+    confidence: tuple[float, ...] = ()
+    contacts: tuple[float, ...] = ()
+    stereo_kept: tuple[bool, ...] = ()
+    near: tuple[tuple[int, ...], ...] = ()
+    error: str = ""
+
+    @property
+    def facts(self) -> PoseFacts:
+        """What a judge looks at."""
+        near = np.eye(len(self.rmsd), dtype=bool)
+        for pose, others in enumerate(self.near):
+            near[pose, list(others)] = True
+        return PoseFacts(
+            energy=np.array(self.energy),
+            near=near,
+            confidence=np.array(self.confidence) if self.confidence else None,
+            atoms=self.atoms,
+            contacts=np.array(self.contacts) if self.contacts else None,
+        )
+
+    def order(self, score: np.ndarray) -> np.ndarray:
+        """Indices of the poses as they are ranked by a score (poses,) of which more is better."""
+        return rank_order(score, np.array(self.stereo_kept))
+
+
+def dock_rows(
+    engine: Engine,
+    cases: Cases,
+    settings: DockingSettings,
+    physics: PhysicsSettings,
+    path: Path,
+    *,
+    members: Mapping[str, int] | None = None,
+    on_row: Callable[[PoseRow, int, int], None] | None = None,
+) -> list[PoseRow]:
+    """Rows of all complexes in the order of their ids; those that the file has are kept.
+
+    Args:
+        engine: the networks.
+        cases: complexes with crystal poses, from their files.
+        settings: how to sample.
+        physics: how to minimise.
+        path: JSON lines, begun anew when the networks or the settings are others.
+        members: by id, the member of the contact score that was not fitted to a complex; None lets all speak.
+        on_row: called with each row, how many are done, and of how many.
+    """
+    sampling = asdict(settings)
+    sampling.pop("batch_size")  # changes time and memory, not the poses
+    header = {
+        "weights": weights_sha256(engine.models),
+        "sampling": json.loads(json.dumps(sampling, default=str)),
+        "minimize": physics.minimize,
+        "moves": physics.moves,
+    }
+    if members is not None:
+        header["contacts"] = "of the member that did not see the complex"
+    if physics.restarts:
+        header["restarts"] = physics.restarts
+    if physics.finalists:
+        header["finals"] = [physics.finalists, physics.final_moves]
+    file = RowFile(path, header, PoseRow)
+    for number, name in enumerate(cases.ids, start=1):
+        if name not in file.rows:
+            try:
+                file.add(_row(engine, cases, name, settings, physics, (members or {}).get(name)))
+            except DiscoError as error:
+                file.add(PoseRow(id=name, error=str(error)))
+        if on_row is not None:
+            on_row(file.rows[name], number, len(cases.ids))
+    return [file.rows[name] for name in cases.ids]
+
+
+def weights_sha256(models: Models) -> dict[str, Any]:
+    """Hashes of the networks' weights by part; unlike the checkpoint's they do not change when its judge does."""
+    files = {part: models.directory / f"{part}.safetensors" for part in PARTS}
+    return {part: sha256_file(path) for part, path in files.items() if path.is_file()}
+
+
+def _row(
+    engine: Engine, cases: Cases, name: str, settings: DockingSettings, physics: PhysicsSettings, member: int | None
+) -> PoseRow:
+    case = cases.load(name)
+    if case.receptor is None:
+        raise ConfigError(f"{name}: shards hold no receptor atoms, which physics needs; give the files")
+    if is_trace(case.receptor):
+        raise ConfigError(f"{name}: the receptor is a trace without side chains, which physics needs; leave it out")
+    docked, _ = dock_fitting(engine, case.graph, settings, name=name, on_progress=None)
+    field = VinaField(case.receptor)
+    scorer, contacts = engine.models.contacts, None
+    if scorer is not None:
+        scorer = scorer if member is None else scorer.member(member)
+        contacts = contact_score_of(scorer, ContactField(case.receptor, field.receptor), case.ligand)
+    options: dict[str, Any] = {"seed": settings.seed, "stream": name, "with_strain": False, "contacts": contacts}
+    refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
+    docked = after_physics(engine, case.graph, docked, refined)
+    facts = pose_facts(case.ligand, docked.pos, refined, docked.confidence)
+    others = facts.near & ~np.eye(len(facts.near), dtype=bool)
+    return PoseRow(
+        id=name,
+        atoms=facts.atoms,
+        rmsd=_rounded(symmetric_rmsd(case.ligand.mol, docked.pos, case.crystal)),
+        energy=_rounded(facts.energy),
+        confidence=() if facts.confidence is None else _rounded(facts.confidence),
+        contacts=() if facts.contacts is None else _rounded(facts.contacts),
+        stereo_kept=tuple(map(bool, stereo_kept_each(case.ligand.mol, docked.pos))),
+        near=tuple(tuple(np.flatnonzero(one).tolist()) for one in others),
+    )
+
+
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), 4) for value in values)

@@ -1,0 +1,1 @@
+"""AutoDock Vina as a baseline."""

@@ -1,0 +1,1 @@
+"""The all-atom confidence network."""

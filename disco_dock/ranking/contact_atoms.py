@@ -1,0 +1,107 @@
+"""What the contact score knows of atoms: a class of each receptor atom, chemistry of each ligand atom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rdkit import Chem
+
+from disco_dock.chem.receptor import Receptor
+from disco_dock.physics.vina_ligand import ligand_kinds
+from disco_dock.physics.vina_receptor import named_atoms
+from disco_dock.physics.vina_terms import ACCEPTOR, DONOR, HYDROPHOBIC
+
+RECEPTOR_CLASSES = (
+    *("alpha carbon", "carbonyl carbon", "aliphatic carbon", "aromatic carbon", "polar carbon"),
+    *("backbone nitrogen", "amide nitrogen", "charged nitrogen", "ring nitrogen"),
+    *("backbone oxygen", "amide oxygen", "carboxylate oxygen", "hydroxyl oxygen", "phenol oxygen"),
+    "sulfur",
+)
+NO_CLASS = -1
+"""Of metals, phosphorus, halogens and whatever else no protein of the fit had; Vina's energy alone feels these."""
+ELEMENTS = ("C", "N", "O", "S", "P", "F", "Cl", "Br", "I")
+RING_RESIDUES = frozenset({"PHE", "TYR", "TRP", "HIS", "HID", "HIE", "HIP"})
+CHARGED, AMIDES, CARBOXYLATES = frozenset({"LYS", "ARG"}), frozenset({"ASN", "GLN"}), frozenset({"ASP", "GLU"})
+LIGAND_FEATURES = len(ELEMENTS) + 18
+
+
+def receptor_classes(receptor: Receptor, kinds: np.ndarray) -> np.ndarray:
+    """(atoms,) int64 index into `RECEPTOR_CLASSES`, or `NO_CLASS`, of the heavy atoms of `vina_receptor`.
+
+    Args:
+        receptor: with its atoms.
+        kinds: (atoms,) Vina kinds of its heavy atoms.
+    """
+    atoms = named_atoms(receptor)
+    heavy = np.flatnonzero(~atoms.hydrogen).tolist()
+    index = {name: number for number, name in enumerate(RECEPTOR_CLASSES)}
+    found = [
+        _class(str(atoms.elements[atom]), atoms.names[atom], kind)
+        for atom, kind in zip(heavy, kinds.tolist(), strict=True)
+    ]
+    return np.array([NO_CLASS if name is None else index[name] for name in found], dtype=np.int64)
+
+
+def _class(element: str, residue_and_name: tuple[str, str], kind: int) -> str | None:
+    if element in ("S", "Se"):
+        return "sulfur"
+    classify = {"C": _carbon, "N": _nitrogen, "O": _oxygen}.get(element)
+    return None if classify is None else classify(*residue_and_name, kind)
+
+
+def _carbon(residue: str, name: str, kind: int) -> str:
+    if residue and name in ("CA", "C"):
+        return "alpha carbon" if name == "CA" else "carbonyl carbon"
+    if residue in RING_RESIDUES and name != "CB":
+        return "aromatic carbon"
+    return "aliphatic carbon" if kind & HYDROPHOBIC else "polar carbon"
+
+
+def _nitrogen(residue: str, name: str, kind: int) -> str:
+    if residue and name == "N":
+        return "backbone nitrogen"
+    if residue in AMIDES:
+        return "amide nitrogen"
+    return "charged nitrogen" if residue in CHARGED else "ring nitrogen"
+
+
+def _oxygen(residue: str, name: str, kind: int) -> str:
+    if residue and name in ("O", "OXT"):
+        return "backbone oxygen"
+    if residue in AMIDES or (not residue and not kind & DONOR):
+        return "amide oxygen"
+    if residue in CARBOXYLATES:
+        return "carboxylate oxygen"
+    return "phenol oxygen" if residue == "TYR" else "hydroxyl oxygen"
+
+
+def ligand_features(mol: Chem.Mol) -> np.ndarray:
+    """(atoms, LIGAND_FEATURES) float64, zeros and ones, of a molecule without explicit hydrogens.
+
+    Element, aromatic, hydrophobic, donor, acceptor, in a ring, sign of charge, hydrogens, neighbours, hybridisation.
+    """
+    kinds = ligand_kinds(mol).kind.tolist()
+    return np.array([_features(atom, kind) for atom, kind in zip(mol.GetAtoms(), kinds, strict=True)], dtype=np.float64)
+
+
+def _features(atom: Chem.Atom, kind: int) -> list[float]:
+    element, charge, orbital = atom.GetSymbol(), atom.GetFormalCharge(), atom.GetHybridization()
+    return [
+        *_one_of(element, ELEMENTS),
+        element not in ELEMENTS,
+        atom.GetIsAromatic(),
+        bool(kind & HYDROPHOBIC),
+        bool(kind & DONOR),
+        bool(kind & ACCEPTOR),
+        atom.IsInRing(),
+        charge > 0,
+        charge < 0,
+        *_one_of(atom.GetTotalNumHs(), (0, 1, 2, 3)),
+        *_one_of(min(atom.GetDegree(), 4), (1, 2, 3, 4)),
+        *_one_of(orbital, (Chem.HybridizationType.SP2, Chem.HybridizationType.SP3)),
+    ]
+
+
+def _one_of(value: object, choices: Sequence[object]) -> list[bool]:
+    return [value == choice for choice in choices]

@@ -1,0 +1,99 @@
+"""One judge of minimised poses: its logit ranks them, and is that of P(RMSD < 2 Angstrom)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from disco_dock.ranking.evidence import EVIDENCE, PoseFacts, evidence
+from disco_dock.ranking.reliability import Reliability
+from disco_dock.runtime.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HowMade:
+    """How the poses were made that a judge was fitted on.
+
+    Attributes:
+        num_poses: samples of each complex.
+        steps: of the reverse diffusion.
+        minimize: by what they were minimised.
+        moves: Monte-Carlo steps of each pose.
+        restarts: further searches of each pose.
+        finalists: places whose best pose was searched further.
+    """
+
+    num_poses: int
+    steps: int
+    minimize: str
+    moves: int
+    restarts: int = 0
+    finalists: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ThresholdWeights:
+    """logit P(RMSD < threshold) = intercept + weights . evidence.
+
+    Attributes:
+        threshold: Angstrom.
+        intercept: of the logit.
+        weights: one for each name of the judge's evidence.
+    """
+
+    threshold: float
+    intercept: float
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoseJudge:
+    """Logistic model of poses, fitted on training complexes and measured on others.
+
+    Attributes:
+        evidence: names of what it looks at, see `pose_evidence.EVIDENCE`.
+        thresholds: the weights for each threshold; the first ranks poses.
+        made: how the poses were made that it was fitted on.
+        complexes: training complexes that it was fitted on.
+        poses: of them.
+        reliability: on held-out complexes; of the first-ranked poses by the checkpoint's own ranking.
+    """
+
+    evidence: tuple[str, ...]
+    thresholds: tuple[ThresholdWeights, ...]
+    made: HowMade
+    complexes: int
+    poses: int
+    reliability: tuple[Reliability, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the names and that each has a weight."""
+        unknown = [name for name in self.evidence if name not in EVIDENCE]
+        if unknown:
+            raise ConfigError(f"pose_judge.evidence: {unknown[0]!r} is unknown; known are {', '.join(EVIDENCE)}")
+        if not self.thresholds or any(len(fit.weights) != len(self.evidence) for fit in self.thresholds):
+            raise ConfigError(f"pose_judge.thresholds: each needs {len(self.evidence)} weights, one for each evidence")
+
+    @property
+    def needs_confidence(self) -> bool:
+        """Whether it looks at the confidence model's logit."""
+        return "confidence" in self.evidence
+
+    @property
+    def needs_contacts(self) -> bool:
+        """Whether it looks at the contact score."""
+        return any(name.startswith("contacts_") for name in self.evidence)
+
+    def logit(self, facts: PoseFacts) -> np.ndarray:
+        """(poses,) logits of the first threshold, higher is better."""
+        return self._logit(facts, self.thresholds[0])
+
+    def probability(self, facts: PoseFacts, threshold: float) -> np.ndarray | None:
+        """(poses,) P(RMSD < threshold), or None for a threshold (Angstrom) that it was not fitted to."""
+        fit = next((fit for fit in self.thresholds if fit.threshold == threshold), None)
+        return None if fit is None else expit(self._logit(facts, fit))
+
+    def _logit(self, facts: PoseFacts, fit: ThresholdWeights) -> np.ndarray:
+        return fit.intercept + evidence(facts, self.evidence) @ np.array(fit.weights)

@@ -1,0 +1,1 @@
+"""The SQLite ledger of a screen."""

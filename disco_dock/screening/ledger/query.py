@@ -1,0 +1,150 @@
+"""Asking a store for ligands, best first, with filters; a store may be asked while a run writes to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from disco_dock.runtime.errors import ConfigError
+from disco_dock.screening.ledger.coordinates import unpack
+from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError, damaged, store_errors
+from disco_dock.screening.ledger.schema import POSE_COLUMNS, RESULT_COLUMNS
+from disco_dock.screening.ledger.store import connect
+from disco_dock.screening.ledger.values import check_values
+from disco_dock.screening.messages import STATUSES
+
+LOWER_IS_BETTER = frozenset({"vina_score", "strain", "clash_count", "pocket_distance", "position", "seconds"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Query:
+    """Which ligands, and in which order.
+
+    Attributes:
+        status: of the rows, or None for all of them.
+        sort: column to sort by, best first; None for the Vina score, or the confidence where there is none.
+        min_score: leave out ligands whose number in that column is worse than this.
+        where: a condition in SQL over the columns of `schema.RESULT_COLUMNS`.
+        top: how many at most, or None.
+    """
+
+    status: str | None = "docked"
+    sort: str | None = None
+    min_score: float | None = None
+    where: str | None = None
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        if self.status is not None and self.status not in STATUSES:
+            raise ConfigError(f"the status is one of {', '.join(STATUSES)}, not {self.status!r}")
+        if self.sort is not None and self.sort not in RESULT_COLUMNS:
+            raise ConfigError(f"results are sorted by one of {', '.join(RESULT_COLUMNS)}, not {self.sort!r}")
+        if self.top is not None and self.top < 1:
+            raise ConfigError(f"at least 1 ligand is shown, not {self.top}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pose:
+    """One kept pose: its columns, and (atoms, 3) coordinates in Angstrom in the order of the canonical SMILES."""
+
+    columns: dict[str, Any]
+    pos: np.ndarray
+
+
+class Results:
+    """A store that is open for reading."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Take an open connection; `open_results` is the usual way."""
+        self.path = path
+        self._connection = connection
+
+    def rows(self, query: Query) -> Iterator[dict[str, Any]]:
+        """Rows with `schema.RESULT_COLUMNS` and "docked_as", the id of the row that holds the poses.
+
+        Raises:
+            ConfigError: the condition is not valid SQL.
+        """
+        sort = query.sort or self.usual_sort()
+        falling = "" if sort in LOWER_IS_BETTER else " DESC"
+        conditions, values = ["1"], []
+        if query.status is not None:
+            conditions.append("status = ?")
+            values.append(query.status)
+        if query.min_score is not None:
+            conditions.append(f"{sort} {'<=' if sort in LOWER_IS_BETTER else '>='} ?")
+            values.append(query.min_score)
+        if query.where:
+            conditions.append(f"({query.where})")
+        text = (
+            f"SELECT {', '.join(RESULT_COLUMNS)}, docked_as FROM result WHERE {' AND '.join(conditions)} "
+            f"ORDER BY {sort} IS NULL, {sort}{falling}, id LIMIT ?"
+        )
+        limit = -1 if query.top is None else query.top
+        try:
+            with store_errors(self.path):
+                found = self._connection.execute(text, (*values, limit))
+        except (StoreError, sqlite3.Warning) as error:
+            if not query.where or isinstance(error, DamagedStoreError):
+                raise
+            raise ConfigError(
+                f"--where {query.where!r} is no condition ({error.__cause__ or error}); write SQL such as "
+                f'"vina_score < -7" over the columns {", ".join(RESULT_COLUMNS)}'
+            ) from error
+        columns = [column[0] for column in found.description]
+        with store_errors(self.path):
+            for row in found:
+                check_values(self.path, columns, row)
+                yield dict(zip(columns, row, strict=True))
+
+    def usual_sort(self) -> str:
+        """The column that ranks ligands when none is named."""
+        with store_errors(self.path):
+            found = self._connection.execute("SELECT 1 FROM pose WHERE vina_score IS NOT NULL LIMIT 1").fetchone()
+        return "confidence" if found is None else "vina_score"
+
+    def poses(self, row: dict[str, Any], count: int) -> list[Pose]:
+        """Up to `count` kept poses of a row, best first; none for a ligand that was not docked.
+
+        Raises:
+            DamagedStoreError: the coordinates cannot be read.
+        """
+        with store_errors(self.path):
+            find = f"SELECT {', '.join(POSE_COLUMNS)} FROM pose WHERE ligand = ? ORDER BY rank"
+            table = self._connection.execute(find, (row["docked_as"],)).fetchall()
+            data = self._connection.execute(
+                "SELECT data FROM coordinates WHERE ligand = ?", (row["docked_as"],)
+            ).fetchone()
+        if not table or data is None:
+            return []
+        for values in table:
+            check_values(self.path, POSE_COLUMNS, values)
+        check_values(self.path, ("data",), data)
+        try:
+            pos = unpack(data[0], len(table), row["heavy_atoms"])
+        except ValueError as error:
+            raise damaged(self.path, f"poses of {row['name']}: {error}") from error
+        pairs = zip(table[:count], pos, strict=False)
+        return [Pose(columns=dict(zip(POSE_COLUMNS, values, strict=True)), pos=one) for values, one in pairs]
+
+
+@contextmanager
+def open_results(path: Path) -> Iterator[Results]:
+    """A store to ask, never changed by it.
+
+    Raises:
+        InputError: there is no such file.
+        StoreError: it is no store, or damaged.
+    """
+    connection = connect(path, write=False)
+    try:
+        yield Results(path, connection)
+    finally:
+        connection.close()

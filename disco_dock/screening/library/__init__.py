@@ -1,0 +1,1 @@
+"""Libraries of ligands: files and tables to entries."""

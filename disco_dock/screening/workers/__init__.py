@@ -1,0 +1,1 @@
+"""Workers that dock the ligands of a screen."""

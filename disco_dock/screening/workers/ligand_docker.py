@@ -1,0 +1,186 @@
+"""What a worker does: loads a checkpoint and a receptor once, then docks ligands, alone or several at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from disco_dock.docking.engine import DockFunction, Engine, docking_settings, load_engine
+from disco_dock.docking.judging import check_physics
+from disco_dock.docking.predict import predict_prepared, prepare_complex
+from disco_dock.docking.prediction import Prediction
+from disco_dock.docking.receptors import ReceptorStore
+from disco_dock.docking.runs.input_files import file_hash, settings_files
+from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
+from disco_dock.sampling.network_batch import ReceptorStates
+from disco_dock.screening.ledger.coordinates import digest, pack
+from disco_dock.screening.ledger.identity import ScreenSettings, StoreIdentity
+from disco_dock.screening.ledger.schema import POSE_COLUMNS
+from disco_dock.screening.library.entries import canonical_ligand
+from disco_dock.screening.messages import Docked, Failed, Failure, Outcome, Work
+from disco_dock.screening.plan import BUCKET_ATOMS
+from disco_dock.screening.workers.base import Docker
+from disco_dock.screening.workers.batching import company_of
+from disco_dock.screening.workers.group_docker import OUT_OF_MEMORY, GroupDocker, Ready, Sampled
+from disco_dock.screening.workers.sampling_rounds import RoundSampler, StopRule
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockerPlan:
+    """What a worker needs to become one; plain data that can be sent to another machine.
+
+    Attributes:
+        settings: how every ligand is docked.
+        protein: receptor file, which every machine must see.
+        checkpoint: folder, or None for the one of the package.
+        device: "auto", "cpu", "cuda", ...
+        identity: hashes that the files must have on the worker's machine.
+    """
+
+    settings: ScreenSettings
+    protein: Path
+    checkpoint: Path | None
+    device: str
+    identity: StoreIdentity
+
+    def __call__(self) -> Docker:
+        """The loaded docker.
+
+        Raises:
+            DiscoError: a file is absent or another one here, or a setting has no effect.
+        """
+        if file_hash(self.protein) != self.identity.protein:
+            raise InputError(f"{self.protein}: changed while the run was on; put the file back and run it again")
+        if settings_files(self.settings.predict) != self.identity.files:
+            raise InputError("a file of the pocket or the embeddings changed while the run was on; put it back")
+        engine = load_engine(self.checkpoint, self.device)
+        if engine.models.sha256 != self.identity.checkpoint:
+            where = self.checkpoint or "the bundled checkpoint"
+            raise InputError(f"{where}: is another checkpoint on this machine; install the same one everywhere")
+        return LigandDocker(engine, self.settings, self.protein)
+
+
+def check_screen(engine: Engine, settings: ScreenSettings) -> None:
+    """Refuse settings that have no effect on a checkpoint.
+
+    Raises:
+        ConfigError: with the setting.
+    """
+    docking_settings(engine.models, settings.predict, None)
+    check_physics(settings.predict.physics, engine.models)
+    if settings.stop_when_converged and engine.models.confidence is None:
+        raise ConfigError("--stop-when-converged needs a checkpoint with a confidence model; leave it out")
+
+
+class LigandDocker:
+    """Docks ligands into one receptor; the same ligand gives the same poses whatever came before or with it."""
+
+    def __init__(self, engine: Engine, settings: ScreenSettings, protein: Path) -> None:
+        """Read the receptor.
+
+        Raises:
+            DiscoError: it cannot be used, or a setting has no effect.
+        """
+        check_screen(engine, settings)
+        self._engine, self._settings, self._protein = engine, settings, protein
+        self._rule = StopRule(converged=settings.stop_when_converged, seconds=settings.time_budget)
+        self._store = ReceptorStore(settings.predict, engine.models.config.lm_dim, [protein])
+        self._store.get(protein)
+        self._states: ReceptorStates = {}
+        self._company = company_of(settings, engine.device.type)
+        self._groups = GroupDocker(engine, self._company, self._states)
+        self._fitting: dict[int, int] = {}  # batch size that fitted by bucket, where it is smaller than asked for
+
+    @property
+    def together(self) -> int:
+        """Most ligands of one network batch."""
+        return self._company.ligands
+
+    def __call__(self, works: Sequence[Work]) -> Iterator[Outcome]:
+        """The kept poses of each ligand, or why there are none."""
+        ready: list[Ready] = []
+        for work in works:
+            made = self._prepared(work)
+            if isinstance(made, Ready):
+                ready.append(made)
+            else:
+                yield made
+        for group in self._groups.groups(ready):
+            if len(group) == 1 and not self._company.places:
+                yield self._alone(group[0])
+                continue
+            for sampled in self._groups.sample(group):
+                yield self._finished(sampled)
+
+    def _prepared(self, work: Work) -> Ready | Failed:
+        """A ligand up to the networks."""
+        begin = time.perf_counter()
+        try:
+            ligand = canonical_ligand(work.smiles, work.name)
+            made = prepare_complex(self._engine, self._settings.predict, self._store, self._protein, ligand)
+        except (DiscoError, *OUT_OF_MEMORY) as error:
+            return _failed(work, error, time.perf_counter() - begin)
+        return Ready(work=work, complex=made, seconds=time.perf_counter() - begin)
+
+    def _alone(self, ready: Ready) -> Outcome:
+        """A ligand with network batches of its own, which end early where a rule says so."""
+        settings, bucket = self._settings.predict, ready.work.heavy_atoms // BUCKET_ATOMS
+        smaller = min((size for known, size in self._fitting.items() if known <= bucket), default=settings.batch_size)
+        dock = partial(self._engine.dock, states=self._states)
+        sampler = RoundSampler(dock, ready.complex.ligand.mol, self._rule)
+        fitting = replace(ready.complex, chosen=replace(ready.complex.chosen, batch_size=smaller))
+        outcome = self._predicted(replace(ready, complex=fitting), sampler)
+        if sampler.fitted and sampler.fitted < min(smaller, settings.num_poses):
+            self._fitting[bucket] = sampler.fitted
+        return replace(outcome, converged=sampler.converged) if isinstance(outcome, Docked) else outcome
+
+    def _finished(self, sampled: Sampled) -> Outcome:
+        """A ligand after a network batch that it shared."""
+        ready, docked = replace(sampled.ready, seconds=sampled.ready.seconds + sampled.seconds), sampled.docked
+        if isinstance(docked, OUT_OF_MEMORY) and not self._company.places:  # all poses of one ligand: try fewer
+            return self._alone(ready)
+        if isinstance(docked, Exception):
+            return _failed(ready.work, docked, ready.seconds)
+        ready.complex.clock.add("docking", sampled.seconds)
+        return self._predicted(ready, lambda *_, **__: docked)
+
+    def _predicted(self, ready: Ready, dock: DockFunction) -> Outcome:
+        """A ligand from the networks on, with a function that samples."""
+        begin, work = time.perf_counter(), ready.work
+        try:
+            engine = replace(self._engine, dock=dock)
+            prediction = predict_prepared(engine, self._settings.predict, ready.complex, name=work.name)
+        except (DiscoError, *OUT_OF_MEMORY) as error:
+            return _failed(work, error, ready.seconds + time.perf_counter() - begin)
+        return self._kept(work, prediction, ready.seconds + time.perf_counter() - begin)
+
+    def _kept(self, work: Work, prediction: Prediction, seconds: float) -> Docked:
+        """What the ledger keeps of a prediction."""
+        pos = np.stack([pose.pos for pose in prediction.ranked[: self._settings.keep]])
+        rows = prediction.table[: len(pos)]
+        return Docked(
+            id=work.id,
+            num_poses=len(prediction.ranked),
+            converged=False,
+            poses=tuple({column: row[column] for column in POSE_COLUMNS} for row in rows),
+            coordinates=pack(pos),
+            digest=digest(pos),
+            seconds={**prediction.timings, "total": round(seconds, 3)},
+        )
+
+
+NO_ROOM = Failure(
+    code="memory",
+    message="a single pose does not fit into memory",
+    hint="use a device with more memory, or --chains to keep less of the protein",
+)
+
+
+def _failed(work: Work, error: Exception, seconds: float) -> Failed:
+    failure = Failure.of(error) if isinstance(error, DiscoError) else NO_ROOM
+    return Failed(id=work.id, failure=failure, seconds=seconds)

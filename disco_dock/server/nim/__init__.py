@@ -1,0 +1,1 @@
+"""The route of NVIDIA's DiffDock NIM."""

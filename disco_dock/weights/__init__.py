@@ -1,0 +1,1 @@
+"""A checkpoint folder: its configuration, its networks, published layouts."""

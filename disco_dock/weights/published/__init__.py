@@ -1,0 +1,1 @@
+"""Checkpoints in the layout of the published code."""

@@ -1,0 +1,36 @@
+"""Docking from Python."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from disco_dock.api import dock as api
+from disco_dock.runtime.errors import ConfigError, InputError
+from tests.disco_dock.docking.fake_engine import fake_engine
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch):
+    made = fake_engine()
+    monkeypatch.setattr(api, "_engine", lambda checkpoint, device: made)
+
+
+def test_three_lines(peptide, tmp_path):
+    prediction = api.dock(peptide, "CCO", num_poses=4, steps=2)
+    assert len(prediction.poses) == 4
+    prediction.to_csv(tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open() as file:
+        assert [float(row["confidence"]) for row in csv.DictReader(file)] == [
+            row["confidence"] for row in prediction.table
+        ]
+
+
+def test_errors(peptide):
+    with pytest.raises(InputError):
+        api.dock(peptide, "no molecule")
+    with pytest.raises(InputError):
+        api.dock("absent.pdb", "CCO")
+    with pytest.raises(ConfigError):
+        api.dock(peptide, "CCO", num_poses=0)

@@ -1,0 +1,99 @@
+"""Classes of receptor atoms, features of ligand atoms, and which of them are near each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rdkit import Chem
+
+from disco_dock.chem.receptor import HeteroGroup
+from disco_dock.physics.vina_receptor import named_atoms, vina_receptor
+from disco_dock.ranking.contact_atoms import (
+    ELEMENTS,
+    LIGAND_FEATURES,
+    NO_CLASS,
+    RECEPTOR_CLASSES,
+    ligand_features,
+    receptor_classes,
+)
+from disco_dock.ranking.contact_field import ContactField
+from tests.disco_dock.physics.examples import EXAMPLES, example
+
+EXPECTED = {
+    ("ASP", "OD1"): "carboxylate oxygen",
+    ("GLU", "OE2"): "carboxylate oxygen",
+    ("ASN", "OD1"): "amide oxygen",
+    ("GLN", "NE2"): "amide nitrogen",
+    ("ARG", "NH1"): "charged nitrogen",
+    ("HIS", "ND1"): "ring nitrogen",
+    ("SER", "OG"): "hydroxyl oxygen",
+    ("TYR", "OH"): "phenol oxygen",
+    ("TYR", "CZ"): "aromatic carbon",
+    ("PHE", "CB"): "aliphatic carbon",
+    ("LEU", "CD1"): "aliphatic carbon",
+    ("SER", "CB"): "polar carbon",
+    ("GLY", "CA"): "alpha carbon",
+    ("VAL", "C"): "carbonyl carbon",
+    ("VAL", "N"): "backbone nitrogen",
+    ("VAL", "O"): "backbone oxygen",
+    ("CYS", "SG"): "sulfur",
+    ("MET", "SD"): "sulfur",
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_classes_of_a_protein(name):
+    receptor, _ = example(name)
+    receptor = replace(receptor, context=())
+    atoms = named_atoms(receptor)
+    classes = receptor_classes(receptor, vina_receptor(receptor).atoms.kind)
+    names = [atoms.names[atom] for atom in np.flatnonzero(~atoms.hydrogen)]
+    assert len(classes) == len(names) and (classes != NO_CLASS).all()
+    for atom, own in zip(names, classes.tolist(), strict=True):
+        assert RECEPTOR_CLASSES[own] == EXPECTED.get(atom, RECEPTOR_CLASSES[own]), atom
+    assert set(EXPECTED) & set(names)
+
+
+def test_metals_have_no_class_and_cofactors_have_that_of_like_atoms():
+    receptor, _ = example("1uou")
+    group = HeteroGroup(
+        name="XYZ",
+        chain="A",
+        number=900,
+        insertion="",
+        kind="cofactor",
+        elements=("ZN", "P", "N", "S", "C"),
+        atom_names=("CA", "C", "N", "O", "CA"),  # names as of a protein, which do not count outside of it
+        pos=np.arange(15.0).reshape(5, 3) * 50 + 500,
+    )
+    receptor = replace(receptor, context=(group,))
+    found = receptor_classes(receptor, vina_receptor(receptor).atoms.kind)[-5:].tolist()
+    named = [None if one == NO_CLASS else RECEPTOR_CLASSES[one] for one in found]
+    assert named == [None, None, "ring nitrogen", "sulfur", "aliphatic carbon"]
+
+
+def test_features_of_a_ligand():
+    features = ligand_features(Chem.MolFromSmiles("[O-]C(=O)c1ccc(Cl)cc1"))
+    assert features.shape == (10, LIGAND_FEATURES) and set(np.unique(features)) == {0.0, 1.0}
+    assert Counter(features[:, : len(ELEMENTS)].argmax(1).tolist()) == {0: 7, 2: 2, 6: 1}
+    assert (features[:, : len(ELEMENTS) + 1].sum(1) == 1).all()
+    aromatic, charge = features[:, len(ELEMENTS) + 1], features[:, len(ELEMENTS) + 7]
+    assert aromatic.sum() == 6 and charge.tolist() == [1.0] + [0.0] * 9
+
+
+def test_near_atoms_are_those_of_all_distances():
+    receptor, ligand = example("1uou")
+    atoms = vina_receptor(receptor)
+    classes = receptor_classes(receptor, atoms.atoms.kind)
+    pos = np.stack([ligand.pos, ligand.pos + 1.5])
+    near = ContactField(receptor, atoms).near(pos, 5.0)
+    every = np.linalg.norm(pos.reshape(-1, 1, 3) - atoms.pos, axis=2)
+    ends = [*near.first.tolist()[1:], len(near.distance)]
+    assert ends[-1] > 200
+    for atom, (first, end) in enumerate(zip(near.first.tolist(), ends, strict=True)):
+        wanted = np.flatnonzero((every[atom] <= 5.0) & (classes != NO_CLASS))
+        np.testing.assert_allclose(near.distance[first:end], every[atom][wanted], rtol=1e-12)
+        assert near.receptor_class[first:end].tolist() == classes[wanted].tolist()

@@ -1,0 +1,91 @@
+"""The contact score: against plain loops, at the cutoff, member by member."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import silu
+
+from disco_dock.ranking.contact_network import SUM_SCALE, ContactScorer, ContactScorerConfig, PoseContacts
+from disco_dock.runtime.errors import ConfigError
+from tests.support.contacts import random_contacts
+
+CONFIG = ContactScorerConfig(members=3, hidden=4, receptor_classes=2, ligand_features=5, knots=(2.0, 3.0, 5.0, 6.0))
+
+
+def scorer(seed: int = 0) -> ContactScorer:
+    torch.manual_seed(seed)
+    made = ContactScorer(CONFIG).double().eval().requires_grad_(False)
+    for parameter in made.parameters():
+        parameter += 0.3 * torch.randn_like(parameter)
+    return made
+
+
+def by_loops(model: ContactScorer, contacts: PoseContacts) -> np.ndarray:
+    """(members, poses), one atom, pair and knot at a time."""
+    atoms, knots = len(contacts.ligand), CONFIG.knots
+    ends = [*contacts.first.tolist()[1:], len(contacts.distance)]
+    found = np.zeros((CONFIG.members, len(contacts.energy)))
+    for member in range(CONFIG.members):
+        for pose in range(len(contacts.energy)):
+            total = -float(model.energy_weight[member] @ contacts.energy[pose])
+            for atom in range(atoms):
+                around = torch.zeros(CONFIG.hidden, dtype=torch.float64)
+                place = pose * atoms + atom
+                for pair in range(int(contacts.first[place]), ends[place]):
+                    distance = max(float(contacts.distance[pair]), knots[0])
+                    shares = np.interp(distance, knots, np.arange(len(knots)))
+                    for knot in range(len(knots) - 1):  # nothing is felt at the last
+                        share = max(0.0, 1 - abs(shares - knot))
+                        row = int(contacts.receptor_class[pair]) * len(knots) + knot
+                        around += share * model.table[member, row]
+                features = contacts.ligand[atom]
+                state = silu(SUM_SCALE * around * (1 + features @ model.scale[member]) + features @ model.shift[member])
+                state = silu(state @ model.inner[member] + model.inner_bias[member])
+                total += float(state @ model.outer[member])
+            found[member, pose] = total
+    return found
+
+
+@given(seed=st.integers(0, 2**16))
+def test_scores_are_those_of_plain_loops(seed):
+    contacts = random_contacts(CONFIG, poses=2, atoms=3, seed=seed)
+    np.testing.assert_allclose(scorer(seed)(contacts).numpy(), by_loops(scorer(seed), contacts), rtol=1e-9, atol=1e-9)
+
+
+def test_a_pair_at_the_cutoff_is_not_felt_and_a_nearer_one_is():
+    contacts = random_contacts(CONFIG, poses=1, atoms=1, seed=1)
+    none = PoseContacts(torch.tensor([0]), torch.zeros(0).long(), torch.zeros(0).double(), *contacts[3:])
+    for distance, felt in ((CONFIG.cutoff, False), (CONFIG.cutoff - 0.1, True)):
+        one = none._replace(receptor_class=torch.tensor([1]), distance=torch.tensor([distance]).double())
+        assert torch.allclose(scorer()(one), scorer()(none), rtol=0, atol=1e-12) != felt
+
+
+def test_a_member_alone_scores_as_among_the_others():
+    contacts, every = random_contacts(CONFIG, poses=4, atoms=5, seed=2), scorer()
+    for number in range(CONFIG.members):
+        torch.testing.assert_close(every.member(number)(contacts)[0], every(contacts)[number])
+
+
+def test_a_lower_energy_scores_higher_before_anything_is_learnt():
+    torch.manual_seed(0)
+    fresh, contacts = ContactScorer(CONFIG).double().eval(), random_contacts(CONFIG, poses=6, atoms=3, seed=3)
+    order = contacts.energy.sum(1).argsort()
+    assert all(torch.equal(scores.argsort(descending=True), order) for scores in fresh(contacts))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"members": 0}, "must be positive"),
+        ({"knots": (2.0,)}, "two or more increasing distances"),
+        ({"knots": (2.0, 5.0, 4.0)}, "two or more increasing distances"),
+        ({"dropout": 1.0}, "below 1"),
+    ],
+)
+def test_sizes_that_cannot_be(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        ContactScorerConfig(**changes)

@@ -1,0 +1,148 @@
+"""The commands, end to end on a tiny model, and what they say about mistakes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from disco_dock.runtime.command_line import parse_seeds
+from disco_image.cli import evaluate, sample, train
+from disco_image.cli.main import COMMANDS, main
+
+TINY = {
+    "denoiser.loop.max_steps": 3,
+    "denoiser.batch_size": 16,
+    "denoiser.tick_images": 0,
+    "prior.loop.max_steps": 3,
+    "prior.passes": 1,
+    "unet.width": 8,
+    "latents.encoder_width": 16,
+    "latents.token_width": 32,
+}
+
+
+def train_tiny(out, *more, **settings):
+    options = [f"{key}={value}" for key, value in {**TINY, **settings}.items()]
+    return train.main(["-o", str(out), "--device", "cpu", *(part for o in options for part in ("--set", o)), *more])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("digits")
+    assert train_tiny(out) == 0
+    return out
+
+
+def test_training_leaves_samples_settings_and_checkpoint(trained):
+    assert (trained / "samples.png").exists() and (trained / "settings.yaml").exists()
+    names = {path.name for path in (trained / "checkpoint").iterdir()}
+    assert names == {"denoiser.safetensors", "encoder.safetensors", "prior.safetensors"}
+
+
+def test_samples_files_and_record(trained, tmp_path):
+    assert sample.main([str(trained), "-o", str(tmp_path), "--seeds", "3,5-6", "--steps", "2", "--guidance", "1"]) == 0
+    record = json.loads((tmp_path / "samples.json").read_text())
+    assert record["seeds"] == [3, 5, 6] and record["evaluations"] == 6 and len(record["codes"]) == 3
+    assert (tmp_path / "000005.png").exists() and (tmp_path / "grid.png").exists()
+
+
+@pytest.mark.parametrize("show", ["same-latent", "same-noise", "switch", "guidance"])
+def test_grids_that_compare(trained, tmp_path, show):
+    assert sample.main([str(trained), "-o", str(tmp_path), "--show", show, "--seeds", "0-2", "--steps", "2"]) == 0
+    assert (tmp_path / f"{show}.png").stat().st_size > 500
+
+
+def test_evaluation_reports(trained, tmp_path, capsys):
+    argv = [str(trained), "-o", str(tmp_path / "e"), "--count", "64", "--steps", "2", "--by-steps", "2", "3"]
+    argv += ["--feature-steps", "10"]
+    assert evaluate.main(argv) == 0
+    found = json.loads((tmp_path / "e/report.json").read_text())
+    assert (
+        "FID" not in found and found["frechet_classifier_distance"] > 0 and set(found["frechet_by_steps"]) == {"2", "3"}
+    )
+    assert len(found["code_perplexity"]) == 4 and len(found["loss_by_level"]) == 11
+    assert {"loss.png", "curvature.png", "codes-latent-0.png"} <= {p.name for p in (tmp_path / "e").iterdir()}
+    assert "frechet_classifier_distance" in capsys.readouterr().out
+
+
+def test_dry_run_counts_without_images(capsys):
+    assert train.main(["--preset", "imagenet64", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "denoiser_parameters: 319," in out and "denoiser_gflops" in out and "vocab_size: 100" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--preset", "digit"], "unknown preset"),
+        (["--set", "latents.num_latent=3"], "did you mean 'num_latents'"),
+        (["--data", "nothing-here"], "no such folder"),
+        (["--set", "unet=null"], "exactly one"),
+        (["--device", "cuda:9"], "not available"),
+    ],
+)
+def test_mistakes_of_training_are_one_line(tmp_path, capsys, argv, message):
+    assert train.main(["-o", str(tmp_path), *argv]) == 1
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1
+
+
+def test_mistakes_of_sampling_are_one_line(trained, tmp_path, capsys):
+    assert sample.main([str(tmp_path), "-o", str(tmp_path)]) == 1
+    assert sample.main([str(trained), "-o", str(tmp_path), "--class", "3"]) == 1
+    assert sample.main([str(trained), "-o", str(tmp_path), "--solver", "hune"]) == 1
+    assert evaluate.main([str(trained), "--weights", "absent.pth", "--count", "2"]) == 1
+    err = capsys.readouterr().err
+    assert "no such checkpoint" in err and "without classes" in err and "'hune'" in err and "absent.pth" in err
+
+
+def test_plain_model_needs_no_prior(tmp_path):
+    assert train_tiny(tmp_path, **{"latents.kind": "none"}) == 0
+    assert {path.name for path in (tmp_path / "checkpoint").iterdir()} == {"denoiser.safetensors"}
+
+
+def test_console_script_finds_the_commands(capsys):
+    assert main([]) == 0 and main(["--version"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+    assert main(["train", "--help-presets"]) == 0 and "digits" in capsys.readouterr().out
+    assert main(["trian"]) == 2 and "'trian'" in capsys.readouterr().err
+
+
+def test_modules_run_as_before():
+    for name in ("train", "sample", "evaluate"):
+        argv = [sys.executable, "-m", f"disco_image.{name}", "--help"]
+        out = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert out.returncode == 0 and "usage" in out.stdout
+
+
+def test_seeds_are_read():
+    assert parse_seeds("0-2,7") == [0, 1, 2, 7]
+
+
+def test_options_are_these():
+    options = {
+        option for action in train.build_parser()._actions for option in action.option_strings if option[:2] == "--"
+    }
+    assert options == {
+        "--help", "--preset", "--stage", "--data", "--out", "--config", "--set", "--initial", "--minutes", "--seed",
+        "--device", "--average", "--dry-run", "--help-presets",
+    }  # fmt: skip
+
+
+def test_another_average_is_made_after_training(tmp_path, capsys):
+    from disco_dock.runtime.checkpoint import load_weights
+
+    more = {"denoiser.ema_snapshots": "true", "denoiser.tick_images": 16, "denoiser.ema_power": "[0.05, 0.2]"}
+    assert train_tiny(tmp_path, **{"denoiser.loop.max_steps": 6, **more}) == 0
+    assert train.main(["-o", str(tmp_path), "--average", "0.2"]) == 0
+    own = load_weights(sorted((tmp_path / "averages").glob("*-0.2.safetensors"))[-1])[0]
+    made = load_weights(tmp_path / "checkpoint-0.2" / "denoiser.safetensors")[0]
+    for name, value in made.items():  # the width that was stored comes back as it is
+        assert value.allclose(own[f"denoiser.{name}"], atol=1e-4), name
+    assert sample.main([str(tmp_path / "checkpoint-0.2"), "-o", str(tmp_path / "s"), "--steps", "2"]) == 0
+    assert train.main(["-o", str(tmp_path), "--average", "0.5"]) == 1
+    assert "0.2887" in capsys.readouterr().err
