@@ -21,7 +21,7 @@ from disco_dock.docking.refinement import is_trace
 from disco_dock.evaluation.boxes import blind_box, pocket_box
 from disco_dock.evaluation.cases import Case
 from disco_dock.evaluation.method import RankedPoses
-from disco_dock.evaluation.vina.method import process as vina_process
+from disco_dock.evaluation.vina import process as vina_process
 from disco_dock.runtime.capped_worker import CappedWorker
 from disco_dock.runtime.errors import ConfigError, InputError
 from disco_dock.runtime.versions import package_version

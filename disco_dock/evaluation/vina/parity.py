@@ -15,7 +15,7 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_complex import write_receptor_pdb
 from disco_dock.chem.write_sdf import pose_mol
-from disco_dock.evaluation.vina.method import process as vina_process
+from disco_dock.evaluation.vina import process as vina_process
 from disco_dock.physics.vina_receptor import VinaReceptor, receptor_of
 from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores
 from disco_dock.runtime.capped_worker import CappedWorker

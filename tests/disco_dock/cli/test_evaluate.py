@@ -11,7 +11,7 @@ import pytest
 from disco_dock.chem import posebusters_checks as validity
 from disco_dock.cli.main import main
 from disco_dock.evaluation import figures
-from disco_dock.evaluation.vina.method import method as vina
+from disco_dock.evaluation.vina import method as vina
 from tests.support.complexes import write_complexes
 from tests.support.runs import prior_run
 from tests.support.shards import made_up_shards

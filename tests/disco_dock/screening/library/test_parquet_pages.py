@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from disco_dock.screening.library.library import parquet_pages
+from disco_dock.screening.library import parquet_pages
 from disco_dock.screening.library.parquet_pages import PageError, check_footer, largest_page
 
 pyarrow = pytest.importorskip("pyarrow")

@@ -9,7 +9,8 @@ import pytest
 
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.user_files import MAX_LINE_BYTES
-from disco_dock.screening.library.library import TableColumns, parquet_rows, read_library
+from disco_dock.screening.library import parquet_rows
+from disco_dock.screening.library.library import TableColumns, read_library
 from tests.support.screening import query, screen
 
 pyarrow = pytest.importorskip("pyarrow")
