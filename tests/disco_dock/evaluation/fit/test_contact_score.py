@@ -32,7 +32,7 @@ from disco_dock.weights.networks import load_models
 from tests.support.contacts import planted_examples
 from tests.support.runs import prior_run
 
-EXAMPLES = Path(__file__).parents[3] / "data" / "examples"
+EXAMPLES = Path(__file__).parents[4] / "data" / "examples"
 NAMES = ("1ia1", "1s3v")
 DECOYS = DecoySettings(sampled=2, around=3, close=2, elsewhere=3, moves=1)
 
