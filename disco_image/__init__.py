@@ -1,3 +1,3 @@
 """Image and 2-D diffusion with discrete latents; shares `disco_dock.latents` and `disco_dock.runtime`."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
