@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import NamedTuple
 
-from Bio.PDB.MMCIF2Dict import MMCIF2Dict
+import gemmi
 from rdkit import Chem
 
+from disco_dock.chem.cif_records import MISSING, cif_block
 from disco_dock.chem.structure_files import read_text
-from disco_dock.runtime.errors import InputError, one_line
+from disco_dock.runtime.errors import InputError
 
 ORDERS = {
     "SING": Chem.BondType.SINGLE,
@@ -51,22 +51,20 @@ def read_components(path: Path) -> dict[str, Component]:
     Raises:
         InputError: the file cannot be read.
     """
-    try:
-        data = MMCIF2Dict(io.StringIO(read_text(path)))
-    except (ArithmeticError, LookupError, StopIteration, ValueError) as error:  # the parser's own, on damaged loops
-        reason = one_line(str(error), 200)
-        raise InputError(f"{path}: is not a readable mmCIF file ({reason}); download it again") from error
-    if "_chem_comp_atom.atom_id" not in data or "_chem_comp_bond.atom_id_1" not in data:
+    block = cif_block(path, read_text(path), "_chem_comp_atom.")
+    if block is None or not len(block.find_values("_chem_comp_atom.atom_id")):
+        return {}
+    if not len(block.find_values("_chem_comp_bond.atom_id_1")):
         return {}
     atoms: dict[str, list[tuple[str, str, int, bool]]] = {}
     for row in _rows(
-        path, data, "_chem_comp_atom", ("comp_id", "atom_id", "type_symbol", "charge", "pdbx_leaving_atom_flag")
+        block, "_chem_comp_atom", ("comp_id", "atom_id", "type_symbol", "charge", "pdbx_leaving_atom_flag")
     ):
         code, name, symbol, charge, leaving = row
         atoms.setdefault(code, []).append((name, symbol.capitalize(), _integer(path, charge), leaving == "Y"))
     bonds: dict[str, list[tuple[str, str, Chem.BondType]]] = {}
     for code, first, second, order in _rows(
-        path, data, "_chem_comp_bond", ("comp_id", "atom_id_1", "atom_id_2", "value_order")
+        block, "_chem_comp_bond", ("comp_id", "atom_id_1", "atom_id_2", "value_order")
     ):
         if order.upper() not in ORDERS:
             raise InputError(f"{path}: bond {first}-{second} of {code} has the order {order!r}; give a SMILES instead")
@@ -74,17 +72,16 @@ def read_components(path: Path) -> dict[str, Component]:
     return {code: _component(code, rows, bonds.get(code, [])) for code, rows in atoms.items()}
 
 
-def _rows(path: Path, data: MMCIF2Dict, category: str, fields: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Rows of some columns of a category; a column that is absent is "?" throughout.
+def _rows(block: gemmi.cif.Block, category: str, fields: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Rows of some columns of a category, quotes left out; a column that is absent is "?" throughout."""
+    table = block.find_mmcif_category(f"{category}.")
+    place = {tag.partition(".")[2].lower(): index for index, tag in enumerate(table.tags)}
+    columns = [list(table.column(place[name])) if name in place else ["?"] * len(table) for name in fields]
+    return [tuple(_plain(cell) for cell in row) for row in zip(*columns, strict=True)]
 
-    Raises:
-        InputError: the columns are not of one length.
-    """
-    count = len(data[f"{category}.{fields[1]}"])
-    columns = [data.get(f"{category}.{name}", ["?"] * count) for name in fields]
-    if any(len(column) != count for column in columns):
-        raise InputError(f"{path}: the columns of {category} differ in length; download the file again")
-    return list(zip(*columns, strict=True))
+
+def _plain(cell: str) -> str:
+    return cell if cell in MISSING else gemmi.cif.as_string(cell)
 
 
 def _integer(path: Path, text: str) -> int:

@@ -19,6 +19,13 @@ RESIDUE_TYPES = (*STANDARD, *VARIANTS, UNKNOWN)
 HEAVY_ATOMS = dict(zip(STANDARD, (5, 11, 8, 8, 6, 9, 9, 4, 10, 8, 8, 8, 8, 11, 7, 6, 7, 14, 12, 7), strict=True))
 """Heavy atoms of each standard residue inside a chain, without a terminal oxygen."""
 
+NUCLEOTIDES = frozenset(
+    "A C G U T I N DA DC DG DT DU DI DN ADE CYT GUA URA THY RA RC RG RU".split()
+    + [f"{kind}{base}{end}" for kind in ("", "D", "R") for base in "ACGTU" for end in ("3", "5", "N")]
+    + [f"{base}{end}" for base in ("ADE", "CYT", "GUA", "URA", "THY") for end in ("3", "5")]
+)
+"""Unmodified nucleotides as the PDB, CHARMM and AMBER, old and new, name them."""
+
 _INDEX = {name: index for index, name in enumerate(RESIDUE_TYPES)}
 _PROTONATION = {"HSD": "HID", "HSE": "HIE", "HSP": "HIP", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS", "ARN": "ARG"}
 _THREE_LETTERS = {code: name for name, code in PDBData.protein_letters_3to1.items()}
@@ -40,6 +47,8 @@ def parent_residue(name: str) -> str | None:
         return name
     if name in _PROTONATION:
         return _PROTONATION[name]
+    if len(name) == 4 and name[0] in "NC" and (inner := name[1:]) in (*_INDEX, *_PROTONATION):
+        return parent_residue(inner)  # AMBER's names of the ends of a chain
     code = PDBData.protein_letters_3to1_extended.get(name.ljust(3))
     return None if code is None else _THREE_LETTERS.get(code.upper(), "").upper() or None
 
@@ -56,4 +65,5 @@ def one_letter(name: str) -> str:
 
 def is_nucleotide(name: str) -> bool:
     """Whether a residue name is one of DNA or RNA."""
-    return name.strip().upper().ljust(3) in PDBData.nucleic_letters_3to1_extended
+    name = name.strip().upper()
+    return name in NUCLEOTIDES or name.ljust(3) in PDBData.nucleic_letters_3to1_extended
