@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from disco_dock.cli.options import add_physics, physics_choice
 from disco_dock.cli.parsing import UsageError
-from disco_dock.cli.predict import add_physics, physics_choice
 from disco_dock.physics.settings import RANKINGS
 
 BASELINES = ("vina", "vina-blind", "vina-pocket")

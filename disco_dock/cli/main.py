@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
-from disco_dock.cli.parsing import USAGE_ERROR, Parser, UsageError, join_negative_values
-from disco_dock.runtime.errors import DiscoError, one_line
+from disco_dock.cli.parsing import UsageError, join_negative_values
+from disco_dock.runtime.command_line import FAILED, INTERRUPTED, USAGE_ERROR, Parser, fail
+from disco_dock.runtime.errors import DiscoError
 
 COMMANDS = {
     "predict": ("disco_dock.cli.predict", "dock ligands into a protein"),
@@ -27,9 +28,6 @@ COMMANDS = {
     "weights": ("disco_dock.cli.weights", "convert published weights"),
 }
 """Command name: (module with `add_arguments(parser)` and `run(args) -> int`, one-line help)."""
-
-FAILED = 1
-INTERRUPTED = 130
 
 
 def _version() -> str:
@@ -99,8 +97,7 @@ def run_command(args: argparse.Namespace) -> int:
 
 
 def _fail(message: str, status: int, kind: str = "error: ") -> int:
-    print(f"disco-dock: {kind}{one_line(message)}", file=sys.stderr)
-    return status
+    return fail("disco-dock", kind + message, status)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,14 @@
-"""Argument parsing that suits docking: one-line usage errors, and values that begin with a minus sign."""
+"""Arguments of docking: values that begin with a minus sign, lists of numbers and names."""
 
 from __future__ import annotations
 
 import argparse
 import re
 from collections.abc import Sequence
-from typing import NoReturn
-
-USAGE_ERROR = 2
 
 
 class UsageError(Exception):
     """Arguments that do not fit together; the message is one sentence."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Parser without abbreviated options whose errors are one line."""
-
-    def __init__(self, *args, **kwargs) -> None:
-        """Take the arguments of argparse.ArgumentParser."""
-        kwargs.setdefault("allow_abbrev", False)
-        super().__init__(*args, **kwargs)
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with status 2 and one line that points to --help."""
-        self.exit(USAGE_ERROR, f"{self.prog}: error: {message}; see {self.prog} --help\n")
 
 
 def join_negative_values(argv: Sequence[str]) -> list[str]:

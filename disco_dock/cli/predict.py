@@ -6,16 +6,23 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from disco_dock.cli.parsing import UsageError, names, numbers
-from disco_dock.physics.settings import MINIMIZERS, RANKINGS
+from disco_dock.cli.options import (
+    add_physics_group,
+    add_pocket,
+    add_reading,
+    add_sampling,
+    check_pocket,
+    physics_choice,
+    pocket_hint,
+    quiet_libraries,
+)
+from disco_dock.cli.parsing import UsageError
 
 DEFAULT_MODES = 8
-POCKETS = {"pocket_center", "pocket_ligand", "pocket_residues", "pocket_box"}
 
 if TYPE_CHECKING:
     from disco_dock.docking.runs.inputs import JobList
-    from disco_dock.docking.settings import PocketHint, PredictSettings
-    from disco_dock.physics.settings import PhysicsChoice
+    from disco_dock.docking.settings import PredictSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,88 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_running(parser)
 
 
-def add_reading(inputs: argparse._ArgumentGroup) -> None:
-    """Add the options that `predict` and `screen` share: what is taken of the input files."""
-    hidden = argparse.SUPPRESS
-    inputs.add_argument("--chains", type=names, metavar="A,B", default=hidden, help="keep only these receptor chains")
-    inputs.add_argument(
-        "--largest-fragment", action="store_true", help="keep the largest fragment of a salt or mixture"
-    )
-    inputs.add_argument(
-        "--embeddings", metavar="FILE", default=hidden, help="language-model features, if the checkpoint needs them"
-    )
-
-
-def add_pocket(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `predict` and `screen` share: where to dock."""
-    hidden = argparse.SUPPRESS
-    pocket = parser.add_argument_group("pocket (the whole protein is searched when none is given)")
-    kind = pocket.add_mutually_exclusive_group()
-    kind.add_argument(
-        "--pocket-center", type=numbers(3), metavar="X,Y,Z", default=hidden, help="centre of the pocket in Angstrom"
-    )
-    kind.add_argument(
-        "--pocket-ligand",
-        "--autobox-ligand",
-        "--autobox_ligand",
-        metavar="FILE",
-        default=hidden,
-        help="molecule that sits in the pocket",
-    )
-    kind.add_argument(
-        "--pocket-residues", type=names, metavar="A:57,A:102", default=hidden, help="residues that line the pocket"
-    )
-    kind.add_argument(
-        "--pocket-box",
-        metavar="FILE",
-        default=hidden,
-        help="Vina or gnina configuration; its box (center_x .. size_z or autobox_ligand) is used, nothing else of it",
-    )
-    pocket.add_argument(
-        "--pocket-radius",
-        type=float,
-        metavar="R",
-        default=hidden,
-        help="largest distance of the ligand's centroid from the pocket's centre in Angstrom (10)",
-    )
-
-    pocket.add_argument(
-        "--chains-within",
-        type=float,
-        metavar="D",
-        default=hidden,
-        help="leave out chains farther than D Angstrom from the pocket's centre",
-    )
-
-
-def add_sampling(parser: argparse.ArgumentParser, *, num_poses: int, batch_size: int = 10) -> None:
-    """Add the options that `predict` and `screen` share: how to sample."""
-    hidden = argparse.SUPPRESS
-    sampling = parser.add_argument_group("sampling")
-    sampling.add_argument(
-        "--num-poses", type=int, metavar="N", default=num_poses, help="poses per complex (%(default)s)"
-    )
-    sampling.add_argument("--steps", type=int, metavar="N", default=20, help="reverse diffusion steps (%(default)s)")
-    sampling.add_argument("--seed", type=int, metavar="N", default=0, help="random seed (%(default)s)")
-    sampling.add_argument(
-        "--batch-size",
-        type=int,
-        metavar="N",
-        default=batch_size,
-        help="poses computed together; does not change them (%(default)s)",
-    )
-    sampling.add_argument(
-        "--latent-temperature", type=float, metavar="T", default=hidden, help="of the prior; 0 takes its best guess"
-    )
-    sampling.add_argument(
-        "--guidance-weight", type=float, metavar="W", default=hidden, help="weight of guidance by the latents"
-    )
-    sampling.add_argument(
-        "--guidance-interval", type=numbers(2), metavar="LO,HI", default=hidden, help="diffusion times of guidance"
-    )
-    sampling.add_argument("--ode", action="store_true", help="probability-flow ODE in place of the stochastic sampler")
-
-
 def _add_latents(parser: argparse.ArgumentParser) -> None:
     hidden = argparse.SUPPRESS
     latents = parser.add_argument_group("latents as binding modes (nodes: A:189 a residue, lig:5 the fifth heavy atom)")
@@ -153,15 +78,6 @@ def _add_latents(parser: argparse.ArgumentParser) -> None:
     latents.add_argument(
         "--suggest-pockets", action="store_true", help="list the residues and sites that the prior points at"
     )
-
-
-def add_physics_group(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `predict` and `screen` share: what physics does with the poses."""
-    physics = parser.add_argument_group("physics")
-    physics.add_argument(
-        "--physics", action="store_true", help="give each pose its AutoDock Vina score: kcal/mol, not an affinity"
-    )
-    add_physics(physics)
 
 
 def _add_validity(parser: argparse.ArgumentParser) -> None:
@@ -202,58 +118,6 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     running.add_argument("--chimerax", action="store_true", help="write view.cxc, a script for ChimeraX")
     running.add_argument("--overwrite", action="store_true", help="dock again what is already finished")
     running.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for debugging")
-
-
-def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
-    """Add the options that `predict` and `evaluate` share: minimisation and ranking."""
-    hidden = argparse.SUPPRESS
-    group.add_argument(
-        "--minimize",
-        choices=MINIMIZERS,
-        default=hidden,
-        help="by Vina, with a search around each pose, or by MMFF94s in the fixed pocket (as the checkpoint says)",
-    )
-    group.add_argument(
-        "--search-moves",
-        type=int,
-        metavar="N",
-        default=hidden,
-        help="Monte-Carlo steps around each pose with --minimize vina; 0 only minimises (100)",
-    )
-    group.add_argument(
-        "--restarts",
-        type=int,
-        metavar="N",
-        default=hidden,
-        help="search around each pose N times more from random orientations, keep the best (as the checkpoint says)",
-    )
-    group.add_argument(
-        "--finalists",
-        type=int,
-        metavar="N",
-        default=hidden,
-        help="search the best pose of each of the N places of lowest energy further (as the checkpoint says)",
-    )
-    group.add_argument(
-        "--rank-by",
-        choices=RANKINGS,
-        default=hidden,
-        help="confidence, Vina energy (kcal/mol, not an affinity), contact score or consensus (as the checkpoint says)",
-    )
-
-
-def physics_choice(given: dict) -> PhysicsChoice:
-    """What the physics options ask for."""
-    from disco_dock.physics.settings import PhysicsChoice
-
-    return PhysicsChoice(
-        minimize=given.get("minimize"),
-        moves=given.get("search_moves"),
-        restarts=given.get("restarts"),
-        finalists=given.get("finalists"),
-        score=given.get("physics", False),
-        rank_by=given.get("rank_by"),
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -311,15 +175,6 @@ def _check_inputs(given: dict) -> None:
         raise UsageError(f"--num-modes must be at least 1, not {given['num_modes']}")
 
 
-def check_pocket(given: dict) -> None:
-    """Raise UsageError for a pocket without a place."""
-    if "pocket_radius" in given and not POCKETS & given.keys():
-        raise UsageError(
-            "--pocket-radius needs --pocket-center, --pocket-ligand or --pocket-residues; "
-            "a --pocket-box has its own size"
-        )
-
-
 def _settings(given: dict) -> PredictSettings:
     """The settings that the options mean."""
     from disco_dock.docking.settings import PredictSettings
@@ -351,21 +206,6 @@ def _settings(given: dict) -> PredictSettings:
     )
 
 
-def pocket_hint(given: dict) -> PocketHint | None:
-    """The pocket that the options name, or None."""
-    from disco_dock.docking.settings import PocketHint
-
-    if not POCKETS & given.keys():
-        return None
-    return PocketHint(
-        center=given.get("pocket_center"),
-        ligand=Path(given["pocket_ligand"]) if "pocket_ligand" in given else None,
-        residues=given.get("pocket_residues", ()),
-        box=Path(given["pocket_box"]) if "pocket_box" in given else None,
-        radius=given.get("pocket_radius"),
-    )
-
-
 def _jobs(given: dict, settings: PredictSettings) -> JobList:
     """The complexes that the options name."""
     from disco_dock.docking.runs.inputs import jobs_of_csv, jobs_of_ligands, ligand_reader
@@ -374,15 +214,3 @@ def _jobs(given: dict, settings: PredictSettings) -> JobList:
     if "csv" in given:
         return jobs_of_csv(given["csv"], read)
     return jobs_of_ligands(given["protein"], given["ligand"], read)
-
-
-def quiet_libraries(verbosity: int) -> None:
-    """Keep RDKit's and Biopython's own messages off the terminal unless debugging; ours say what matters."""
-    if verbosity >= 2:
-        return
-    import warnings
-
-    from rdkit import RDLogger
-
-    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
-    warnings.simplefilter("ignore")

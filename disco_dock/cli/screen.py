@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from disco_dock.cli.parsing import UsageError
-from disco_dock.cli.predict import (
+from disco_dock.cli.options import (
     add_physics_group,
     add_pocket,
     add_reading,
@@ -19,6 +18,7 @@ from disco_dock.cli.predict import (
     pocket_hint,
     quiet_libraries,
 )
+from disco_dock.cli.parsing import UsageError
 
 if TYPE_CHECKING:
     from disco_dock.screening.ledger.identity import ScreenSettings, StoreIdentity

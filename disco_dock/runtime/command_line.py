@@ -1,4 +1,4 @@
-"""What the commands share: one-line failures, settings from several places, and the folder of a run."""
+"""What the commands of both packages share: errors of one line, and the exit status of a failure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from disco_dock.runtime.errors import DiscoError
+from disco_dock.runtime.errors import DiscoError, one_line
 
 FAILED, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -15,13 +15,11 @@ FAILED, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 class Parser(argparse.ArgumentParser):
     """Parser without abbreviated options whose errors are one line."""
 
-    def __init__(self, prog: str, description: str) -> None:
-        super().__init__(
-            prog=f"python -m disco_image.{prog}",
-            description=description,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+    def __init__(self, *args, **kwargs) -> None:
+        """Take the arguments of argparse.ArgumentParser."""
+        kwargs.setdefault("allow_abbrev", False)
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, **kwargs)
 
     def error(self, message: str) -> NoReturn:
         """Exit with status 2 and one line that points to --help."""
@@ -40,27 +38,14 @@ def run_command(
     try:
         return run(args)
     except DiscoError as error:
-        return _fail(parser.prog, str(error), FAILED)
+        return fail(parser.prog, str(error), FAILED)
     except KeyboardInterrupt:
-        return _fail(parser.prog, "interrupted; run the same command again to go on", INTERRUPTED)
+        return fail(parser.prog, "interrupted; run the same command again to go on", INTERRUPTED)
     except OSError as error:
-        return _fail(parser.prog, f"{error}; check free space and permissions", FAILED)
+        return fail(parser.prog, f"{error}; check free space and permissions", FAILED)
 
 
-def _fail(prog: str, message: str, status: int) -> int:
-    print(f"{prog}: {' '.join(message.split())}", file=sys.stderr)
+def fail(prog: str, message: str, status: int) -> int:
+    """The status, after one line on stderr that says what failed."""
+    print(f"{prog}: {one_line(message)}", file=sys.stderr)
     return status
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Seeds of a list such as ``0-63`` or ``1,5,7-9``; an argparse type."""
-    seeds: list[int] = []
-    try:
-        for part in text.split(","):
-            first, _, last = part.partition("-")
-            seeds += range(int(first), int(last or first) + 1)
-    except ValueError:
-        seeds = []
-    if not seeds:
-        raise argparse.ArgumentTypeError(f"expected seeds such as 0-63 or 1,5,7-9, found {text!r}")
-    return seeds

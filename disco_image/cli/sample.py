@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from disco_dock.runtime.command_line import Parser, parse_seeds, run_command
+from disco_dock.runtime.command_line import Parser, run_command
 
 SHOWS = ("samples", "same-latent", "same-noise", "switch", "guidance")
 ACROSS = 8
@@ -18,7 +18,7 @@ GUIDANCE_WEIGHTS = (0.0, 1.0, 2.0, 4.0)
 
 def build_parser() -> Parser:
     """Options of the command."""
-    parser = Parser("sample", __doc__ or "")
+    parser = Parser(prog="python -m disco_image.sample", description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="run folder of training")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder for the images")
     parser.add_argument(
@@ -162,6 +162,20 @@ def _show(models, args: argparse.Namespace, config):
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status of a command line."""
     return run_command(build_parser, run, argv)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds of a list such as ``0-63`` or ``1,5,7-9``; an argparse type."""
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            seeds += range(int(first), int(last or first) + 1)
+    except ValueError:
+        seeds = []
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"expected seeds such as 0-63 or 1,5,7-9, found {text!r}")
+    return seeds
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ STAGES = ("denoiser", "prior")
 
 def build_parser() -> Parser:
     """Options of the command."""
-    parser = Parser("train", __doc__ or "")
+    parser = Parser(prog="python -m disco_image.train", description=__doc__)
     parser.add_argument(
         "--preset", default="digits", help="settings to start from (%(default)s); --help-presets lists them"
     )

@@ -12,7 +12,7 @@ from disco_dock.runtime.command_line import Parser, run_command
 
 def build_parser() -> Parser:
     """Options of the command."""
-    parser = Parser("toy", __doc__ or "")
+    parser = Parser(prog="python -m disco_image.toy", description=__doc__)
     parser.add_argument(
         "--distribution", default="ring", help="ring, grid, checkerboard, moons, spiral or all (%(default)s)"
     )

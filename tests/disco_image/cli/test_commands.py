@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from disco_dock.runtime.command_line import parse_seeds
 from disco_image.cli import evaluate, sample, train
 from disco_image.cli.main import COMMANDS, main
+from disco_image.cli.sample import parse_seeds
 
 TINY = {
     "denoiser.loop.max_steps": 3,
