@@ -23,7 +23,7 @@ import numpy as np
 from machine import gemm_seconds, report
 
 from disco_dock.docking.engine import load_engine
-from disco_dock.docking.predict import PreparedComplex, prepare_complex
+from disco_dock.docking.prepare import PreparedComplex, prepare_complex
 from disco_dock.docking.receptors import ReceptorStore
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.sampling.sample import dock
@@ -116,10 +116,10 @@ def together(args: argparse.Namespace) -> dict:
     size = max(shares, GROUP)
     most = shares if places else size
     groups = [some[:size] for _, some in sorted(by_shape.items()) if len(some) >= size][::2]
-    dock(engine.models, ready[0].graph, ready[0].chosen, states=states)  # compiles, and computes the receptor
+    dock(engine.models, ready[0].graph, ready[0].sampling, states=states)  # compiles, and computes the receptor
     begin = time.process_time()
     alone = [
-        [dock(engine.models, one.graph, one.chosen, name=one.stream, states=states) for one in group]
+        [dock(engine.models, one.graph, one.sampling, name=one.stream, states=states) for one in group]
         for group in groups
     ]
     alone_seconds, begin = time.process_time() - begin, time.process_time()
@@ -127,7 +127,7 @@ def together(args: argparse.Namespace) -> dict:
     for group in groups:
         for part in (group[at : at + most] for at in range(0, size, most)):
             graphs, names = [one.graph for one in part], [one.stream for one in part]
-            shared += dock_together(engine.models, graphs, part[0].chosen, names, shares=places, states=states)
+            shared += dock_together(engine.models, graphs, part[0].sampling, names, shares=places, states=states)
     shared_seconds = time.process_time() - begin
     pairs = list(zip((one for group in alone for one in group), shared, strict=True))
     return {

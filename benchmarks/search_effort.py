@@ -44,7 +44,7 @@ def schedule(text: str) -> PhysicsSettings:
 def measure(engine: Engine, case: Case, settings: DockingSettings, schedules: Sequence[str], worker) -> dict:
     """RMSDs in the order of energy and lowest energies by schedule."""
     assert case.receptor is not None
-    docked, _ = dock_fitting(engine, case.graph, settings, name=case.name, on_progress=None)
+    docked, _ = dock_fitting(engine, case.graph, settings, name=case.name, on_step=None)
     minimised = partial(refine, case.receptor, VinaField(case.receptor), case.ligand, seed=0, with_strain=False)
     crystal = minimised(case.crystal[None], schedule("0"), stream=case.name).energy
     assert crystal is not None

@@ -14,23 +14,23 @@ from disco_dock.graph.schema import ComplexGraph
 from disco_dock.runtime.device import resolve_device
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.sampling.restraint import Restraint
-from disco_dock.sampling.sample import DockedPoses, DockingSettings, dock, judge
+from disco_dock.sampling.sample import DockedPoses, DockingSettings, confidence_logits, dock
 from disco_dock.sampling.several_ligands import dock_together
 from disco_dock.weights.networks import Models, bundled_checkpoint, load_models
 
 DockFunction = Callable[..., DockedPoses]
 DockTogetherFunction = Callable[..., list[DockedPoses]]
-JudgeFunction = Callable[[Models, ComplexGraph, np.ndarray], np.ndarray]
+ConfidenceFunction = Callable[[Models, ComplexGraph, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """Loaded networks, the device they are on, and the functions that dock and judge (others in tests)."""
+    """Loaded networks, the device they are on, and the functions that dock and score confidence (others in tests)."""
 
     models: Models
     device: torch.device
     dock: DockFunction = dock
-    judge: JudgeFunction = judge
+    confidence: ConfidenceFunction = confidence_logits
     dock_together: DockTogetherFunction = dock_together
 
 

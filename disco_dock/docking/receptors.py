@@ -28,12 +28,32 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PreparedReceptor:
+class ReceptorFields:
+    """A receptor as scores of poses need it, prepared when it is first asked for.
+
+    Attributes:
+        receptor: as read.
+    """
+
+    receptor: Receptor
+
+    @cached_property
+    def field(self) -> VinaField:
+        """The receptor prepared for Vina scores."""
+        return VinaField(self.receptor)
+
+    @cached_property
+    def contacts(self) -> ContactField:
+        """The receptor prepared for the contact score."""
+        return ContactField(self.receptor, self.field.receptor)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreparedReceptor(ReceptorFields):
     """A receptor and everything that follows from it and the settings, whatever the ligand.
 
     Attributes:
         path: file it came from.
-        receptor: as read.
         key: short hash of its sequence, the same for the same protein in another file.
         around: atoms that poses must not overlap.
         pocket: where to dock, or None.
@@ -42,22 +62,11 @@ class PreparedReceptor:
     """
 
     path: Path
-    receptor: Receptor
     key: str
     around: Obstacles
     pocket: Pocket | None
     embeddings: np.ndarray | None
     seconds: float
-
-    @cached_property
-    def field(self) -> VinaField:
-        """The receptor prepared for Vina scores, made when it is first asked for."""
-        return VinaField(self.receptor)
-
-    @cached_property
-    def contacts(self) -> ContactField:
-        """The receptor prepared for the contact score, made when it is first asked for."""
-        return ContactField(self.receptor, self.field.receptor)
 
     @cached_property
     def surroundings(self) -> Surroundings:

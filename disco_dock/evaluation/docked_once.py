@@ -9,16 +9,14 @@ from typing import Generic, NamedTuple, TypeVar, cast
 
 import torch
 
-from disco_dock.docking.engine import Engine, dock_fitting
+from disco_dock.docking.engine import Engine
 from disco_dock.docking.pocket import Pocket
-from disco_dock.docking.predict import after_physics
-from disco_dock.docking.refinement import RefinedPoses, refine
+from disco_dock.docking.receptors import ReceptorFields
+from disco_dock.docking.refinement import RefinedPoses
+from disco_dock.docking.sample_and_refine import Target, after_physics, sample, sample_and_refine
 from disco_dock.evaluation.boxes import pocket_sphere
 from disco_dock.evaluation.cases import Case
 from disco_dock.physics.settings import PhysicsSettings
-from disco_dock.physics.vina_scorer import VinaField
-from disco_dock.ranking.contact_field import ContactField
-from disco_dock.ranking.contact_score import contact_score_of
 from disco_dock.runtime.errors import DiscoError
 from disco_dock.sampling.sample import DockedPoses, DockingSettings
 
@@ -65,13 +63,13 @@ class SharedDocking:
         """
         settings = self.sampling(case, in_pocket=in_pocket)
 
-        def sample() -> DockedPoses:
+        def work() -> DockedPoses:
             try:
-                return dock_fitting(self.engine, case.graph, settings, name=case.name, on_progress=None)[0]
+                return sample(self.engine, case.graph, settings, stream=case.name)[0]
             except torch.OutOfMemoryError as error:
                 raise DiscoError("the accelerator's memory does not hold one pose of this complex") from error
 
-        return self._once(case, in_pocket, sample)
+        return self._once(case, in_pocket, work)
 
     def refined(
         self, case: Case, physics: PhysicsSettings, *, in_pocket: bool
@@ -87,14 +85,18 @@ class SharedDocking:
         receptor = case.receptor
 
         def work() -> tuple[DockedPoses, RefinedPoses]:
-            field = VinaField(receptor) if physics.scores else None
-            pocket, scorer = _pocket(case, in_pocket), self.engine.models.contacts
-            contacts = None
-            if scorer is not None and field is not None:
-                contacts = contact_score_of(scorer, ContactField(receptor, field.receptor), case.ligand)
-            sphere = None if pocket is None else pocket.sphere()
-            options = {"seed": self.settings.seed, "stream": case.name, "sphere": sphere, "contacts": contacts}
-            refined = refine(receptor, field, case.ligand, docked.pos, physics, **options)
+            pocket = _pocket(case, in_pocket)
+            target = Target(
+                receptor=ReceptorFields(receptor=receptor),
+                ligand=case.ligand,
+                graph=case.graph,
+                stream=case.name,
+                sphere=None if pocket is None else pocket.sphere(),
+            )
+            contacts = self.engine.models.contacts
+            refined = sample_and_refine(
+                self.engine, target, self.settings, physics, contacts=contacts, docked=docked
+            ).refined
             return after_physics(self.engine, case.graph, docked, refined), refined
 
         # the ranking changes nothing before it but whether there are scores at all

@@ -63,7 +63,7 @@ def _each_array(function: Callable[..., np.ndarray], *parts: DockedPoses) -> Doc
     return replace(parts[0], **done)
 
 
-def judge(models: Models, graph: ComplexGraph, pos: np.ndarray) -> np.ndarray:
+def confidence_logits(models: Models, graph: ComplexGraph, pos: np.ndarray) -> np.ndarray:
     """(poses, thresholds) confidence logits of poses that were not sampled, or were changed since.
 
     Args:
@@ -88,7 +88,7 @@ def dock(
     settings: DockingSettings,
     *,
     name: str = "complex",
-    on_progress: Progress | None = None,
+    on_step: Progress | None = None,
     states: ReceptorStates | None = None,
 ) -> DockedPoses:
     """Sampled poses of one complex; pose k depends on (seed, name, k) only, not on the batch size.
@@ -98,7 +98,7 @@ def dock(
         graph: the complex.
         settings: how to sample.
         name: of the complex, part of the random key and of messages.
-        on_progress: called with (finished pose-steps, all pose-steps).
+        on_step: called with (finished pose-steps, all pose-steps).
         states: of this receptor, filled here, from a caller that docks many ligands into it with the same networks.
 
     Raises:
@@ -115,7 +115,7 @@ def dock(
         parts = []
         for start in range(begin, end, size):  # whole groups, so that a pose has its place in one
             rows = Rows.of_one_ligand(start, min(size, end - start), size)
-            report = _reporter(on_progress, start - begin, end - begin, settings.sampler.steps)
+            report = _reporter(on_step, start - begin, end - begin, settings.sampler.steps)
             parts.append(sample_rows(context, rows, survey, report))
         found = joined([part.docked(slice(None), graph.origin) for part in parts])
     return replace(found, survey=survey).take(slice(settings.first - begin, None))
@@ -236,8 +236,8 @@ def _group_size(models: Models, settings: DockingSettings) -> int:
     return CPU_GROUP if models.device.type == "cpu" else min(settings.batch_size, settings.num_poses)
 
 
-def _reporter(on_progress: Progress | None, before: int, poses: int, steps: int) -> Callable[[int], None] | None:
+def _reporter(on_step: Progress | None, before: int, poses: int, steps: int) -> Callable[[int], None] | None:
     """What tells of the progress of a group, given the poses before it and of the whole."""
-    if on_progress is None:
+    if on_step is None:
         return None
-    return lambda done: on_progress(before * steps + done, poses * steps)
+    return lambda done: on_step(before * steps + done, poses * steps)

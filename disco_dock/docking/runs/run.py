@@ -122,7 +122,7 @@ class Run:
         if earlier is not None and same and was_checked(earlier, self._checked):
             return replace(_row(job, begin), status="reused", **earlier["best"])
         prediction = predict_complex(
-            self._engine, self._settings, store, job.protein, job.ligand, name=job.name, progress=self._progress
+            self._engine, self._settings, store, job.protein, job.ligand, name=job.name, on_step=self._progress.step
         )
         for note in prediction.notes:
             self._progress.note(note)

@@ -12,15 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from disco_dock.chem.symmetry import symmetric_rmsd
-from disco_dock.docking.engine import Engine, dock_fitting, docking_settings
-from disco_dock.docking.refinement import is_trace, lowest_places, refine
+from disco_dock.docking.engine import Engine, docking_settings
+from disco_dock.docking.receptors import ReceptorFields
+from disco_dock.docking.refinement import is_trace, lowest_places
+from disco_dock.docking.sample_and_refine import Target, sample_and_refine
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.evaluation.cases import Case, Cases
 from disco_dock.evaluation.fit.decoy_starts import AROUND, CLOSE, RebuiltLigand, other_sites
 from disco_dock.evaluation.fit.pose_rows import weights_sha256
 from disco_dock.physics.search_settings import SearchSettings
 from disco_dock.physics.settings import PhysicsSettings
-from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores
+from disco_dock.physics.vina_scorer import VinaScorer, VinaScores
 from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
 from disco_dock.runtime.files import atomic_write
 from disco_dock.runtime.random import derive_seed
@@ -148,21 +150,20 @@ def _decoys(engine: Engine, case: Case, settings: DecoySettings) -> Decoys:
         raise ConfigError(
             f"{case.name}: the receptor is a trace without side chains, which physics needs; leave it out"
         )
-    name, mol, field = case.name, case.ligand.mol, VinaField(case.receptor)
+    name, mol, receptor = case.name, case.ligand.mol, ReceptorFields(receptor=case.receptor)
     docking = docking_settings(
         engine.models, PredictSettings(num_poses=settings.sampled, seed=settings.seed), restraint=None
     )
-    docked, _ = dock_fitting(engine, case.graph, docking, name=name, on_progress=None)
-    physics = engine.models.config.physics
     search = SearchSettings(moves=settings.moves)
-    options: dict[str, Any] = {"seed": settings.seed, "stream": name, "with_strain": False}
-    sampled = refine(case.receptor, field, case.ligand, docked.pos, _searching(physics, settings.moves), **options).pos
-    scorer = VinaScorer(field, mol)
+    physics = _searching(engine.models.config.physics, settings.moves)
+    target = Target(receptor=receptor, ligand=case.ligand, graph=case.graph, stream=name)
+    samples = sample_and_refine(engine, target, docking, physics, contacts=None, with_strain=False)
+    scorer = VinaScorer(receptor.field, mol)
     ligand = RebuiltLigand(case, settings.seed)
     around, close = ligand.around(settings.around, AROUND), ligand.around(settings.close, CLOSE)
     starts = np.concatenate([around, close, _elsewhere(case, scorer, ligand, settings)])
     seeds = [derive_seed("decoy", settings.seed, name, number) for number in range(len(starts))]
-    pos = np.concatenate([sampled, scorer.search(starts, seeds, search)])
+    pos = np.concatenate([samples.refined.pos, scorer.search(starts, seeds, search)])
     inter, intra, _ = scorer.energies(pos)
     counts = (settings.sampled, settings.around, settings.close)
     kind = np.full(len(pos), ELSEWHERE)

@@ -12,16 +12,14 @@ import numpy as np
 
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.chem.symmetry import symmetric_rmsd
-from disco_dock.docking.engine import Engine, dock_fitting
+from disco_dock.docking.engine import Engine
 from disco_dock.docking.judging import pose_facts
-from disco_dock.docking.predict import after_physics
-from disco_dock.docking.refinement import is_trace, refine
+from disco_dock.docking.receptors import ReceptorFields
+from disco_dock.docking.refinement import is_trace
+from disco_dock.docking.sample_and_refine import Target, after_physics, sample_and_refine
 from disco_dock.evaluation.cases import Cases
 from disco_dock.evaluation.rows import RowFile
 from disco_dock.physics.settings import PhysicsSettings
-from disco_dock.physics.vina_scorer import VinaField
-from disco_dock.ranking.contact_field import ContactField
-from disco_dock.ranking.contact_score import contact_score_of
 from disco_dock.ranking.evidence import PoseFacts
 from disco_dock.ranking.order import rank_order
 from disco_dock.runtime.errors import ConfigError, DiscoError
@@ -136,15 +134,13 @@ def _row(
         raise ConfigError(f"{name}: shards hold no receptor atoms, which physics needs; give the files")
     if is_trace(case.receptor):
         raise ConfigError(f"{name}: the receptor is a trace without side chains, which physics needs; leave it out")
-    docked, _ = dock_fitting(engine, case.graph, settings, name=name, on_progress=None)
-    field = VinaField(case.receptor)
-    scorer, contacts = engine.models.contacts, None
-    if scorer is not None:
-        scorer = scorer if member is None else scorer.member(member)
-        contacts = contact_score_of(scorer, ContactField(case.receptor, field.receptor), case.ligand)
-    options: dict[str, Any] = {"seed": settings.seed, "stream": name, "with_strain": False, "contacts": contacts}
-    refined = refine(case.receptor, field, case.ligand, docked.pos, physics, **options)
-    docked = after_physics(engine, case.graph, docked, refined)
+    scorer = engine.models.contacts
+    scorer = scorer if scorer is None or member is None else scorer.member(member)
+    receptor = ReceptorFields(receptor=case.receptor)
+    target = Target(receptor=receptor, ligand=case.ligand, graph=case.graph, stream=name)
+    samples = sample_and_refine(engine, target, settings, physics, contacts=scorer, with_strain=False)
+    refined = samples.refined
+    docked = after_physics(engine, case.graph, samples.docked, refined)
     facts = pose_facts(case.ligand, docked.pos, refined, docked.confidence)
     others = facts.near & ~np.eye(len(facts.near), dtype=bool)
     return PoseRow(

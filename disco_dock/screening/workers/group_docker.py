@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from disco_dock.docking.engine import Engine
-from disco_dock.docking.predict import PreparedComplex
+from disco_dock.docking.prepare import PreparedComplex
 from disco_dock.runtime.errors import DiscoError
 from disco_dock.sampling.network_batch import ReceptorStates
 from disco_dock.sampling.sample import DockedPoses
@@ -90,7 +90,7 @@ class GroupDocker:
             found = self._engine.dock_together(
                 self._engine.models,
                 [one.complex.graph for one in group],
-                group[0].complex.chosen,
+                group[0].complex.sampling,
                 [one.complex.stream for one in group],
                 shares=[self._company.share(one.work) for one in group] if self._company.places else None,
                 states=self._states,

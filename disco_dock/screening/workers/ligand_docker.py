@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from disco_dock.docking.engine import DockFunction, Engine, docking_settings, load_engine
+from disco_dock.docking.engine import Engine, docking_settings, load_engine
 from disco_dock.docking.judging import check_physics
-from disco_dock.docking.predict import predict_prepared, prepare_complex
+from disco_dock.docking.predict import predict_prepared
 from disco_dock.docking.prediction import Prediction
+from disco_dock.docking.prepare import prepare_complex
 from disco_dock.docking.receptors import ReceptorStore
 from disco_dock.docking.runs.input_files import file_hash, settings_files
 from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
 from disco_dock.sampling.network_batch import ReceptorStates
+from disco_dock.sampling.sample import DockedPoses
 from disco_dock.screening.ledger.coordinates import digest, pack
 from disco_dock.screening.ledger.identity import ScreenSettings, StoreIdentity
 from disco_dock.screening.ledger.schema import POSE_COLUMNS
@@ -133,8 +135,8 @@ class LigandDocker:
         smaller = min((size for known, size in self._fitting.items() if known <= bucket), default=settings.batch_size)
         dock = partial(self._engine.dock, states=self._states)
         sampler = RoundSampler(dock, ready.complex.ligand.mol, self._rule)
-        fitting = replace(ready.complex, chosen=replace(ready.complex.chosen, batch_size=smaller))
-        outcome = self._predicted(replace(ready, complex=fitting), sampler)
+        fitting = replace(ready.complex, sampling=replace(ready.complex.sampling, batch_size=smaller))
+        outcome = self._predicted(replace(ready, complex=fitting), replace(self._engine, dock=sampler))
         if sampler.fitted and sampler.fitted < min(smaller, settings.num_poses):
             self._fitting[bucket] = sampler.fitted
         return replace(outcome, converged=sampler.converged) if isinstance(outcome, Docked) else outcome
@@ -147,14 +149,13 @@ class LigandDocker:
         if isinstance(docked, Exception):
             return _failed(ready.work, docked, ready.seconds)
         ready.complex.clock.add("docking", sampled.seconds)
-        return self._predicted(ready, lambda *_, **__: docked)
+        return self._predicted(ready, self._engine, docked)
 
-    def _predicted(self, ready: Ready, dock: DockFunction) -> Outcome:
-        """A ligand from the networks on, with a function that samples."""
+    def _predicted(self, ready: Ready, engine: Engine, docked: DockedPoses | None = None) -> Outcome:
+        """A ligand from the networks on, or from its sampled poses on."""
         begin, work = time.perf_counter(), ready.work
         try:
-            engine = replace(self._engine, dock=dock)
-            prediction = predict_prepared(engine, self._settings.predict, ready.complex, name=work.name)
+            prediction = predict_prepared(engine, self._settings.predict, ready.complex, name=work.name, docked=docked)
         except (DiscoError, *OUT_OF_MEMORY) as error:
             return _failed(work, error, ready.seconds + time.perf_counter() - begin)
         return self._kept(work, prediction, ready.seconds + time.perf_counter() - begin)

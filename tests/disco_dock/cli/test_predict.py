@@ -93,10 +93,10 @@ def test_csv_with_good_and_bad_rows(disco, peptide, tmp_path):
 
 
 def test_interrupt_in_the_middle(disco, peptide, tmp_path, monkeypatch):
-    def interrupted(models, graph, settings, *, name, on_progress):
+    def interrupted(models, graph, settings, *, name, on_step):
         if name.startswith("CCCN"):
             raise KeyboardInterrupt
-        return fake_dock(models, graph, settings, name=name, on_progress=on_progress)
+        return fake_dock(models, graph, settings, name=name, on_step=on_step)
 
     (tmp_path / "l.smi").write_text("CCO a\nCCCN b\nCCC c\n")
     monkeypatch.setattr(engine, "load_engine", lambda checkpoint, device: fake_engine(interrupted))

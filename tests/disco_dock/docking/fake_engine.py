@@ -47,7 +47,7 @@ def fake_models(
     )
 
 
-def fake_dock(models, graph, settings, *, name, on_progress, states=None) -> DockedPoses:
+def fake_dock(models, graph, settings, *, name, on_step, states=None) -> DockedPoses:
     """Poses that depend on seed, name and pose number only, never on the batch size."""
     num_poses, num_nodes = settings.num_poses, graph.num_atoms + graph.num_residues
     random = PoseRandom(settings.seed, name, range(settings.first, settings.first + num_poses))
@@ -55,8 +55,8 @@ def fake_dock(models, graph, settings, *, name, on_progress, states=None) -> Doc
     center = graph.origin if settings.pocket is None else graph.origin + np.asarray(settings.pocket.center)
     uniform = random.uniform(NUM_LATENTS + 1).numpy()
     for step in range(settings.sampler.steps):
-        if on_progress is not None:
-            on_progress(step + 1, settings.sampler.steps)
+        if on_step is not None:
+            on_step(step + 1, settings.sampler.steps)
     nodes = (uniform[:, :NUM_LATENTS] * num_nodes).astype(np.int64)
     pos = graph.conformer.numpy().astype(float)[None] + shift[:, None] + center
     frames = np.stack([pos + step for step in range(settings.sampler.steps, -1, -1)], 1) if settings.record else None
@@ -69,7 +69,7 @@ def fake_dock(models, graph, settings, *, name, on_progress, states=None) -> Doc
     )
 
 
-def fake_judge(models, graph, pos) -> np.ndarray:
+def fake_confidence(models, graph, pos) -> np.ndarray:
     """Logits that depend on each pose alone."""
     return pos[:, :1, 0] - graph.origin[0]
 
@@ -79,12 +79,12 @@ def fake_engine(dock=fake_dock, **options) -> Engine:
 
     def dock_together(models, graphs, settings, names, *, shares, states) -> list[DockedPoses]:
         pairs = zip(graphs, names, strict=True)
-        return [dock(models, graph, settings, name=name, on_progress=None, states=states) for graph, name in pairs]
+        return [dock(models, graph, settings, name=name, on_step=None, states=states) for graph, name in pairs]
 
     return Engine(
         models=cast(Any, fake_models(**options)),
         device=torch.device("cpu"),
         dock=dock,
-        judge=fake_judge,
+        confidence=fake_confidence,
         dock_together=dock_together,
     )

@@ -29,9 +29,9 @@ def cases(tmp_path_factory):
 def counting_engine(calls):
     engine = fake_engine()
 
-    def dock(models, graph, settings, *, name, on_progress):
+    def dock(models, graph, settings, *, name, on_step):
         calls.append((name, settings.pocket is not None))
-        return engine.dock(models, graph, settings, name=name, on_progress=on_progress)
+        return engine.dock(models, graph, settings, name=name, on_step=on_step)
 
     return replace(engine, dock=dock)
 

@@ -154,7 +154,7 @@ def test_networks_are_ranked_as_predict_ranks(cases):
     case = cases.load("made2")  # has a stereocentre without configuration, so every pose keeps the stereo
     shift = np.array(OFFSETS)[:, None, None] * np.array([0.0, 0.0, 1.0])
 
-    def docking(models, graph, settings, *, name, on_progress):
+    def docking(models, graph, settings, *, name, on_step):
         return DockedPoses(
             pos=case.crystal[None] + shift,
             latent_nodes=np.zeros((3, 0), dtype=np.int64),
@@ -181,7 +181,7 @@ def test_networks_are_ranked_as_predict_ranks(cases):
 def test_told_the_pocket_networks_stay_at_its_centre(cases):
     case, seen = cases.load("made2"), []
 
-    def docking(models, graph, settings, *, name, on_progress):
+    def docking(models, graph, settings, *, name, on_step):
         seen.append(settings.pocket)
         return DockedPoses(
             pos=case.crystal[None],

@@ -71,5 +71,5 @@ def test_confidence_is_the_same_bit_for_bit_at_every_batch_size(models: Models, 
 def test_a_graph_without_receptor_atoms_is_one_sentence_before_any_sampling(models: Models) -> None:
     steps: list[int] = []
     with pytest.raises(ConfigError, match="heavy atoms") as caught:
-        dock(models, random_graph(1), SETTINGS, on_progress=lambda done, total: steps.append(done))
+        dock(models, random_graph(1), SETTINGS, on_step=lambda done, total: steps.append(done))
     assert "\n" not in str(caught.value) and not steps

@@ -140,7 +140,7 @@ def test_without_prior_the_null_latents_are_used(models, graph):
 def test_progress_reaches_the_end(models, graph):
     seen = []
     settings = replace(SETTINGS, batch_size=4)
-    dock(models, graph, settings, name="a", on_progress=lambda done, total: seen.append((done, total)))
+    dock(models, graph, settings, name="a", on_step=lambda done, total: seen.append((done, total)))
     assert seen == sorted(seen) and seen[-1] == (27, 27)
 
 

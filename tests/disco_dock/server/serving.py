@@ -21,11 +21,11 @@ def quick_engine():
     return fake_engine()
 
 
-def slow_dock(models, graph, settings, *, name, on_progress):
+def slow_dock(models, graph, settings, *, name, on_step):
     """No poses: steps for far longer than any test waits."""
     for step in range(6000):
         time.sleep(0.02)
-        on_progress(step, 6000)
+        on_step(step, 6000)
     raise AssertionError("nobody stopped this")
 
 
@@ -36,13 +36,13 @@ def slow_engine():
     return fake_engine(dock=slow_dock)
 
 
-def deadly_dock(models, graph, settings, *, name, on_progress):
+def deadly_dock(models, graph, settings, *, name, on_step):
     """The end of the process for seed 13, as a fault in compiled code would be."""
     from tests.disco_dock.docking.fake_engine import fake_dock
 
     if settings.seed == 13:
         os._exit(9)
-    return fake_dock(models, graph, settings, name=name, on_progress=on_progress)
+    return fake_dock(models, graph, settings, name=name, on_step=on_step)
 
 
 def deadly_engine():

@@ -101,10 +101,10 @@ def test_damaged_results_are_made_again(peptide, tmp_path, name, damage):
 
 
 def test_batch_keeps_the_others_when_one_fails(three, tmp_path):
-    def failing(models, graph, settings, *, name, on_progress):
+    def failing(models, graph, settings, *, name, on_step):
         if name.startswith("CCCN"):
             raise NumericsError("score is not finite at t = 0.5")
-        return fake_dock(models, graph, settings, name=name, on_progress=on_progress)
+        return fake_dock(models, graph, settings, name=name, on_step=on_step)
 
     rows = make_run(tmp_path / "out", fake_engine(failing)).dock_batch(three)
     assert [row.status for row in rows] == ["ok", "failed", "ok"]
@@ -129,10 +129,10 @@ def test_failure_leaves_earlier_results_alone(peptide, tmp_path):
 
 
 def test_interrupt_keeps_finished_complexes_and_their_rows(three, tmp_path):
-    def interrupted(models, graph, settings, *, name, on_progress):
+    def interrupted(models, graph, settings, *, name, on_step):
         if name.startswith("CCCN"):
             raise KeyboardInterrupt
-        return fake_dock(models, graph, settings, name=name, on_progress=on_progress)
+        return fake_dock(models, graph, settings, name=name, on_step=on_step)
 
     with pytest.raises(KeyboardInterrupt):
         make_run(tmp_path, fake_engine(interrupted)).dock_batch(three)

@@ -31,7 +31,7 @@ def engine_and_calls(cases):
     """An engine that shifts the crystal pose, and the names that it docked."""
     calls = []
 
-    def docking(models, graph, settings, *, name, on_progress):
+    def docking(models, graph, settings, *, name, on_step):
         calls.append(name)
         pos = cases.load(name).crystal[None] + np.array(OFFSETS)[:, None, None]
         empty = np.zeros((3, 0), dtype=np.int64)

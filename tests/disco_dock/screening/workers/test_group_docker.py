@@ -42,7 +42,7 @@ class Together:
             raise NumericsError("a score is not finite; use another seed")
         self.docked += [name.split()[0] for name in names]
         pairs = zip(graphs, names, strict=True)
-        return [fake_dock(models, graph, settings, name=name, on_progress=None) for graph, name in pairs]
+        return [fake_dock(models, graph, settings, name=name, on_step=None) for graph, name in pairs]
 
 
 @pytest.fixture(scope="module")

@@ -67,8 +67,8 @@ def test_a_ligand_does_not_depend_on_what_was_docked_before(peptide):
 
 
 def test_a_failure_is_an_outcome(peptide):
-    def broken(models, graph, settings, *, name, on_progress, states):
-        docked = fake_dock(models, graph, settings, name=name, on_progress=on_progress)
+    def broken(models, graph, settings, *, name, on_step, states):
+        docked = fake_dock(models, graph, settings, name=name, on_step=on_step)
         return replace(docked, pos=docked.pos * np.nan)
 
     outcome = dock_one(LigandDocker(fake_engine(dock=broken), SETTINGS, peptide), work())
@@ -81,11 +81,11 @@ def test_a_failure_is_an_outcome(peptide):
 def test_a_batch_that_does_not_fit_is_halved_and_the_size_remembered_for_larger_ligands(peptide):
     sizes = []
 
-    def tight(models, graph, settings, *, name, on_progress, states):
+    def tight(models, graph, settings, *, name, on_step, states):
         sizes.append(settings.batch_size)
         if settings.batch_size > 2:
             raise torch.OutOfMemoryError("no room")
-        return fake_dock(models, graph, settings, name=name, on_progress=on_progress)
+        return fake_dock(models, graph, settings, name=name, on_step=on_step)
 
     settings = ScreenSettings(predict=replace(PREDICT, num_poses=8, batch_size=8))
     docker = LigandDocker(fake_engine(dock=tight), settings, peptide)
@@ -98,7 +98,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_size_remembered_for_larger_
 
 
 def test_a_pose_that_does_not_fit_at_all_is_a_failure(peptide):
-    def full(models, graph, settings, *, name, on_progress, states):
+    def full(models, graph, settings, *, name, on_step, states):
         raise torch.OutOfMemoryError("no room")
 
     outcome = dock_one(LigandDocker(fake_engine(dock=full), SETTINGS, peptide), work())
