@@ -20,6 +20,10 @@ from disco_dock.docking.binding_modes import Mode, PocketSuggestion
 from disco_dock.docking.pocket import Pocket
 from disco_dock.docking.refinement import NO_PHYSICS, PosePhysics
 from disco_dock.docking.validity import PoseValidity
+from disco_dock.interactions.find import Interaction, find_interactions
+from disco_dock.interactions.fingerprint import fingerprint, key_residues
+from disco_dock.interactions.pocket import Pocket as PocketAtoms
+from disco_dock.interactions.reference import Reference
 from disco_dock.physics.settings import RANKINGS
 from disco_dock.ranking.reliability import Reliability, band
 from disco_dock.runtime.tables import cell_text, csv_text, write_text
@@ -52,6 +56,11 @@ POSE_COLUMNS = (
     "train_tanimoto",
     "seed",
     "sample",
+    "interactions",
+    "key_residues",
+    "rmsd",
+    "lddt_pli",
+    "contacts_recovered",
 )
 """Columns of results.csv and of the SD tags."""
 
@@ -125,6 +134,7 @@ class Prediction:
         pocket_suggestion: where the prior's latents point, when that was asked for.
         reliability: how well the poses' probabilities held on held-out complexes; none without probabilities.
         trajectory: (steps + 1, L, 3) the first-ranked pose from noise to its end in Angstrom, when it was kept.
+        reference: a known pose of the ligand to compare with, or None.
     """
 
     name: str
@@ -145,6 +155,7 @@ class Prediction:
     pocket_suggestion: PocketSuggestion | None = None
     reliability: tuple[Reliability, ...] = ()
     trajectory: np.ndarray | None = None
+    reference: Chem.Mol | None = None
 
     @cached_property
     def table(self) -> list[dict[str, Any]]:
@@ -161,6 +172,19 @@ class Prediction:
                 mol.SetProp(key, value)
             mols.append(mol)
         return mols
+
+    def interactions(self, pose: RankedPose) -> list[Interaction]:
+        """What holds a pose, by geometric rules."""
+        return find_interactions(pose_mol(self.ligand, pose.pos), self._atoms)
+
+    @cached_property
+    def _atoms(self) -> PocketAtoms:
+        poses = [pose.pos for pose in (*self.ranked, *self.rejected)]
+        return PocketAtoms(self.receptor, np.concatenate(poses))
+
+    @cached_property
+    def _known(self) -> Reference | None:
+        return None if self.reference is None else Reference(self.reference, self._atoms)
 
     @property
     def records(self) -> list[PoseRecord]:
@@ -197,6 +221,8 @@ class Prediction:
         write_sdf(Path(path), self.ligand, [PoseRecord(pos=pos, tags=record.tags) for pos, record in pairs])
 
     def _row(self, pose: RankedPose) -> dict[str, Any]:
+        words = fingerprint(self.interactions(pose))
+        known = None if self._known is None else self._known.compare(pose_mol(self.ligand, pose.pos), words)
         values = {
             "rank": pose.rank,
             "confidence": _rounded(pose.confidence, 4),
@@ -218,6 +244,11 @@ class Prediction:
             "train_tanimoto": None if self.novelty is None else self.novelty.nearest.tanimoto,
             "seed": self.seed,
             "sample": pose.sample,
+            "interactions": " ".join(words) or None,
+            "key_residues": " ".join(key_residues(words)) or None,
+            "rmsd": None if known is None else _rounded(known.rmsd, 3),
+            "lddt_pli": None if known is None else _rounded(known.lddt_pli, 3),
+            "contacts_recovered": None if known is None else _rounded(known.contacts_recovered, 3),
         }
         return {column: values[column] for column in POSE_COLUMNS}
 

@@ -15,10 +15,11 @@ from typing import Any
 
 from rdkit import Chem
 
+from disco_dock.interactions.find import find_interactions
+from disco_dock.interactions.pocket import Pocket
 from disco_dock.report import sections
 from disco_dock.report.depiction import depict
 from disco_dock.report.folder import DockedFolder, read_folder
-from disco_dock.report.interactions import Pocket, find_interactions
 from disco_dock.report.trust import Reliabilities, trust
 from disco_dock.runtime.files import atomic_write
 

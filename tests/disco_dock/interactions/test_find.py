@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdMolTransforms
 
+from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
-from disco_dock.report.interactions import Pocket, find_interactions
-from disco_dock.report.ligand_groups import ligand_groups
+from disco_dock.chem.write_sdf import PoseRecord, write_sdf
+from disco_dock.interactions.find import find_interactions
+from disco_dock.interactions.fingerprint import fingerprint, has
+from disco_dock.interactions.hydrogens import best_angle
+from disco_dock.interactions.ligand_groups import ligand_groups, ligand_hydrogens
+from disco_dock.interactions.pocket import Pocket
 
+EXAMPLES = Path(__file__).parents[3] / "data" / "examples"
 GROUPS = [
     ("CC(=O)O", "negative", [2, 3]),
     ("CC(=O)[O-]", "negative", [2, 3]),
@@ -106,3 +114,57 @@ def test_stacked_and_shifted_rings(pocket):
         mol.AddConformer(conformer)
         kinds = {(one.kind, one.residue) for one in find_interactions(mol, pocket)}
         assert (("pi stacking", pocket.receptor.label(residue)) in kinds) is stacked
+
+
+def poses_of(folder, ligand: str) -> tuple[Chem.Mol, Pocket]:
+    mol = Chem.MolFromMolFile(str(folder / "ligand.sdf"))
+    assert mol is not None
+    protein = next(folder.glob("protein.pdb*"))
+    return mol, Pocket(read_receptor(protein), mol.GetConformer().GetPositions())
+
+
+@pytest.mark.parametrize("name", ["1ia1", "1uou", "1s3v"])
+def test_a_pose_that_went_through_an_sdf_file_has_the_same_interactions(name, tmp_path):
+    """Poses are written with hydrogens and read back with them: donors and rings must survive."""
+    mol, pocket = poses_of(EXAMPLES / name, name)
+    ligand = read_ligand(str(EXAMPLES / name / "ligand.sdf"))
+    write_sdf(tmp_path / "poses.sdf", ligand, [PoseRecord(pos=ligand.pos)])
+    read = next(iter(Chem.SDMolSupplier(str(tmp_path / "poses.sdf"), removeHs=False)))
+    assert read.GetNumAtoms() > ligand.num_atoms
+    found = find_interactions(read, pocket)
+    assert fingerprint(found) == fingerprint(find_interactions(mol, pocket))
+    assert any(one.kind == "hydrogen bond" and one.detail == "donor" for one in found)
+
+
+def test_antifolate_stacks_on_phenylalanine_and_gives_hydrogens_to_the_acid():
+    """Dihydrofolate reductase: the diaminopyrimidine on the acid and phenylalanine of every textbook."""
+    mol, pocket = poses_of(EXAMPLES / "1ia1", "1ia1")
+    words = fingerprint(find_interactions(mol, pocket))
+    assert has(words, "hbond:B:GLU32") and has(words, "pi:B:PHE36") and has(words, "B:32")
+
+
+def test_hydrogen_bond_needs_a_hydrogen_that_points_there(pocket):
+    """The backbone N-H has one direction; an oxygen beside it, as near, is not bonded."""
+    own = next(
+        int(atom) for atom in pocket.donor if pocket.names[atom] == "N" and len(pocket.hydrogens(int(atom)).directions)
+    )
+    one, place = pocket.hydrogens(own), pocket.pos[own]
+    assert best_angle(one, place, place + 2.9 * one.directions[0]) == pytest.approx(180)
+    across = np.cross(one.directions[0], (0.3, 0.5, 0.8))
+    assert best_angle(one, place, place + 2.9 * across / np.linalg.norm(across)) < 90
+
+
+@pytest.mark.parametrize(
+    ("smiles", "atom", "count"), [("NC(C)=O", 0, 2), ("CNC", 1, 2), ("c1cc[nH]c1", 3, 1), ("CO", 1, 0)]
+)
+def test_hydrogens_of_a_ligand_point_where_rdkit_puts_them(smiles, atom, count):
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    assert rdDistGeom.EmbedMolecule(mol, randomSeed=1) == 0
+    pos = mol.GetConformer().GetPositions()
+    bare = Chem.RemoveHs(mol)
+    one = ligand_hydrogens(bare, bare.GetConformer().GetPositions(), atom)
+    assert len(one.directions) == count and (one.axis is not None) == (count == 0)
+    hydrogens = [other.GetIdx() for other in mol.GetAtomWithIdx(atom).GetNeighbors() if other.GetAtomicNum() == 1]
+    for hydrogen in hydrogens:  # 3 A beyond the hydrogen an acceptor would be bonded
+        way = (pos[hydrogen] - pos[atom]) / np.linalg.norm(pos[hydrogen] - pos[atom])
+        assert best_angle(one, pos[atom], pos[atom] + 2.9 * way) > 150

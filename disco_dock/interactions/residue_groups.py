@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 DONORS = {
+    "CYS": ("SG",),
     "ARG": ("NE", "NH1", "NH2"),
     "ASN": ("ND2",),
     "GLN": ("NE2",),
