@@ -5,8 +5,8 @@
 
 COMPLEXES holds folders <id>/protein.pdb + ligand.sdf and, where there is one, hetero.pdb. All three programs read the
 crystal pose; PLIP and ProLIF place hydrogens by Open Babel and RDKit, ours needs none. A pair (kind, residue) is found
-or not. PLIP takes a metal for a ligand of its own, so metals are compared with ProLIF only. Prints one line of JSON and appends it to
-benchmarks/results/interaction_agreement.jsonl. PLIP is under the GPL: it is only run here, never shipped.
+or not. PLIP takes a metal for a ligand of its own, so metals are compared with ProLIF only. Prints one line of JSON and
+appends it to benchmarks/results/interaction_agreement.jsonl. PLIP is under the GPL: it is only run here, never shipped.
 """
 
 from __future__ import annotations

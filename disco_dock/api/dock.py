@@ -45,6 +45,7 @@ def dock(
     check_poses: int | None = None,
     valid_only: bool = False,
     valid_budget: int | None = None,
+    reference: str | Path | None = None,
 ) -> Prediction:
     """Ranked poses of a ligand in a protein, the same as `disco-dock predict` writes.
 
@@ -71,6 +72,7 @@ def dock(
         check_poses: best-ranked poses that PoseBusters checks; None for all if it is installed.
         valid_only: draw other samples for those that are not valid.
         valid_budget: samples drawn at most for that; None for three times the poses.
+        reference: file with a known pose of the ligand that the poses are compared with.
 
     Returns:
         A `Prediction`: `.poses` are RDKit molecules, best first; `.table` has a dictionary per pose; `.to_csv(path)`.
@@ -97,6 +99,7 @@ def dock(
         check_poses=check_poses,
         valid_only=valid_only,
         valid_budget=valid_budget,
+        reference=None if reference is None else Path(reference),
     )
     molecule = read_ligand(str(ligand), template_smiles=template_smiles, largest_fragment=largest_fragment)
     engine = _engine(None if checkpoint is None else Path(checkpoint).resolve(), device)

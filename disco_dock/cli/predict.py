@@ -41,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="table with the columns complex_name, protein_path, ligand_description, protein_sequence",
     )
     inputs.add_argument(
+        "--reference",
+        metavar="FILE",
+        default=hidden,
+        help="known pose of the same ligand: RMSD, LDDT-PLI and recovered contacts of every pose",
+    )
+    inputs.add_argument(
         "--smiles", metavar="TEMPLATE", default=hidden, help="SMILES with the bond orders of a PDB ligand"
     )
     add_reading(inputs)
@@ -158,6 +164,8 @@ def _check_inputs(given: dict) -> None:
     """Raise UsageError for inputs that are missing or exclude each other."""
     if "csv" in given:
         extra = [option for option in ("protein", "ligand") if option in given]
+        if "reference" in given:
+            raise UsageError("--reference is the pose of one ligand, so it cannot be given with --csv")
         if extra:
             raise UsageError(f"--csv names the proteins and ligands, so --{extra[0]} cannot be given with it")
     else:
@@ -203,6 +211,7 @@ def _settings(given: dict) -> PredictSettings:
         check_poses=given.get("check_poses"),
         valid_only=given["valid_only"],
         valid_budget=given.get("valid_budget"),
+        reference=Path(given["reference"]) if "reference" in given else None,
     )
 
 

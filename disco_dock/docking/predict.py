@@ -155,6 +155,7 @@ def predict_prepared(
         pocket_suggestion=suggestion,
         reliability=verdict.reliability,
         trajectory=None if frames is None else frames[ranked[0].sample],
+        reference=ready.reference,
     )
 
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rdkit import Chem
+
 from disco_dock.chem.conformers import Conformer, embed
 from disco_dock.chem.ligand import Ligand
 from disco_dock.docking.binding_modes import latent_choice
@@ -19,6 +21,7 @@ from disco_dock.docking.sample_and_refine import Target
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.graph.build import build_complex
 from disco_dock.graph.schema import ComplexGraph
+from disco_dock.interactions.reference import atom_maps, read_reference
 from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.runtime.random import derive_seed
 from disco_dock.sampling.sample import DockingSettings
@@ -60,6 +63,7 @@ class PreparedComplex:
         physics: what is done with the poses.
         skipped_physics: why less than asked for is done, or "".
         clock: seconds so far.
+        reference: a known pose to compare with, or None.
     """
 
     protein: Path
@@ -72,6 +76,7 @@ class PreparedComplex:
     physics: PhysicsSettings
     skipped_physics: str
     clock: PhaseClock
+    reference: Chem.Mol | None = None
 
     @property
     def target(self) -> Target:
@@ -95,6 +100,9 @@ def prepare_complex(
     with clock.phase("receptor"):
         prepared = store.get(protein)
     physics, skipped = physics_for(prepared.receptor, physics, asked=settings.physics.asked)
+    reference = None if settings.reference is None else read_reference(Path(settings.reference))
+    if reference is not None:
+        atom_maps(ligand.mol, reference)  # before any work, that it is the same molecule
     with clock.phase("conformer"):
         conformer = embed(ligand.mol, seed=derive_seed("conformer", settings.seed, ligand.smiles))
     with clock.phase("graph"):
@@ -118,4 +126,5 @@ def prepare_complex(
         physics=physics,
         skipped_physics=skipped,
         clock=clock,
+        reference=reference,
     )

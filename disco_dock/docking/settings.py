@@ -86,6 +86,7 @@ class PredictSettings:
         check_poses: best-ranked poses that PoseBusters checks, 0 for none; None for all if it is installed.
         valid_only: draw other samples for those that are not valid.
         valid_budget: samples drawn at most for that; None for three times the poses.
+        reference: file with a known pose of the ligand that the poses are compared with, or None.
     """
 
     num_poses: int = 40
@@ -111,6 +112,7 @@ class PredictSettings:
     check_poses: int | None = None
     valid_only: bool = False
     valid_budget: int | None = None
+    reference: str | Path | None = None
 
     def __post_init__(self) -> None:
         """Check every number against its allowed range."""

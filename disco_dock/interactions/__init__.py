@@ -1,1 +1,1 @@
-"""What holds a ligand in its pocket: interactions by geometric rules, as a list, as a fingerprint, and against a reference."""
+"""What holds a ligand in its pocket: its interactions, their fingerprint, and both against a known pose."""

@@ -36,8 +36,8 @@ class Interaction:
 
     Attributes:
         kind: one of `KINDS`.
-        detail: "donor" or "acceptor" for a hydrogen bond, "cation" or "ring" for cation-pi: the ligand's part; "face" or
-            "edge" for stacking; else "".
+        detail: the ligand's part: "donor" or "acceptor" of a hydrogen bond, "cation" or "ring" of cation-pi; "face" or
+            "edge" of stacking; else "".
         residue: name such as "A:ASP189".
         residue_atom: name of the atom, or "ring".
         ligand_atom: name such as "O5", or "ring".

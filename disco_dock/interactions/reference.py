@@ -73,19 +73,27 @@ class Reference:
         )
 
     def _maps(self, own: Chem.Mol) -> np.ndarray:
-        """(maps, atoms) atoms of the reference that the atoms of a pose may stand for."""
         key = Chem.MolToSmiles(own, canonical=False)
         if key not in self._matches:
-            pattern, target = _skeleton(own), _skeleton(self._mol)
-            same = pattern.GetNumAtoms() == target.GetNumAtoms()
-            found = target.GetSubstructMatches(pattern, uniquify=False, maxMatches=MAX_MATCHES) if same else ()
-            if not found:
-                raise InputError(
-                    f"the reference ligand ({Chem.MolToSmiles(self._mol)}) is not the docked one "
-                    f"({Chem.MolToSmiles(own)}); give a pose of the same molecule with --reference"
-                )
-            self._matches[key] = np.array(found)
+            self._matches[key] = atom_maps(own, self._mol)
         return self._matches[key]
+
+
+def atom_maps(mol: Chem.Mol, reference: Chem.Mol) -> np.ndarray:
+    """(maps, atoms) atoms of a reference that the atoms of a molecule may stand for, both without hydrogens.
+
+    Raises:
+        InputError: they are different molecules (bond orders and charges aside).
+    """
+    pattern, target = _skeleton(mol), _skeleton(reference)
+    same = pattern.GetNumAtoms() == target.GetNumAtoms()
+    found = target.GetSubstructMatches(pattern, uniquify=False, maxMatches=MAX_MATCHES) if same else ()
+    if not found:
+        raise InputError(
+            f"the reference ligand ({Chem.MolToSmiles(reference)}) is not the docked one ({Chem.MolToSmiles(mol)}); "
+            "give a pose of the same molecule with --reference"
+        )
+    return np.array(found)
 
 
 def _skeleton(mol: Chem.Mol) -> Chem.Mol:

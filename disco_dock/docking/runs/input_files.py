@@ -55,6 +55,7 @@ def settings_files(settings: PredictSettings) -> dict[str, str]:
     named = {
         "embeddings": settings.embeddings,
         "pocket_ligand": pocket.ligand if pocket else None,
+        "reference": settings.reference,
     }
     hashes = {key: file_hash(Path(path), limit=None) for key, path in named.items() if path is not None}
     if pocket is not None and pocket.box is not None:  # the box counts, not the other lines of the file

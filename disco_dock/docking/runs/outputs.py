@@ -22,7 +22,7 @@ SAMPLED = "poses_sampled.sdf"
 """Poses as the networks gave them, beside minimised ones."""
 REJECTED = "poses_rejected.sdf"
 """Draws that are not valid, where only valid ones are wanted."""
-FORMAT = 3
+FORMAT = 4
 
 
 def make_folder(folder: Path) -> None:

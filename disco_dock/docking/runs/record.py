@@ -19,7 +19,7 @@ from disco_dock.docking.settings import PredictSettings
 from disco_dock.runtime.config import to_dict
 from disco_dock.runtime.versions import versions
 
-FORMAT = 3  # raise when the same inputs and settings give other files than before
+FORMAT = 4  # raise when the same inputs and settings give other files than before
 
 
 def ligand_hash(ligand: Ligand) -> str:
@@ -40,7 +40,7 @@ def fingerprint(
         checkpoint: hash of the checkpoint.
     """
     chosen = settings.result_dict()
-    del chosen["embeddings"]
+    del chosen["embeddings"], chosen["reference"]
     if chosen["pocket"]:
         del chosen["pocket"]["ligand"], chosen["pocket"]["box"]
     content: dict[str, Any] = {

@@ -4,7 +4,7 @@
   const root = document.documentElement;
   const byId = (name) => document.getElementById(name);
   const modeColors = ["#0d9488", "#c026d3", "#7c3aed", "#2563eb", "#db2777", "#65a30d", "#0891b2", "#57534e", "#4f46e5", "#047857"];
-  const interactionColors = { "hydrogen bond": "#2563eb", "salt bridge": "#dc2626", "pi stacking": "#16a34a", "metal": "#7c3aed", "hydrophobic contact": "#a8a29e" };
+  const interactionColors = { "hydrogen bond": "#2563eb", "salt bridge": "#dc2626", "pi stacking": "#16a34a", "cation-pi": "#0891b2", "halogen bond": "#db2777", "metal": "#7c3aed", "hydrophobic contact": "#a8a29e" };
   const latentColor = "#f59e0b";
   const shown = { cartoon: true, surface: false, pocket: true, latents: true, interactions: true, all: false };
   const rows = [...document.querySelectorAll("tr[data-rank]")];

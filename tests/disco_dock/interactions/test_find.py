@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rdkit import Chem
-from rdkit.Chem import rdDistGeom, rdMolTransforms
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
 
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
@@ -160,6 +160,7 @@ def test_hydrogen_bond_needs_a_hydrogen_that_points_there(pocket):
 def test_hydrogens_of_a_ligand_point_where_rdkit_puts_them(smiles, atom, count):
     mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
     assert rdDistGeom.EmbedMolecule(mol, randomSeed=1) == 0
+    rdForceFieldHelpers.MMFFOptimizeMolecule(mol)
     pos = mol.GetConformer().GetPositions()
     bare = Chem.RemoveHs(mol)
     one = ligand_hydrogens(bare, bare.GetConformer().GetPositions(), atom)
