@@ -8,13 +8,14 @@ from disco_dock.runtime.errors import InputError
 from disco_image.data.source import ImageSource
 
 MIN_IMAGES = 2
+IDX = "images-idx3-ubyte"
 
 
 def open_source(source: str, resolution: int = 0) -> ImageSource:
     """The reader of a set of images.
 
     Args:
-        source: ``digits``, or the path of a folder, a zip or a CIFAR-10 tarball.
+        source: ``digits``, or the path of a folder, a zip, a CIFAR-10 tarball or an IDX file of images (MNIST).
         resolution: images are cropped to their centre and resized to it; 0 keeps their own size.
 
     Raises:
@@ -40,7 +41,13 @@ def open_source(source: str, resolution: int = 0) -> ImageSource:
         from disco_image.data.cifar import CifarTarball
 
         return _checked(CifarTarball(path, resolution))
-    raise InputError(f"{source}: not a folder, .zip or .tar.gz; give the images in one of these")
+    if IDX in path.name:
+        from disco_image.data.idx import IdxImages
+
+        return _checked(IdxImages(path, resolution))
+    raise InputError(
+        f"{source}: not a folder, .zip, .tar.gz or images-idx3-ubyte file; give the images in one of these"
+    )
 
 
 def _checked(source: ImageSource) -> ImageSource:

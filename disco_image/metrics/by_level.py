@@ -59,7 +59,11 @@ def loss_by_level(
 
 
 def path_by_level(
-    models: ImageModels, seeds: Sequence[int], latents: Tensor | None, labels: Tensor | None
+    models: ImageModels,
+    seeds: Sequence[int],
+    latents: Tensor | None,
+    labels: Tensor | None,
+    keep_latents: bool = True,
 ) -> list[dict[str, float]]:
     """Curvature and squared Jacobian norm of the ODE's drift (per dimension) at each level of an 18-step Heun path.
 
@@ -68,10 +72,12 @@ def path_by_level(
         seeds: of the noise.
         latents: (count, ...), or None for a plain model.
         labels: (count,) classes, or None.
+        keep_latents: False puts the null embedding in their place.
     """
     device, config = models.device, models.config
     hot = None if labels is None else F.one_hot(labels, config.num_classes).float().to(device)
-    denoise = latent_denoise(models.denoiser, latents, labels=hot)
+    keep = None if latents is None or keep_latents else torch.zeros(len(seeds), device=device)
+    denoise = latent_denoise(models.denoiser, latents, labels=hot, keep=keep)
     grid = rho_grid(config.process, PATH_STEPS).tolist()
     noise = unit_noise(config.process, config.image_shape, SeedStreams("noise", seeds).normal).to(device)
     with torch.no_grad():

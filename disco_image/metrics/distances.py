@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 
 from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.random import generator
+
+MANIFOLD = 10_000
+"""Samples of each side that precision and recall take at most."""
 
 
 class Moments(NamedTuple):
@@ -47,19 +51,28 @@ def _root(matrix: Tensor) -> Tensor:
     return (vectors * values.clamp_min(0).sqrt()) @ vectors.T
 
 
+def shuffled(features: Tensor, count: int | None = None) -> Tensor:
+    """(count, features): rows in a fixed random order, the first `count` of them.
+
+    Sets of images are often sorted by class, so the first rows are not a sample of them.
+    """
+    order = torch.randperm(len(features), generator=generator("metrics", len(features)))
+    return features[order[:count]]
+
+
 def kernel_distance(a: Tensor, b: Tensor, block: int = 1000) -> float:
-    """Unbiased squared maximum mean discrepancy with the kernel (x.y / d + 1)^3, mean over blocks.
+    """Unbiased squared maximum mean discrepancy with the kernel (x.y / d + 1)^3, mean over blocks of random rows.
 
     Args:
-        a: (samples, features).
-        b: (samples, features).
+        a: (samples, features), in any order.
+        b: (samples, features), in any order.
         block: samples per estimate.
 
     Source: Binkowski et al. 2018 (arXiv:1801.01401), sec. 4: the kernel inception distance, on any features.
     """
     count = min(len(a), len(b))
     block = min(block, count)
-    estimates = []
+    a, b, estimates = shuffled(a, count), shuffled(b, count), []
     for begin in range(0, count - block + 1, block):
         x, y = a[begin : begin + block].double(), b[begin : begin + block].double()
         xx, yy, xy = _kernel(x, x), _kernel(y, y), _kernel(x, y)
@@ -76,15 +89,18 @@ def _kernel(x: Tensor, y: Tensor) -> Tensor:
 def precision_recall(real: Tensor, made: Tensor, neighbours: int = 3) -> tuple[float, float]:
     """Share of the made samples inside the manifold of the real ones, and the other way around.
 
-    A manifold is the union of balls around its samples that reach to their k-th neighbour.
+    A manifold is the union of balls around its samples that reach to their k-th neighbour. Both sides take equally
+    many random rows, at most 10,000, since the radii depend on how many there are.
 
     Args:
-        real: (samples, features).
-        made: (samples, features).
+        real: (samples, features), in any order.
+        made: (samples, features), in any order.
         neighbours: k.
 
     Source: Kynkaanniemi et al. 2019 (arXiv:1904.06991), eq. 1 and 2.
     """
+    count = min(len(real), len(made), MANIFOLD)
+    real, made = shuffled(real, count), shuffled(made, count)
     return _inside(made, real, neighbours), _inside(real, made, neighbours)
 
 

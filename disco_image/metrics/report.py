@@ -89,7 +89,7 @@ def evaluate_images(
     samples = _samples(models, config, sampling, seeds, latents, labels)
     made = in_batches(features, samples)
     half = real_features[torch.randperm(len(real), generator=torch.Generator().manual_seed(0))].chunk(2)
-    precision, recall = precision_recall(real_features[:10_000], made[:10_000])
+    precision, recall = precision_recall(real_features, made)
     report: dict[str, Any] = {
         "samples": config.count,
         "real_images": info.count,

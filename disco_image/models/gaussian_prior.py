@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.runtime.errors import ConfigError
-from disco_image.models.layers import LevelEmbedding, TransformerBlock, zero_init
+from disco_image.models.embedding import AdmEmbedding
+from disco_image.models.layers import TransformerBlock, zero_init
 from disco_image.processes.precondition import coefficients, spread
 
 
@@ -55,7 +56,7 @@ class GaussianPrior(nn.Module):
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(config.dimension))
         self.register_buffer("std", torch.ones(config.dimension))
-        self.embedding = LevelEmbedding(config.width, config.width, config.num_classes)
+        self.embedding = AdmEmbedding(config.width, config.width, config.num_classes)
         self.inlet = nn.Linear(part, config.width)
         self.position = nn.Parameter(0.02 * torch.randn(config.tokens, config.width))
         self.blocks = nn.ModuleList(

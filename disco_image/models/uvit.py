@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from disco_dock.runtime.errors import ConfigError
+from disco_image.models.embedding import AdmEmbedding
 from disco_image.models.layers import (
     CrossAttention,
     GroupNorm,
-    LevelEmbedding,
-    ResidualBlock,
     TransformerBlock,
     zero_init,
 )
+from disco_image.models.residual import ResidualBlock
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +75,7 @@ class UViT(nn.Module):
         if resolution % 2**levels:
             raise ConfigError(f"resolution {resolution} cannot be halved {levels} times")
         width, emb = config.width, 4 * config.width
-        self.embedding = LevelEmbedding(emb, width, num_classes, augment_width)
+        self.embedding = AdmEmbedding(emb, width, num_classes, augment_width)
         self.inlet = nn.Conv2d(channels, width, 3, padding=1)
 
         def block(c_in: int, c_out: int, size: int, cross: bool) -> ResidualBlock:

@@ -72,6 +72,7 @@ class DenoiserStageConfig:
         ema_snapshots: whether each tick keeps the averages, so that other widths can be made after training.
         tick_images: images between grids; 0 for none before the end.
         weight_decay: of AdamW.
+        betas: of AdamW; EDM's by default.
         initial: denoiser.safetensors of a plain model to start from (fine-tuning); empty to start from random weights.
         initial_rate: share of the learning rate that the weights from `initial` get; 0 freezes them.
         loop: length and rates.
@@ -85,6 +86,7 @@ class DenoiserStageConfig:
     ema_snapshots: bool = False
     tick_images: int = 100_000
     weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
     initial: str = ""
     initial_rate: float = 1.0
     loop: LoopConfig = field(default_factory=LoopConfig)
@@ -99,6 +101,8 @@ class DenoiserStageConfig:
             raise ConfigError("denoiser.ema_power needs relative widths between 0 and 0.28")
         if not 0 < self.encoder_share <= 1:
             raise ConfigError(f"denoiser.encoder_share must be in (0, 1], got {self.encoder_share}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"denoiser.betas must be in [0, 1), got {self.betas}")
         if not 0 <= self.initial_rate <= 1:
             raise ConfigError(f"denoiser.initial_rate must be in [0, 1], got {self.initial_rate}")
 

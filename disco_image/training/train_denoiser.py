@@ -104,9 +104,8 @@ def make_optimiser(model: DenoiserWithEncoder, config: TrainConfig, initial: set
         for params, factor in ((fresh, 1.0), (old, config.denoiser.initial_rate))
         if params
     ]
-    return torch.optim.AdamW(
-        groups, lr=config.denoiser.loop.learning_rate, weight_decay=config.denoiser.weight_decay, betas=(0.9, 0.99)
-    )
+    stage = config.denoiser
+    return torch.optim.AdamW(groups, lr=stage.loop.learning_rate, weight_decay=stage.weight_decay, betas=stage.betas)
 
 
 def own_rows(batch_size: int) -> list[int]:

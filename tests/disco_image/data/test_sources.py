@@ -226,3 +226,38 @@ def test_real_cifar_zip_is_read():
     assert (
         source.info.count == 10_000 and source.info.classes[0] == "airplane" and source.image(17).shape == (3, 32, 32)
     )
+
+
+def make_idx(folder, images, labels, name="train"):
+    import gzip
+    import struct
+
+    for what, values in (("images-idx3", images), ("labels-idx1", labels)):
+        head = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
+        (folder / f"{name}-{what}-ubyte.gz").write_bytes(gzip.compress(head + values.tobytes()))
+    return folder / f"{name}-images-idx3-ubyte.gz"
+
+
+def test_idx_files_are_padded_and_averaged(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28), dtype=np.uint8)
+    path = make_idx(tmp_path, images, np.array([2, 0, 1], dtype=np.uint8))
+    whole, half = open_source(str(path)), open_source(str(path), 16)
+    assert np.array_equal(whole.image(1)[0], images[1]) and [whole.label(i) for i in range(3)] == [2, 0, 1]
+    padded = np.pad(images[1].astype(float), 2)
+    expected = (padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) / 4
+    assert half.info.resolution == 16 and len(half.info.classes) == 3
+    assert np.abs(half.image(1)[0] - expected).max() <= 0.5
+    assert open_source(str(path), 20).image(0).shape == (1, 20, 20)
+
+
+def test_damaged_idx_files_are_told(tmp_path):
+    path = make_idx(tmp_path, np.zeros((3, 28, 28), np.uint8), np.zeros(2, np.uint8))
+    with pytest.raises(InputError, match="2 labels for 3 images"):
+        open_source(str(path))
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="cannot be read as an IDX file"):
+        open_source(str(path))
+    plain = tmp_path / "t-images-idx3-ubyte"
+    plain.write_bytes(b"\0\0\x08\x03" + b"\0" * 20)
+    with pytest.raises(InputError, match="bytes where"):
+        open_source(str(plain))
