@@ -62,7 +62,8 @@ INLINE vec pair_energy(const Terms *t, vec r2, vec radii, ivec hydrophobic, ivec
     for (int i = 0; i < LANES; i++) r[i] = sqrtf(r2[i]);
     const vec d = r - radii;
     const vec u1 = d * (1 / t->gauss1_width), u2 = (d - t->gauss2_centre) * (1 / t->gauss2_width);
-    const vec g1 = exponential(-u1 * u1) * t->gauss1, g2 = exponential(-u2 * u2) * t->gauss2;
+    const vec x1 = -u1 * u1, floor = zero - 80.0f; /* lower, and products are denormal numbers, which are slow */
+    const vec g1 = exponential(choose(x1 > floor, x1, floor)) * t->gauss1, g2 = exponential(-u2 * u2) * t->gauss2;
     const vec overlap = choose(d < zero, d, zero);
     vec dr = u1 * g1 * (-2 / t->gauss1_width) + u2 * g2 * (-2 / t->gauss2_width) + overlap * (2 * t->repulsion);
     vec e = g1 + g2 + overlap * overlap * t->repulsion;
