@@ -16,7 +16,7 @@ from disco_dock.physics.settings import PhysicsChoice, PhysicsSettings
 
 
 @lru_cache(maxsize=2)
-def _engine(checkpoint: Path | None, device: str) -> Engine:
+def shared_engine(checkpoint: Path | None, device: str) -> Engine:
     """Loaded once per checkpoint and device, so that a loop over ligands does not load it again."""
     return load_engine(checkpoint, device)
 
@@ -102,7 +102,7 @@ def dock(
         reference=None if reference is None else Path(reference),
     )
     molecule = read_ligand(str(ligand), template_smiles=template_smiles, largest_fragment=largest_fragment)
-    engine = _engine(None if checkpoint is None else Path(checkpoint).resolve(), device)
+    engine = shared_engine(None if checkpoint is None else Path(checkpoint).resolve(), device)
     path = Path(protein)
     store = ReceptorStore(settings, engine.models.config.lm_dim, [path])
     name = f"{path.name.split('.')[0]}_{molecule.name}"

@@ -144,6 +144,7 @@ def _pose_table(path: Path) -> str:
         poses = list(csv.DictReader(file))[:SHOWN_POSES]
     wanted = (
         "rank",
+        "given_as",
         "confidence",
         "p_rmsd_under_2",
         "p_rmsd_under_5",
@@ -157,7 +158,7 @@ def _pose_table(path: Path) -> str:
         "valid",
         *PHYSICS,
     )
-    columns = [name for name in wanted if any(pose[name] for pose in poses)]
+    columns = [name for name in wanted if any(pose.get(name) for pose in poses)]
     return text_table(columns, [[pose[name] for name in columns] for pose in poses])
 
 

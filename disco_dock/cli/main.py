@@ -17,6 +17,7 @@ from disco_dock.runtime.errors import DiscoError
 
 COMMANDS = {
     "predict": ("disco_dock.cli.predict", "dock ligands into a protein"),
+    "rescore": ("disco_dock.cli.rescore", "score and check poses of another program or a crystal"),
     "screen": ("disco_dock.cli.screen", "dock a library of ligands, with a ledger that survives everything"),
     "results": ("disco_dock.cli.results", "list or export the ligands of a screen, best first"),
     "report": ("disco_dock.cli.report", "write a page that shows docked poses, for any browser"),

@@ -63,6 +63,8 @@ POSE_COLUMNS = (
     "contacts_recovered",
 )
 """Columns of results.csv and of the SD tags."""
+MAX_GIVEN = 80
+"""Characters of an SD tag of a given pose beyond which it stands in poses.sdf only."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,6 +88,7 @@ class RankedPose:
         physics: what physics says and did, or None.
         ranks: the rank it has by each of `physics_settings.RANKINGS`, those that are known.
         validity: whether it passes PoseBusters' checks and keeps its stereo, or None when that was not checked.
+        given: what the file that a pose was given in says of it: where it stood, and its SD tags; else empty.
     """
 
     rank: int
@@ -104,6 +107,7 @@ class RankedPose:
     physics: PosePhysics | None = None
     validity: PoseValidity | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def trust(self) -> str | None:
@@ -163,6 +167,13 @@ class Prediction:
         return [self._row(pose) for pose in self.ranked]
 
     @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the table: `POSE_COLUMNS`, and for poses that were given the short ones of their SD tags."""
+        names = dict.fromkeys(name for pose in self.ranked for name in pose.given)
+        long = {name for pose in self.ranked for name, value in pose.given.items() if not _is_short(value)}
+        return (*POSE_COLUMNS, *(_given_column(name) for name in names if name not in long))
+
+    @cached_property
     def poses(self) -> list[Chem.Mol]:
         """The poses as RDKit molecules with hydrogens, best first; the table's values are their properties."""
         mols = []
@@ -204,7 +215,7 @@ class Prediction:
 
     def to_csv(self, path: str | Path) -> None:
         """Write the table as CSV."""
-        write_text(Path(path), csv_text(POSE_COLUMNS, self.table))
+        write_text(Path(path), csv_text(self.columns, self.table))
 
     def to_sdf(self, path: str | Path) -> None:
         """Write the poses with hydrogens and the table's values as SD tags, best first."""
@@ -250,12 +261,33 @@ class Prediction:
             "lddt_pli": None if known is None else _rounded(known.lddt_pli, 3),
             "contacts_recovered": None if known is None else _rounded(known.contacts_recovered, 3),
         }
-        return {column: values[column] for column in POSE_COLUMNS}
+        values |= {_given_column(name): _given_value(value) for name, value in pose.given.items()}
+        return {column: values.get(column) for column in self.columns}
 
 
 def _record(pose: RankedPose, row: Mapping[str, Any]) -> PoseRecord:
-    """Positions of a pose and its row's values as SD tags, without the empty ones."""
-    return PoseRecord(pos=pose.pos, tags={key: cell_text(value) for key, value in row.items() if value is not None})
+    """Positions of a pose and its row's values as SD tags, without the empty ones; what was given stays as it was."""
+    tags = {key: cell_text(value) for key, value in row.items() if value is not None}
+    return PoseRecord(pos=pose.pos, tags=tags | {_given_column(name): value for name, value in pose.given.items()})
+
+
+def _given_column(name: str) -> str:
+    """The column of a given tag, which must not take the place of one of ours."""
+    return f"given_{name}" if name in POSE_COLUMNS else name
+
+
+def _is_short(text: str) -> bool:
+    """Whether a given tag fits a cell of a table."""
+    return len(text) <= MAX_GIVEN and "\n" not in text
+
+
+def _given_value(text: str) -> str | float:
+    """A given tag as a cell: a number where it is one."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return value if math.isfinite(value) else text
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -57,8 +57,12 @@ def report_page(docked: DockedFolder, *, compact: bool = False) -> str:
         movie=sections.movie(0 if docked.frames is None else len(docked.frames)),
         mode_filter=sections.mode_filter(record["modes"]),
         pose_table=sections.pose_table(rows),
-        trust=sections.trust_card(
-            bool(rows[0].get("p_rmsd_under_2")), bool(rows[0].get("confidence")), record.get("reliability", [])
+        trust=(
+            sections.GIVEN_POSES
+            if "given" in record
+            else sections.trust_card(
+                bool(rows[0].get("p_rmsd_under_2")), bool(rows[0].get("confidence")), record.get("reliability", [])
+            )
         )
         + sections.novelty_text(record.get("novelty")),
         **(dict.fromkeys(DETAILS, "") if compact else _details(docked)),

@@ -110,6 +110,12 @@ def warnings(notes: Sequence[str]) -> str:
     return f'<details class="warnings" open><summary>{count}</summary><ul>{items}</ul></details>'
 
 
+GIVEN_POSES = (
+    "<p>These poses were given, not docked here: no probability of being near was measured for such poses. They are "
+    f'ranked by contact score or Vina energy.</p><p class="quiet">{NOT_AN_AFFINITY}</p>'
+)
+
+
 def trust_card(calibrated: bool, has_confidence: bool, reliability: Reliabilities) -> str:
     """Probabilities of the chosen pose with their reliability; the script fills in the numbers."""
     if not (has_confidence or calibrated):

@@ -14,7 +14,7 @@ from tests.disco_dock.docking.fake_engine import fake_engine
 @pytest.fixture(autouse=True)
 def engine(monkeypatch):
     made = fake_engine()
-    monkeypatch.setattr(api, "_engine", lambda checkpoint, device: made)
+    monkeypatch.setattr(api, "shared_engine", lambda checkpoint, device: made)
 
 
 def test_three_lines(peptide, tmp_path):
