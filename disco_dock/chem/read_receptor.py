@@ -13,7 +13,7 @@ from disco_dock.chem.hetero_groups import group_kind, is_water
 from disco_dock.chem.ligand_files import suffix_of
 from disco_dock.chem.receptor import HeteroGroup, Receptor
 from disco_dock.chem.residue_features import HEAVY_ATOMS, parent_residue, residue_type_index
-from disco_dock.chem.structure_files import Group, read_groups
+from disco_dock.chem.structure_files import Group, read_groups, read_text
 from disco_dock.runtime.errors import InputError
 
 PEPTIDE_BOND = 2.0  # Angstrom between C and the next N, generous
@@ -76,6 +76,20 @@ def read_receptor(
         context=tuple(context),
         notes=(*notes, *_residue_notes(residues), *_missing_notes(residues, others), *context_notes),
     )
+
+
+def read_context(path: str | Path) -> tuple[HeteroGroup, ...]:
+    """The groups of a PDB file that holds no protein: metals, ions, cofactors, ligands and others, no water.
+
+    A file without atoms holds none.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    path = Path(path)
+    if not any(line.startswith(("ATOM", "HETATM")) for line in read_text(path).splitlines()):
+        return ()
+    return tuple(_context(read_groups(path)[0])[0])
 
 
 def _select_chains(path: Path, groups: list[Group], chains: Sequence[str] | None) -> list[Group]:

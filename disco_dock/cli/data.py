@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--split-file", type=Path, action="append", metavar="FILE", help="ids to take, one per line; may be repeated"
     )
+    build.add_argument(
+        "--all-atoms",
+        action="store_true",
+        help="with the heavy atoms around the ligand, metals and cofactors too, for `train expert`",
+    )
     build.add_argument("--workers", type=int, metavar="N", default=2, help="processes (%(default)s)")
     split = actions.add_parser("split", help="split complexes by sequence cluster and report leakage")
     split.add_argument("shards", type=Path, nargs="+", metavar="SHARDS", help="folders of shards, taken together")
@@ -75,6 +80,7 @@ def _index(args: argparse.Namespace) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     from disco_dock.data.build import FAILURES_FILE, build
+    from disco_dock.data.prepare import prepare, prepare_all_atoms
     from disco_dock.data.sources import read_ids
 
     ids = None if not args.split_file else [name for file in args.split_file for name in read_ids(file)]
@@ -82,7 +88,8 @@ def _build(args: argparse.Namespace) -> int:
     def report(done: int, total: int) -> None:
         print(f"part {done} of {total}", flush=True)
 
-    summary = build(args.source, args.out, ids=ids, workers=args.workers, on_part=report)
+    reader = prepare_all_atoms if args.all_atoms else prepare
+    summary = build(args.source, args.out, ids=ids, workers=args.workers, on_part=report, prepare=reader)
     print(f"{summary.complexes} complexes, {summary.failures} failures in {summary.parts} parts under {args.out}")
     if summary.failures:
         print(f"reasons: {args.out / FAILURES_FILE}")

@@ -26,7 +26,7 @@ from disco_dock.runtime.random import generator
 PART_SIZE = 128  # complexes
 FAILURES_FILE = "failures.csv"
 RECIPE = f"rdkit {rdkit.__version__}"
-"""What the content of a part depends on besides the files; parts of another recipe are built again."""
+"""Of parts for networks that read the C-alpha trace."""
 DIED = (
     "the process that prepared it died, by lack of memory or a fault in a library; leave it out, or use fewer workers"
 )
@@ -59,6 +59,11 @@ class _Task:
     ids: tuple[str, ...]
     prepare: Prepare
     deadly: frozenset[str] = frozenset()
+
+    @property
+    def recipe(self) -> str:
+        """What the content of the part depends on besides the files; a part of another recipe is built again."""
+        return RECIPE if self.prepare is prepare else f"{RECIPE} {self.prepare.__name__}"
 
     @property
     def marker(self) -> Path:
@@ -140,7 +145,7 @@ def _build_part(task: _Task) -> None:
             failures.append({"id": name, "reason": f"unexpected {type(error).__name__}: {reason}"})
         else:
             facts.append(fact)
-    write_part(task.part, packed, facts, failures, recipe=RECIPE)
+    write_part(task.part, packed, facts, failures, recipe=task.recipe)
     task.marker.unlink()
 
 
@@ -186,7 +191,7 @@ def _finished(task: _Task) -> bool:
     if not (task.part.exists() and index_path(task.part).exists()):
         return False
     data = read_index(task.part)
-    return data.get("recipe") == RECIPE and _ids(data) == set(task.ids)
+    return data.get("recipe") == task.recipe and _ids(data) == set(task.ids)
 
 
 def _ids(index: dict[str, Any]) -> set[str]:

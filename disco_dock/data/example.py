@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from disco_dock.graph.heavy_atoms import SIDE_STEP, HeavyAtoms
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.runtime.errors import InputError
 
@@ -66,7 +67,30 @@ def pack(example: TrainingExample) -> dict[str, np.ndarray]:
         "residues": graph.rec_type.numpy().astype(np.uint8),
         "chains": graph.rec_chain.numpy().astype(np.uint8),
         "ca": _quantise(graph.rec_pos.double().numpy(), RECEPTOR_STEP, name),
+        **({} if graph.heavy_atoms is None else _pack_heavy(graph.heavy_atoms, name)),
     }
+
+
+def _pack_heavy(atoms: HeavyAtoms, name: str) -> dict[str, np.ndarray]:
+    return {
+        "heavy_kinds": atoms.kind.numpy().astype(np.uint8),
+        "heavy_residues": atoms.residue.numpy().astype(np.int16),
+        "heavy": _quantise(atoms.pos.double().numpy(), RECEPTOR_STEP, name),
+        "heavy_sides": np.rint(atoms.side.numpy() * SIDE_STEP).astype(np.int8),
+        "heavy_crowds": atoms.crowd.numpy().astype(np.uint8),
+    }
+
+
+def _unpack_heavy(arrays: dict[str, np.ndarray]) -> HeavyAtoms | None:
+    if "heavy" not in arrays:
+        return None
+    return HeavyAtoms(
+        kind=torch.from_numpy(arrays["heavy_kinds"].astype(np.int64)),
+        residue=torch.from_numpy(arrays["heavy_residues"].astype(np.int64)),
+        pos=torch.from_numpy(arrays["heavy"].astype(np.float32) * np.float32(RECEPTOR_STEP)),
+        side=torch.from_numpy(arrays["heavy_sides"].astype(np.float32) / np.float32(SIDE_STEP)),
+        crowd=torch.from_numpy(arrays["heavy_crowds"].astype(np.int64)),
+    )
 
 
 def unpack(name: str, arrays: dict[str, np.ndarray]) -> TrainingExample:
@@ -94,6 +118,7 @@ def unpack(name: str, arrays: dict[str, np.ndarray]) -> TrainingExample:
         rec_chain=torch.from_numpy(arrays["chains"].astype(np.int64)),
         rec_lm=None,
         origin=np.zeros(3),
+        heavy_atoms=_unpack_heavy(arrays),
     )
     return TrainingExample(
         name=name,

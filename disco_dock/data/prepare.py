@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rdkit import Chem
+from scipy.spatial.distance import cdist
 
 from disco_dock.chem.components import read_components
 from disco_dock.chem.conformer_matching import match_to
@@ -16,7 +19,8 @@ from disco_dock.chem.hetatm_ligand import hetatm_code, read_hetatm_ligand
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligand_files import suffix_of
 from disco_dock.chem.read_ligand import read_ligand
-from disco_dock.chem.read_receptor import read_receptor
+from disco_dock.chem.read_receptor import read_context, read_receptor
+from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.structure_files import CIF_SUFFIXES
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.data.example import TrainingExample
@@ -28,6 +32,8 @@ CHAIN_CUTOFF = 10.0  # Angstrom; chains without a residue this close to the liga
 MIN_ATOMS, MAX_ATOMS = 3, 255  # an atom index is one byte in a shard
 MAX_RESIDUES = 10_000
 MAX_CHAINS = 256  # a chain number is one byte in a shard
+HEAVY_CUTOFF = 22.0  # Angstrom around the crystal ligand; noise up to 4 Angstrom and edges of 8 stay well inside
+SAME_PLACE = 1.2  # Angstrom; a group this close to a ligand atom is the ligand itself, or takes turns with it
 EMBED_SECONDS = 60.0  # generous: a limit that is met makes the result depend on the machine
 
 
@@ -62,12 +68,25 @@ def _hetatm_ligand(source: Source, hetatm: HetatmLigand) -> Ligand:
     return read_hetatm_ligand(source.protein, group=hetatm.group, smiles=hetatm.smiles, components=components)
 
 
-def prepare(source: Source, *, seed: int = 0) -> tuple[TrainingExample, dict[str, Any]]:
+def prepare_all_atoms(source: Source) -> tuple[TrainingExample, dict[str, Any]]:
+    """As `prepare`, with the heavy atoms around the ligand."""
+    return prepare(source, all_atoms=True)
+
+
+def _with_context(receptor: Receptor, path: Path, ligand: np.ndarray) -> Receptor:
+    """The receptor with the groups of another file, less those that are the ligand itself."""
+    groups = read_context(path)
+    apart = [group for group in groups if cdist(group.pos, ligand).min() > SAME_PLACE]
+    return replace(receptor, context=(*receptor.context, *apart))
+
+
+def prepare(source: Source, *, seed: int = 0, all_atoms: bool = False) -> tuple[TrainingExample, dict[str, Any]]:
     """The training example of a complex and facts about it for the index.
 
     Args:
         source: files of the complex.
         seed: of the RDKit conformer.
+        all_atoms: with the heavy atoms around the ligand, which a pose expert is trained on.
 
     Raises:
         InputError: files that cannot be used, or sizes out of range.
@@ -90,7 +109,12 @@ def prepare(source: Source, *, seed: int = 0) -> tuple[TrainingExample, dict[str
     matched, rmsd = match_to(ligand.mol, conformer.pos, ligand.pos, rotatable_bonds(ligand.mol))
     if len(set(receptor.chains)) > MAX_CHAINS:
         raise InputError(f"{source.name}: more than {MAX_CHAINS} chains near the ligand; leave it out")
-    graph = build_complex(receptor, ligand, conformer.pos)
+    if all_atoms and source.context is not None:
+        receptor = _with_context(receptor, source.context, ligand.pos)
+    graph = build_complex(receptor, ligand, conformer.pos, all_atoms=all_atoms)
+    if graph.heavy_atoms is not None:
+        crystal = torch.from_numpy(ligand.pos - graph.origin)
+        graph = replace(graph, heavy_atoms=graph.heavy_atoms.near(crystal, HEAVY_CUTOFF))
     example = TrainingExample(
         name=source.name,
         graph=graph,

@@ -16,6 +16,7 @@ from disco_dock.runtime.user_files import read_text
 LIGAND_TABLE = "ligands.csv"
 LIGAND_COLUMNS = ("id", "group", "smiles")
 COMPONENT_FOLDER = "components"
+CONTEXT_FILE = "hetero.pdb"
 STRUCTURE_SUFFIXES = PDB_SUFFIXES | CIF_SUFFIXES
 
 
@@ -35,12 +36,14 @@ class Source(NamedTuple):
         protein: structure file.
         ligands: files that are tried in order; empty when the ligand is in the structure file.
         hetatm: which ligand of the structure file to take, or None when it has files of its own.
+        context: file of metals, cofactors and other groups that the protein's file lacks, or None.
     """
 
     name: str
     protein: Path
     ligands: tuple[Path, ...]
     hetatm: HetatmLigand | None = None
+    context: Path | None = None
 
 
 class SourceFolder:
@@ -48,7 +51,8 @@ class SourceFolder:
 
     1. ``<id>/<id>_protein_processed.pdb`` with ``<id>_ligand.sdf`` and, should that be unreadable, ``<id>_ligand.mol2``
        (DiffDock's and PDBBind's).
-    2. ``<id>/protein.pdb`` (or ``.cif``) with ``ligand.sdf``.
+    2. ``<id>/protein.pdb`` (or ``.cif``) with ``ligand.sdf``, and where the metals and cofactors lie apart,
+       ``hetero.pdb``.
     3. ``<id>.pdb`` or ``<id>.cif`` with the ligand as HETATM records. ``ligands.csv`` beside them may say which group
        is the ligand and give its SMILES (columns id, group, smiles); without a SMILES the bond orders are those of the
        chemical component ``components/<residue name>.cif``, or of an mmCIF file that describes its components.
@@ -111,7 +115,8 @@ def _in_folder(folder: Path, name: str) -> Source:
         proteins = [path for path in proteins if path.is_file()]
         found = tuple(folder / ligand for ligand in ligands if (folder / ligand).is_file())
         if proteins and found:
-            return Source(name, proteins[0], found)
+            context = folder / CONTEXT_FILE
+            return Source(name, proteins[0], found, context=context if context.is_file() else None)
     raise InputError(
         f"{folder}: found neither protein.pdb with ligand.sdf nor {name}_protein_processed.pdb with {name}_ligand.sdf "
         "or .mol2; name the files so"

@@ -9,6 +9,7 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligand_features import atom_features, bond_edges
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.torsions import rotatable_bonds
+from disco_dock.graph.heavy_atoms import heavy_atoms
 from disco_dock.graph.receptor_atoms import AtomGraphConfig, receptor_atoms
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.runtime.errors import InputError
@@ -21,6 +22,7 @@ def build_complex(
     embeddings: np.ndarray | None = None,
     *,
     atom_graph: AtomGraphConfig | None = None,
+    all_atoms: bool = False,
 ) -> ComplexGraph:
     """The complex graph of a receptor and a ligand, centred on the mean C-alpha position.
 
@@ -30,6 +32,7 @@ def build_complex(
         conformer_pos: (atoms, 3) a conformer of the ligand in Angstrom, in any frame.
         embeddings: (residues, dim) language-model features, or None.
         atom_graph: edges between receptor atoms for networks that read these, None to leave the atoms out.
+        all_atoms: with the heavy atoms of receptor, metals and cofactors, which a pose expert reads.
 
     Raises:
         InputError: the embeddings do not have one row per residue, or atoms are needed and the receptor has none.
@@ -57,4 +60,5 @@ def build_complex(
         rec_lm=None if embeddings is None else torch.from_numpy(np.asarray(embeddings)).float(),
         origin=origin,
         rec_atoms=None if atom_graph is None else receptor_atoms(receptor, origin, atom_graph),
+        heavy_atoms=heavy_atoms(receptor, origin) if all_atoms else None,
     )

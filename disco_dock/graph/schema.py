@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from disco_dock.geometry.torsion import TorsionTopology
+from disco_dock.graph.heavy_atoms import HeavyAtoms
 from disco_dock.graph.receptor_atoms import ReceptorAtomBatch, ReceptorAtoms
 
 NUM_TRACE_SCALARS = 12
@@ -33,6 +34,7 @@ class ComplexGraph:
         rec_lm: (residues, dim) float32 language-model embedding, or None.
         origin: (3,) float64, mean C-alpha position in the file's frame.
         rec_atoms: heavy atoms of the receptor, for networks that read them, or None.
+        heavy_atoms: heavy atoms of receptor, metals and cofactors, for a pose expert, or None.
     """
 
     lig_features: Tensor
@@ -47,6 +49,7 @@ class ComplexGraph:
     rec_lm: Tensor | None
     origin: np.ndarray
     rec_atoms: ReceptorAtoms | None = None
+    heavy_atoms: HeavyAtoms | None = None
 
     @property
     def num_atoms(self) -> int:

@@ -98,10 +98,10 @@ class DisplacementHead(nn.Module):
         count = mask.sum(1).clamp_min(1.0)
         tr = move.sum(1) / count
         arm = (pos - centroid(pos, batch.lig_mask).unsqueeze(1)) * mask
-        inverse = _inverse_inertia(arm)
+        inverse = inverse_inertia(arm)
         reach = (arm.square().sum((1, 2)) / count.squeeze(-1)).sqrt()  # gyration radius
-        turn = _turn(arm, move, inverse)
-        rot = turn / sigma_rot + _turn(arm, for_rot, inverse) * reach[:, None]
+        turn = turn_of(arm, move, inverse)
+        rot = turn / sigma_rot + turn_of(arm, for_rot, inverse) * reach[:, None]
         size = torch.log1p(torch.linalg.vector_norm(rot, dim=-1, keepdim=True))
         rot = rot * (1 + self.rot_size(torch.cat([size, time], -1)))
         inner = (move - tr.unsqueeze(1) - torch.linalg.cross(turn.unsqueeze(1).expand_as(arm), arm)) * mask
@@ -156,7 +156,7 @@ def _small(layer: nn.Linear, factor: float) -> nn.Linear:
     return layer
 
 
-def _inverse_inertia(arm: Tensor) -> Tensor:
+def inverse_inertia(arm: Tensor) -> Tensor:
     """(batch, 3, 3) inverse of the inertia tensor about the centroid; a linear ligand's is kept finite."""
     square = arm.square().sum((1, 2))
     identity = torch.eye(3, dtype=arm.dtype, device=arm.device)
@@ -164,7 +164,7 @@ def _inverse_inertia(arm: Tensor) -> Tensor:
     return torch.linalg.inv(inertia + (0.02 * square + 0.1)[:, None, None] * identity)
 
 
-def _turn(arm: Tensor, field: Tensor, inverse: Tensor) -> Tensor:
+def turn_of(arm: Tensor, field: Tensor, inverse: Tensor) -> Tensor:
     """(batch, 3) the rotation vector that fits a field of displacements best, in the field's units per Angstrom."""
     momentum = torch.linalg.cross(arm, field).sum(1)
     return (inverse @ momentum.unsqueeze(-1)).squeeze(-1)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 
+from disco_dock.chem.named_atoms import named_atoms
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.residue_features import STANDARD
 from disco_dock.physics.vina_terms import ACCEPTOR, DONOR, HALOGENS, HYDROPHOBIC, RADII, VinaAtoms, element_radius
@@ -39,33 +40,6 @@ class VinaReceptor(NamedTuple):
 
     pos: np.ndarray
     atoms: VinaAtoms
-
-
-class NamedAtoms(NamedTuple):
-    """Atoms of residues, metals, ions, cofactors and other groups; co-crystallised ligands are left out.
-
-    Attributes:
-        pos: (atoms, 3) float64 in Angstrom.
-        elements: (atoms,) symbols, such as "Cl".
-        names: (residue, atom) of each; the residue is "" outside the protein.
-        hydrogen: (atoms,) bool.
-    """
-
-    pos: np.ndarray
-    elements: np.ndarray
-    names: list[tuple[str, str]]
-    hydrogen: np.ndarray
-
-
-def named_atoms(receptor: Receptor) -> NamedAtoms:
-    """The atoms of a receptor that poses feel, in a fixed order."""
-    groups = [group for group in receptor.context if group.kind != "ligand"]
-    pos = np.concatenate([receptor.atom_pos.reshape(-1, 3), *(group.pos.reshape(-1, 3) for group in groups)])
-    elements = [*receptor.atom_elements, *(element for group in groups for element in group.elements)]
-    elements = np.array([element.strip().capitalize() for element in elements], dtype=object)
-    owners = [receptor.names[residue] for residue in receptor.atom_residue.tolist()]
-    names = [*zip(owners, receptor.atom_names, strict=True), *(("", name) for g in groups for name in g.atom_names)]
-    return NamedAtoms(pos, elements, names, np.isin(elements, ("H", "D")))
 
 
 def vina_receptor(receptor: Receptor) -> VinaReceptor:
