@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-STAGES = ("score", "prior", "confidence", "all")
+STAGES = ("score", "prior", "confidence", "all", "expert")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument(
-        "stage", choices=STAGES, help="score (with the latent encoder), then prior, then confidence; or all of them"
+        "stage",
+        choices=STAGES,
+        help="score (with the latent encoder), then prior, then confidence; or all of them; "
+        "expert: a pose expert beside the score model",
     )
     parser.add_argument(
         "--shards", type=Path, required=True, metavar="DIR", help="training shards of `disco-dock data build`"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from disco_dock.diffusion import torus
-from disco_dock.diffusion.schedule import NoiseConfig, Scores, sigmas
+from disco_dock.diffusion.schedule import NoiseConfig, Scores, Sigmas, sigmas
 from disco_dock.diffusion.so3 import IGSO3Table, igso3_table
 from disco_dock.geometry.rigid import centroid, superpose
 from disco_dock.geometry.rotations import axis_angle_to_matrix
@@ -65,7 +65,11 @@ def targets(update: Update, t: Tensor, config: NoiseConfig, table: IGSO3Table, t
         table: IGSO(3) table.
         torsion_mask: (batch, torsions) bool; padded slots get zero.
     """
-    level = sigmas(t, config)
+    return targets_at(update, sigmas(t, config), table, torsion_mask)
+
+
+def targets_at(update: Update, level: Sigmas, table: IGSO3Table, torsion_mask: Tensor) -> Scores:
+    """As `targets`, for noise levels (batch,) of translation, rotation and torsions."""
     tr = -update.tr / torch.as_tensor(level.tr)[:, None] ** 2
     rot = table.score_vectors(update.rot, torch.as_tensor(level.rot))
     sigma_tor = torch.as_tensor(level.tor)[:, None].expand_as(update.tor)
@@ -120,11 +124,26 @@ def perturb(
         table: IGSO(3) table; the cached one when None.
     """
     table = igso3_table() if table is None else table
-    level = sigmas(t, config)
+    return perturb_at(
+        pos_0, sigmas(t, config), topology, draws, atom_mask=atom_mask, torsion_mask=torsion_mask, table=table
+    )
+
+
+def perturb_at(
+    pos_0: Tensor,
+    level: Sigmas,
+    topology: TorsionTopology,
+    draws: Draws,
+    *,
+    atom_mask: Tensor,
+    torsion_mask: Tensor,
+    table: IGSO3Table,
+) -> tuple[Tensor, Update, Scores]:
+    """As `perturb`, for noise levels (batch,) of translation, rotation and torsions that need not share one time."""
     tr = draws.tr * torch.as_tensor(level.tr)[:, None]
     axis = torch.nn.functional.normalize(draws.axis, dim=-1)
     angle = table.sample_angles(torch.as_tensor(level.rot), draws.angle)
     tor = draws.tor * torch.as_tensor(level.tor)[:, None] * torsion_mask
     update = Update(tr, axis * angle[:, None].to(axis.dtype), tor)
     pos_t = apply_update(pos_0, update, topology, atom_mask, torsion_mask)
-    return pos_t, update, targets(update, t, config, table, torsion_mask)
+    return pos_t, update, targets_at(update, level, table, torsion_mask)

@@ -9,9 +9,9 @@ import torch
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from disco_dock.chem.named_atoms import named_atoms
 from disco_dock.chem.protein_atoms import atom_kind
 from disco_dock.chem.receptor import Receptor
-from disco_dock.chem.named_atoms import named_atoms
 from disco_dock.runtime.errors import InputError
 
 BOND_LENGTH = 1.95  # Angstrom, longest between heavy atoms of a protein other than a disulfide's

@@ -138,6 +138,7 @@ class TrainingRun:
         self.model, self.optimiser, self.ema = model, optimiser, ema
         self.out_dir, self.config, self.seed = out_dir, config, seed
         self.step, self.seconds, self.bad_steps = 0, 0.0, 0
+        self.cpu_seconds = 0.0
         self.watch = Watch()
         self.device = next(model.parameters()).device
         if config.deterministic and self.device.type == "cuda":
@@ -165,6 +166,7 @@ class TrainingRun:
                 self.ema.load_state_dict(state["ema"])
             set_rng_state(state["rng"])
             self.step, self.seconds, self.bad_steps = state["step"], state["seconds"], state["bad_steps"]
+            self.cpu_seconds = state.get("cpu_seconds", 0.0)
             self.watch = Watch(**state["watch"])
             self._sums, self._counted = dict(state["sums"]), state["counted"]
             if self._scaler.is_enabled():
@@ -186,6 +188,7 @@ class TrainingRun:
             "rng": rng_state(),
             "step": self.step,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
             "bad_steps": self.bad_steps,
             "watch": self.watch.state_dict(),
             "sums": self._sums,
@@ -259,13 +262,14 @@ class TrainingRun:
         last_saved = time.monotonic()
         self.model.train()
         while self._goes_on(deadline):
-            started = time.monotonic()
+            started, cpu_started = time.monotonic(), time.process_time()
             batch = next_batch(self.step)
             loaded = time.monotonic()
             metrics = self._train_step(batch, loss_fn)
             self.step += 1
             now = time.monotonic()
             self.seconds += now - started
+            self.cpu_seconds += time.process_time() - cpu_started
             metrics |= {"data_seconds": loaded - started, "step_seconds": now - started}
             self._count(metrics)
             if on_step is not None:
@@ -302,7 +306,7 @@ class TrainingRun:
 
     def _validate(self, validation: Validation, on_best: Callable[[], None] | None) -> None:
         """Measure; the best weights so far are exported before the state says that they are."""
-        values = validation.measure(self.step)
+        values = {**validation.measure(self.step), "cpu_seconds": round(self.cpu_seconds, 1)}
         self.model.train()
         if validation.metric not in values:
             raise ConfigError(

@@ -32,7 +32,7 @@ def networks(config: TrainConfig) -> Preset:
     if config.init:
         return _of_checkpoint(config)
     sizes = _with_changes(preset(config.preset), config.networks)
-    score = replace(sizes.score, noise=config.noise)
+    score, expert = replace(sizes.score, noise=config.noise), sizes.expert
     latents = score.trunk.num_latents
     if config.latents == "none":
         latents = 0
@@ -40,13 +40,13 @@ def networks(config: TrainConfig) -> Preset:
         latents = config.continuous.dims
     score = replace(score, trunk=replace(score.trunk, num_latents=latents))
     if not latents:
-        return Preset(score=score, encoder=None, prior=None, confidence=sizes.confidence)
+        return Preset(score=score, encoder=None, prior=None, confidence=sizes.confidence, expert=expert)
     if sizes.encoder is None:
         raise ConfigError(f"preset {config.preset!r} has no encoder for latents; choose another or set latents=none")
     continuous = config.latents == "continuous"
     encoder = replace(sizes.encoder, num_latents=latents, gaussian=continuous)
     prior = None if continuous or sizes.prior is None else _prior(sizes.prior, score)
-    return Preset(score=score, encoder=encoder, prior=prior, confidence=sizes.confidence)
+    return Preset(score=score, encoder=encoder, prior=prior, confidence=sizes.confidence, expert=expert)
 
 
 def _prior(prior: PriorConfig, score: ScoreModelConfig) -> PriorConfig:
@@ -57,15 +57,22 @@ def _prior(prior: PriorConfig, score: ScoreModelConfig) -> PriorConfig:
 
 def _of_checkpoint(config: TrainConfig) -> Preset:
     """The sizes of the checkpoint to start from; a network that it lacks is that of the preset with its trunk."""
-    found = read_config(_directory(config))
-    if config.networks:
+    found = read_config(init_directory(config))
+    if set(config.networks) - ({"expert"} if found.expert is None else set()):
         raise ConfigError("settings.networks: the sizes are those of the checkpoint in settings.init; leave one out")
-    own = preset(config.preset)
+    own = _with_changes(preset(config.preset), config.networks)
+    expert = own.expert if found.expert is None else found.expert
     prior = found.prior
     discrete = found.encoder is not None and not found.encoder.gaussian
     if prior is None and discrete and own.prior is not None:
         prior = _prior(own.prior, found.score)
-    return Preset(score=found.score, encoder=found.encoder, prior=prior, confidence=found.confidence or own.confidence)
+    return Preset(
+        score=found.score,
+        encoder=found.encoder,
+        prior=prior,
+        confidence=found.confidence or own.confidence,
+        expert=expert,
+    )
 
 
 def start_from(config: TrainConfig, part: str, module: nn.Module) -> None:
@@ -76,7 +83,7 @@ def start_from(config: TrainConfig, part: str, module: nn.Module) -> None:
     """
     if not config.init:
         return
-    path = _directory(config) / f"{part}.safetensors"
+    path = init_directory(config) / f"{part}.safetensors"
     if getattr(read_config(path.parent), part) is not None and path.exists():
         load_into(module, load_weights(path)[0], where=str(path))
 
@@ -86,7 +93,7 @@ def start_config(config: TrainConfig, sizes: Preset) -> CheckpointConfig:
     parts = {"name": config.preset, "score": sizes.score, "encoder": sizes.encoder}
     if not config.init:
         return CheckpointConfig(**parts, sampler=EXACT)
-    found = read_config(_directory(config))
+    found = read_config(init_directory(config))
     physics = found.physics
     if physics.rank_by == "consensus":  # its judge was fitted to poses of other networks
         physics = replace(physics, rank_by="vina" if found.contacts is None else "contacts")
@@ -108,13 +115,14 @@ def kept_contacts(config: TrainConfig) -> ContactScorer | None:
     """
     if not config.init:
         return None
-    directory = _directory(config)
+    directory = init_directory(config)
     found = load_part(directory, "contacts", read_config(directory))
     assert found is None or isinstance(found, ContactScorer)
     return found
 
 
-def _directory(config: TrainConfig) -> Path:
+def init_directory(config: TrainConfig) -> Path:
+    """Folder of the checkpoint to start from."""
     return bundled_checkpoint() if config.init == BUNDLED else Path(config.init)
 
 
@@ -131,10 +139,15 @@ def _with_changes(sizes: Preset, changes: dict[str, Any]) -> Preset:
 def parameter_counts(sizes: Preset) -> dict[str, int]:
     """Numbers of trained numbers by network."""
     config = CheckpointConfig(
-        name="", score=sizes.score, encoder=sizes.encoder, prior=sizes.prior, confidence=sizes.confidence
+        name="",
+        score=sizes.score,
+        encoder=sizes.encoder,
+        prior=sizes.prior,
+        confidence=sizes.confidence,
+        expert=sizes.expert,
     )
     counts = {}
-    for part in ("score", "encoder", "prior", "confidence"):
+    for part in ("score", "encoder", "prior", "confidence", "expert"):
         module = make_module(part, config)
         if module is not None:
             counts[part] = sum(parameter.numel() for parameter in module.parameters())

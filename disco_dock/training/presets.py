@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from disco_dock.models.confidence import ConfidenceConfig
 from disco_dock.models.encoder import EncoderConfig
+from disco_dock.models.pose_expert.config import PoseExpertConfig
 from disco_dock.models.prior import PriorConfig
 from disco_dock.models.score import ScoreModelConfig
 from disco_dock.models.trunk import TrunkConfig
@@ -14,12 +15,13 @@ from disco_dock.runtime.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """Configurations of the four networks that belong together."""
+    """Configurations of the networks that belong together."""
 
     score: ScoreModelConfig
     encoder: EncoderConfig | None
     prior: PriorConfig | None
     confidence: ConfidenceConfig
+    expert: PoseExpertConfig = PoseExpertConfig()
 
 
 def _compact(scalars: int, vectors: int, pseudoscalars: int, hidden: int, receptor_layers: int, layers: int) -> Preset:

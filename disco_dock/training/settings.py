@@ -12,8 +12,12 @@ from disco_dock.latents.schedule import TemperatureSchedule
 from disco_dock.runtime.config import apply_overrides, from_dict, read_yaml, to_dict
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.loop import LoopConfig
+from disco_dock.training.expert.settings import ExpertTraining
 
 STAGES = ("score", "prior", "confidence")
+"""Those of ``all``, in order."""
+
+EVERY_STAGE = (*STAGES, "expert")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +92,7 @@ class ValidationConfig:
         return max(1, round(self.every_epochs * steps_per_epoch))
 
 
-DEFAULT_METRICS = {"score": "val_oracle_loss", "prior": "val_loss", "confidence": "val_loss"}
+DEFAULT_METRICS = {"score": "val_oracle_loss", "prior": "val_loss", "confidence": "val_loss", "expert": "val_pose_loss"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,6 +126,7 @@ class TrainConfig:
         poses: confidence stage: poses sampled per complex.
         pose_complexes: confidence stage: complexes that poses are sampled for.
         sample_steps: confidence stage: reverse steps.
+        expert: of the expert stage, see `ExpertTraining`.
         validation: see `ValidationConfig`.
         loop: length and rates.
     """
@@ -151,6 +156,7 @@ class TrainConfig:
     poses: int = 4
     pose_complexes: int = 600
     sample_steps: int = 16
+    expert: ExpertTraining = field(default_factory=ExpertTraining)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
 
@@ -178,7 +184,7 @@ def resolve(stage: str, *, run: Path, file: Path | None = None, overrides: Seque
     ``stages.prior.loop.max_steps=300`` does the same.
 
     Args:
-        stage: one of `STAGES`.
+        stage: one of `EVERY_STAGE`.
         run: folder of the run; the stage's saved settings count, else the score stage's without its length and metric.
         file: YAML.
         overrides: ``section.field=value`` assignments.
@@ -209,8 +215,8 @@ def _stage_layer(layer: Mapping[str, Any], stage: str) -> tuple[dict[str, Any], 
     """Settings of all stages and those of one."""
     shared = {key: value for key, value in layer.items() if key != "stages"}
     stages = layer.get("stages") or {}
-    if not isinstance(stages, Mapping) or set(stages) - set(STAGES):
-        raise ConfigError(f"settings.stages: expected sections {', '.join(STAGES)}, found {stages!r}")
+    if not isinstance(stages, Mapping) or set(stages) - set(EVERY_STAGE):
+        raise ConfigError(f"settings.stages: expected sections {', '.join(EVERY_STAGE)}, found {stages!r}")
     for name, values in stages.items():  # also those of other stages, so that a mistake is told at once
         if not isinstance(values, Mapping):
             raise ConfigError(f"settings.stages.{name}: expected a mapping, found {values!r}")

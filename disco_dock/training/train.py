@@ -15,6 +15,7 @@ from disco_dock.runtime.config import write_yaml
 from disco_dock.runtime.distributed import processes, wait_for_all
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.training.confidence.run import train_confidence
+from disco_dock.training.expert.run import train_expert
 from disco_dock.training.networks import networks
 from disco_dock.training.prior.run import train_prior
 from disco_dock.training.score.run import train_score
@@ -27,6 +28,7 @@ FUNCTIONS: dict[str, Callable[..., CheckpointConfig]] = {
     "score": train_score,
     "prior": train_prior,
     "confidence": train_confidence,
+    "expert": train_expert,
 }
 SHARES = {"score": 0.8, "prior": 0.1, "confidence": 0.1}
 """Of a time limit for all stages together."""
@@ -39,7 +41,7 @@ class TrainRequest:
     """What a user asks for.
 
     Attributes:
-        stage: one of `STAGES`, or ``all``.
+        stage: one of `EVERY_STAGE`, or ``all`` for `STAGES`.
         run: folder of the run.
         file: configuration file, or None.
         overrides: ``section.field=value`` assignments.

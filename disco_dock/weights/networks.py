@@ -21,6 +21,8 @@ from disco_dock.models.all_atom.confidence import AllAtomConfidence, AllAtomConf
 from disco_dock.models.confidence import ConfidenceConfig, ConfidenceModel
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
 from disco_dock.models.gaussian_encoder import GaussianEncoder
+from disco_dock.models.pose_expert.config import PoseExpertConfig
+from disco_dock.models.pose_expert.network import PoseExpert
 from disco_dock.models.prior import LatentPrior, PriorConfig
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
 from disco_dock.physics.settings import NO_PHYSICS, PhysicsSettings
@@ -40,7 +42,7 @@ MAX_LAYERS, MAX_WIDTH = 64, 16_384
 """Most layers, and most channels or other counts, of a network in a checkpoint."""
 CONFIG_FILE = "config.json"
 Encoder = LatentEncoder | GaussianEncoder
-PARTS = ("score", "encoder", "prior", "confidence", "contacts")
+PARTS = ("score", "encoder", "prior", "confidence", "contacts", "expert")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +57,8 @@ class CheckpointConfig:
         confidence: confidence model, or None.
         all_atom_confidence: all-atom confidence network in its place, or None.
         contacts: contact score, or None.
+        expert: pose expert, or None where one network gives the scores at all noise levels.
+        handover: translation noise in Angstrom below which the expert gives the scores.
         sampler: settings of the reverse process that were tuned for these weights.
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
@@ -71,6 +75,8 @@ class CheckpointConfig:
     confidence: ConfidenceConfig | None = None
     all_atom_confidence: AllAtomConfidenceConfig | None = None
     contacts: ContactScorerConfig | None = None
+    expert: PoseExpertConfig | None = None
+    handover: float = 2.0
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     latent_inverse_temperature: float = 1.0
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
@@ -106,6 +112,7 @@ class Models:
         prior: latent prior, or None.
         confidence: confidence model of either kind, or None.
         contacts: contact score, or None.
+        expert: pose expert, or None.
         config: their configuration.
         directory: where they came from.
         sha256: of all files of the checkpoint together.
@@ -121,6 +128,7 @@ class Models:
     sha256: str
     device: torch.device
     contacts: ContactScorer | None = None
+    expert: PoseExpert | None = None
 
 
 def bundled_checkpoint() -> Path:
@@ -145,6 +153,7 @@ def make_module(part: str, config: CheckpointConfig) -> nn.Module | None:
         "prior": LatentPrior,
         "confidence": ConfidenceModel,
         "contacts": ContactScorer,
+        "expert": PoseExpert,
     }
     part_config = getattr(config, part)
     return None if part_config is None else makers[part](part_config)

@@ -1,10 +1,10 @@
-"""Sizes of a pose expert and the noise it is made for."""
+"""Sizes of a pose expert and the noise that it knows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from disco_dock.diffusion.schedule import NoiseConfig, sigmas
+from disco_dock.diffusion.schedule import NoiseConfig
 from disco_dock.runtime.errors import ConfigError
 
 
@@ -22,10 +22,9 @@ class PoseExpertConfig:
         ligand_cutoff: Angstrom, of pairs of ligand atoms.
         receptor_cutoff: Angstrom, of pairs of receptor atoms.
         radial: Gaussians of a distance.
-        time_dim: features of the diffusion time.
         torsion_fields: vector fields that torsions are read from, besides the displacement.
-        max_time: latest diffusion time it is trained for.
-        noise: ranges of the noise, those of the score model it works with.
+        noise: smallest and largest noise levels it knows; it takes those of translation, rotation and torsions in any
+            combination.
     """
 
     scalars: int = 64
@@ -37,10 +36,8 @@ class PoseExpertConfig:
     ligand_cutoff: float = 8.0
     receptor_cutoff: float = 4.5
     radial: int = 24
-    time_dim: int = 16
     torsion_fields: int = 4
-    max_time: float = 0.8
-    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    noise: NoiseConfig = NoiseConfig(tr_max=7.0)
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -53,12 +50,5 @@ class PoseExpertConfig:
         for name in ("cutoff", "ligand_cutoff", "receptor_cutoff"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"expert.{name} must be positive, got {getattr(self, name)}")
-        if self.radial < 2 or self.time_dim < 4 or self.time_dim % 2:
-            raise ConfigError("expert.radial must be at least 2, expert.time_dim even and at least 4")
-        if not 0 < self.max_time <= 1:
-            raise ConfigError(f"expert.max_time must lie in (0, 1], got {self.max_time}")
-
-    @property
-    def max_sigma_tr(self) -> float:
-        """Translation noise in Angstrom at the latest time it is trained for."""
-        return float(sigmas(self.max_time, self.noise).tr)
+        if self.radial < 2:
+            raise ConfigError(f"expert.radial must be at least 2, got {self.radial}")

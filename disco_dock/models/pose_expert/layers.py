@@ -1,52 +1,12 @@
-"""Layers of a pose expert: messages between atoms as scalar gates times unit vectors, and the atoms' own updates.
-
-Source: PaiNN, Schütt et al. 2021 (arXiv:2102.03150); here the distance enters by addition inside the activation, so that
-the largest matrix product is one per atom and not one per pair, and the sending atom's bonds point a second vector.
-"""
+"""Layers of a pose expert: over the ligand's bonds, among the receptor's atoms, and from both to the ligand's pose."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from disco_dock.models.pose_expert.messages import Messages
 from disco_dock.models.pose_expert.pairs import Pairs
-from disco_dock.models.pose_expert.sums import rows_of, sum_by
-
-SUM_SCALE = 0.1
-"""Sums over neighbours are multiplied by it; an atom has some tens of neighbours."""
-
-
-class Messages(nn.Module):
-    """What atoms receive from the atoms around them.
-
-    Args:
-        scalars: width of both kinds of atoms.
-        vectors: vectors that a receiving atom gets.
-        features: of a pair.
-    """
-
-    def __init__(self, scalars: int, vectors: int, features: int) -> None:
-        super().__init__()
-        self.vectors = vectors
-        self.target, self.source = nn.Linear(scalars, scalars), nn.Linear(scalars, scalars, bias=False)
-        self.pair = nn.Linear(features, scalars, bias=False)
-        self.gates = nn.Linear(scalars, 2 * vectors, bias=False)
-        self.out = nn.Linear(scalars, scalars, bias=False)
-
-    def forward(self, there: Tensor, here: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
-        """Changes of scalars (targets, scalars) and of vectors (targets, 3, vectors).
-
-        Args:
-            there: (targets, scalars) receiving atoms.
-            here: (sources, scalars) sending atoms.
-            pairs: who sends to whom.
-        """
-        value = rows_of(self.target(there), pairs.target) + rows_of(self.source(here), pairs.source)
-        value = nn.functional.silu(value + self.pair(pairs.features)) * pairs.envelope
-        along, aside = self.gates(value).split(self.vectors, 1)
-        arrows = torch.cat([along * pairs.unit[:, k, None] + aside * pairs.side[:, k, None] for k in range(3)], 1)
-        scalars = self.out(sum_by(value, pairs.target))
-        return scalars * SUM_SCALE, sum_by(arrows, pairs.target).unflatten(1, (3, self.vectors)) * SUM_SCALE
 
 
 class Update(nn.Module):

@@ -11,19 +11,19 @@ from torch import Tensor, nn
 
 from disco_dock.chem.ligand_features import ATOM_FEATURE_SIZES, NUM_BOND_TYPES
 from disco_dock.chem.protein_atoms import KINDS
-from disco_dock.diffusion.schedule import Scores, Sigmas, sigmas
+from disco_dock.diffusion.schedule import Scores, Sigmas
 from disco_dock.diffusion.so3 import IGSO3Table
 from disco_dock.diffusion.torus import score_norm as torus_score_norm
 from disco_dock.graph.heavy_atoms import MAX_CROWD, HeavyAtoms
 from disco_dock.graph.ligand_batch import FAR_BONDS, LigandBatch, hops
-from disco_dock.models.layers.embeddings import CategoryEmbedding, time_embedding
+from disco_dock.models.layers.embeddings import CategoryEmbedding
 from disco_dock.models.pose_expert.config import PoseExpertConfig
 from disco_dock.models.pose_expert.layers import BondLayer, PoseLayer, ReceptorLayer
+from disco_dock.models.pose_expert.noise import NOISE_FEATURES, noise_features
 from disco_dock.models.pose_expert.pairs import ANGLES, Points, ligand_sides, make_pairs, near_ligand, near_receptor
 from disco_dock.models.pose_expert.readout import PoseReadout
 from disco_dock.models.score import Prediction
 
-TIME_SCALE = 30.0
 TYPICAL_CROWD = 40.0  # heavy atoms within 6 Angstrom inside a protein
 
 
@@ -64,7 +64,7 @@ class LigandState(NamedTuple):
 
 
 class PoseExpert(nn.Module):
-    """Scores of translation, rotation and torsions of poses near their place, for times up to `config.max_time`."""
+    """Scores of translation, rotation and torsions of poses near their place, at noise levels within `config.noise`."""
 
     def __init__(self, config: PoseExpertConfig) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class PoseExpert(nn.Module):
         self.atoms = CategoryEmbedding(ATOM_FEATURE_SIZES, width)
         self.bond_layers = nn.ModuleList(BondLayer(width, NUM_BOND_TYPES) for _ in range(config.bond_layers))
         self.layers = nn.ModuleList(
-            PoseLayer(width, config.vectors, pair, pair + FAR_BONDS, config.time_dim) for _ in range(config.layers)
+            PoseLayer(width, config.vectors, pair, pair + FAR_BONDS, NOISE_FEATURES) for _ in range(config.layers)
         )
         self.readout = PoseReadout(config)
 
@@ -111,7 +111,7 @@ class PoseExpert(nn.Module):
         self,
         batch: LigandBatch,
         pos: Tensor,
-        t: Tensor,
+        sigma: Sigmas,
         table: IGSO3Table,
         *,
         ligands: LigandState,
@@ -123,7 +123,7 @@ class PoseExpert(nn.Module):
         Args:
             batch: ligands, one per row.
             pos: (rows, atoms, 3) Angstrom.
-            t: (rows,) diffusion times up to `config.max_time`.
+            sigma: noise levels, (rows,) each, in any combination within `config.noise`.
             table: IGSO(3) table, for the scale of the rotation score.
             ligands: from `ligands`, one per row.
             receptors: from `receptors`.
@@ -135,8 +135,7 @@ class PoseExpert(nn.Module):
         """
         config = self.config
         rows, atoms = batch.mask.shape
-        sigma: Sigmas = sigmas(t, config.noise)
-        time = time_embedding(t, config.time_dim, TIME_SCALE)
+        time = noise_features(sigma, config.noise).to(pos.dtype)
         side = ligand_sides(pos, batch.bond_neighbour, batch.bond_mask)
         points = Points(pos.reshape(-1, 3), side.reshape(-1, 3))
         around = Points(receptors.pos, receptors.side)

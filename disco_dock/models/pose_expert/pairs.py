@@ -9,8 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from disco_dock.models.pose_expert.sums import Index
-
 ANGLES = 5
 """Numbers of a pair that tell how the bonds of its atoms stand to the line between them."""
 
@@ -22,16 +20,16 @@ class Pairs(NamedTuple):
     """Messages from source to target atoms.
 
     Attributes:
-        target: of the receiving atom.
-        source: of the sending atom.
+        target: (pairs,) int64 receiving atom, increasing.
+        source: (pairs,) int64 sending atom.
         features: (pairs, features) invariant, less than the cutoff apart.
         unit: (pairs, 3) from target to source.
         side: (pairs, 3) side vector of the source.
         envelope: (pairs, 1) falls to zero at the cutoff.
     """
 
-    target: Index
-    source: Index
+    target: Tensor
+    source: Tensor
     features: Tensor
     unit: Tensor
     side: Tensor
@@ -71,8 +69,8 @@ def make_pairs(
     parts = [gaussians, near, far, near * near, far * far, near * far]
     envelope = 0.5 * (torch.cos(distance.clamp_max(cutoff) * (math.pi / cutoff)) + 1)
     return Pairs(
-        target=Index.of(target, len(there.pos), ordered=True),
-        source=Index.of(source, len(here.pos)),
+        target=target,
+        source=source,
         features=torch.cat(parts if extra is None else [*parts, extra], -1),
         unit=unit,
         side=other,

@@ -16,6 +16,7 @@ from disco_dock.geometry.rigid import centroid
 from disco_dock.graph.ligand_batch import LigandBatch
 from disco_dock.models.displacement_head import Motion, displacement_scale, inverse_inertia, turn_of
 from disco_dock.models.pose_expert.config import PoseExpertConfig
+from disco_dock.models.pose_expert.noise import NOISE_FEATURES
 
 SOFTENING = 0.5
 """Added to moments of inertia in Angstrom squared, so that a side close to the axis does not turn wildly."""
@@ -42,7 +43,7 @@ class PoseReadout(nn.Module):
 
     def __init__(self, config: PoseExpertConfig) -> None:
         super().__init__()
-        width, vectors, time = config.scalars, config.vectors, config.time_dim
+        width, vectors, time = config.scalars, config.vectors, NOISE_FEATURES
         self.fields = 2 + config.torsion_fields  # displacement, rotation, torsions
         self.gates = nn.Sequential(
             nn.Linear(width + vectors + time, width), nn.SiLU(), _scaled(nn.Linear(width, self.fields * vectors), 0.3)
@@ -63,7 +64,7 @@ class PoseReadout(nn.Module):
             pos: (rows, atoms, 3) Angstrom.
             scalars: (rows, atoms, scalars) from the layers.
             vectors: (rows, atoms, 3, vectors).
-            time: (rows, time_dim) embedded times.
+            time: (rows, noise features) of the noise levels.
             sigma: noise levels, (rows,) each.
         """
         mask = ligands.mask.unsqueeze(-1).to(pos.dtype)

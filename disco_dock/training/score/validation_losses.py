@@ -43,9 +43,9 @@ def validation_batches(
     return batches
 
 
-def interval_names(noise: NoiseConfig, intervals: int) -> list[tuple[str, str, str]]:
-    """Names of tr, rot and tor losses in each interval of t, such as ``tr_sigma_0.10-0.29``."""
-    edges = [sigmas(k / intervals, noise) for k in range(intervals + 1)]
+def interval_names(noise: NoiseConfig, intervals: int, last: float = 1.0) -> list[tuple[str, str, str]]:
+    """Names of tr, rot and tor losses in each interval of t up to the last, such as ``tr_sigma_0.10-0.29``."""
+    edges = [sigmas(last * k / intervals, noise) for k in range(intervals + 1)]
 
     def name(low: float, high: float, part: str) -> str:
         return f"{part}_sigma_{low:.2f}-{high:.2f}"
