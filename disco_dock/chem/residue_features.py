@@ -16,7 +16,7 @@ UNKNOWN = "misc"
 RESIDUE_TYPES = (*STANDARD, *VARIANTS, UNKNOWN)
 """The 38 residue types of DiffDock (arXiv:2210.01776), in the order of its embedding table."""
 
-HEAVY_ATOMS = dict(zip(STANDARD, (5, 11, 8, 8, 6, 9, 9, 4, 10, 8, 8, 8, 8, 11, 7, 6, 7, 14, 12, 7), strict=True))
+HEAVY_ATOMS = dict(zip(STANDARD, (5, 11, 8, 8, 6, 9, 9, 4, 10, 8, 8, 9, 8, 11, 7, 6, 7, 14, 12, 7), strict=True))
 """Heavy atoms of each standard residue inside a chain, without a terminal oxygen."""
 
 NUCLEOTIDES = frozenset(

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from disco_dock.data.build import build
 from disco_dock.data.dataset import ComplexDataset
+from disco_dock.data.prepare import prepare_all_atoms
 from tests.support.complexes import write_complexes
 
 _FOLDER = TemporaryDirectory(prefix="disco-shards-")
@@ -20,6 +21,15 @@ def made_up_shards() -> Path:
     write_complexes(root / "complexes")
     build(root / "complexes", root / "shards")
     return root / "shards"
+
+
+@lru_cache(maxsize=1)
+def all_atom_shards() -> Path:
+    """The same with the heavy atoms around the ligands."""
+    made_up_shards()
+    root = Path(_FOLDER.name)
+    build(root / "complexes", root / "all_atoms", prepare=prepare_all_atoms)
+    return root / "all_atoms"
 
 
 def made_up_dataset() -> ComplexDataset:

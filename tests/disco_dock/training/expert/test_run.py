@@ -1,0 +1,82 @@
+"""The pose expert's stage as a run: it learns, resumes to the same bits, and adds the expert to the checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+
+from disco_dock.runtime.config import to_dict
+from disco_dock.runtime.errors import CheckpointError, ConfigError
+from disco_dock.training.expert.run import train_expert
+from disco_dock.training.expert.settings import ExpertTraining
+from disco_dock.training.settings import resolve
+from disco_dock.training.stage import RunOptions
+from disco_dock.weights.networks import load_models
+from tests.support.pose_expert import SMALL
+from tests.support.runs import CPU, metrics, score_run, terminated_at, tiny_config
+from tests.support.shards import all_atom_shards
+
+SIZES = {"expert": to_dict(SMALL)}
+
+
+@pytest.fixture
+def run(tmp_path):
+    shutil.copytree(score_run(), tmp_path / "run")
+    return tmp_path / "run"
+
+
+def config(steps, **changes):
+    return tiny_config(steps, networks=SIZES, copies=4, **changes)
+
+
+def test_it_learns_and_the_checkpoint_gets_the_expert(run):
+    settings = config(60, learning_rate=5e-3, ema_decay=0.9, expert=ExpertTraining(hidden_residues=0.0, jitter=0.0))
+    train_expert(all_atom_shards(), all_atom_shards(), run, settings, CPU)
+    last = metrics(run / "expert")[-1]
+    assert last["val_pose_loss"] < 0.97 and last["cpu_seconds"] > 0
+    assert {"val_tr_sigma_0.10-0.82", "val_pose_rot_sigma_0.22-1.55", "val_tor", "val_loss"} <= set(last)
+    models = load_models(run / "checkpoint")
+    assert models.expert is not None and models.config.expert == SMALL
+    assert models.config.training["expert"]["steps"] == 60 and models.config.training["score"]["steps"] == 2
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(run, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    train_expert(all_atom_shards(), None, other, config(6), CPU)
+    with terminated_at(3):
+        train_expert(all_atom_shards(), None, run, config(6), CPU)
+    train_expert(all_atom_shards(), None, run, config(6), CPU, RunOptions())
+    whole, pieces = (load_models(folder / "checkpoint").expert for folder in (other, run))
+    assert whole is not None and pieces is not None
+    for ours, expected in zip(pieces.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(ours, expected)
+
+
+def test_it_starts_from_a_checkpoint_and_from_an_expert(run, tmp_path):
+    with pytest.raises(CheckpointError, match="train the score stage first"):
+        train_expert(all_atom_shards(), None, tmp_path / "empty", config(1), CPU)
+    out = tmp_path / "begun"
+    source = str(run / "checkpoint")
+    train_expert(all_atom_shards(), None, out, config(1, init=source), CPU)
+    first = load_models(out / "checkpoint")
+    assert first.config.score == load_models(run / "checkpoint").config.score
+    again = tmp_path / "again"
+    settings = tiny_config(1, copies=4, init=str(out / "checkpoint"), learning_rate=1e-12, weight_decay=0.0)
+    train_expert(all_atom_shards(), None, again, settings, CPU)
+    second = load_models(again / "checkpoint")
+    assert first.expert is not None and second.expert is not None
+    for ours, expected in zip(second.expert.parameters(), first.expert.parameters(), strict=True):
+        torch.testing.assert_close(ours, expected)
+    with pytest.raises(ConfigError, match="the sizes are those of the checkpoint"):
+        train_expert(all_atom_shards(), None, tmp_path / "third", config(1, init=str(out / "checkpoint")), CPU)
+
+
+def test_settings_of_the_stage(tmp_path):
+    found = resolve("expert", run=tmp_path, overrides=["expert.jitter=0.1", "expert.tr_share=[0.6, 1.0]"])
+    assert found.expert.jitter == 0.1 and tuple(found.expert.tr_share) == (0.6, 1.0)
+    for wrong in ("expert.hidden_residues=1", "expert.jitter=-1", "expert.tr_share=[2, 1]", "expert.unknown=1"):
+        with pytest.raises(ConfigError):
+            resolve("expert", run=tmp_path, overrides=[wrong])
