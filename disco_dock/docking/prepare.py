@@ -106,8 +106,15 @@ def prepare_complex(
     with clock.phase("conformer"):
         conformer = embed(ligand.mol, seed=derive_seed("conformer", settings.seed, ligand.smiles))
     with clock.phase("graph"):
-        atom_graph = engine.models.config.atom_graph
-        graph = build_complex(prepared.receptor, ligand, conformer.pos, prepared.embeddings, atom_graph=atom_graph)
+        config = engine.models.config
+        graph = build_complex(
+            prepared.receptor,
+            ligand,
+            conformer.pos,
+            prepared.embeddings,
+            atom_graph=config.atom_graph,
+            all_atoms=config.expert is not None,
+        )
         pocket = prepared.pocket
         restraint = None if pocket is None else pocket.restraint(graph.origin)
         sampling = docking_settings(engine.models, settings, restraint)

@@ -72,14 +72,17 @@ class FileCases:
         ids: complexes to take, or None for all.
         seed: of the conformers.
         lm_dim: language-model features that the checkpoint needs, 0 for none.
+        all_atoms: with the receptor's atoms, for a checkpoint with a pose expert.
     """
 
     has_files = True
 
-    def __init__(self, root: Path, ids: Sequence[str] | None, *, seed: int, lm_dim: int = 0) -> None:
+    def __init__(
+        self, root: Path, ids: Sequence[str] | None, *, seed: int, lm_dim: int = 0, all_atoms: bool = False
+    ) -> None:
         self._folder = SourceFolder(root)
         self.ids = self._folder.names() if ids is None else list(ids)
-        self._seed, self._lm_dim = seed, lm_dim
+        self._seed, self._lm_dim, self._all_atoms = seed, lm_dim, all_atoms
 
     def load(self, name: str) -> Case:
         """One complex, read and prepared as for a prediction."""
@@ -92,7 +95,7 @@ class FileCases:
         blank.RemoveAllConformers()  # so that no fallback starts from the answer
         conformer = embed(blank, seed=derive_seed("conformer", self._seed, ligand.smiles))
         features = read_embeddings(None, source.protein, receptor, self._lm_dim)
-        graph = build_complex(receptor, ligand, conformer.pos, features)
+        graph = build_complex(receptor, ligand, conformer.pos, features, all_atoms=self._all_atoms)
         return Case(name=name, ligand=ligand, graph=graph, receptor=receptor)
 
 
@@ -123,14 +126,14 @@ class ShardCases:
         return Case(name=name, ligand=ligand, graph=example.graph, receptor=None)
 
 
-def open_cases(data: Path, ids: Sequence[str] | None, *, seed: int, lm_dim: int) -> Cases:
+def open_cases(data: Path, ids: Sequence[str] | None, *, seed: int, lm_dim: int, all_atoms: bool = False) -> Cases:
     """The complexes of a folder of files or shards.
 
     Raises:
         InputError: the folder holds neither, or the checkpoint needs what shards do not hold.
     """
     if not part_files(data):
-        return FileCases(data, ids, seed=seed, lm_dim=lm_dim)
+        return FileCases(data, ids, seed=seed, lm_dim=lm_dim, all_atoms=all_atoms)
     if lm_dim:
         raise InputError(f"{data}: shards hold no language-model features, which this checkpoint needs; give the files")
     return ShardCases(data, ids)

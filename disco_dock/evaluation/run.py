@@ -84,7 +84,13 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     trained = [name for file in settings.training_ids for name in read_ids(file)] or None
     manifest = None if settings.manifest is None else read_manifest(settings.manifest, trained)
     engine = load_engine(settings.checkpoint, settings.device)
-    cases = open_cases(settings.data, ids, seed=settings.seed, lm_dim=engine.models.config.score.lm_dim)
+    cases = open_cases(
+        settings.data,
+        ids,
+        seed=settings.seed,
+        lm_dim=engine.models.config.score.lm_dim,
+        all_atoms=engine.models.config.expert is not None,
+    )
     _check_needs(settings, cases)
     physics = check_physics(settings.physics, engine.models)
     if not cases.has_files and not settings.physics.asked:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from disco_dock.diffusion.schedule import Scores
+from disco_dock.diffusion.schedule import Scores, Sigmas
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import NO_SLOTS, LigandSlots, collate
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
@@ -24,6 +24,7 @@ from disco_dock.models.trunk import ReceptorState, Trunk
 from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.all_atom_confidence import AllAtomJudge
 from disco_dock.sampling.latent_choice import PriorSurvey
+from disco_dock.sampling.pose_scores import Handover, PoseScores
 from disco_dock.sampling.settings import DockingSettings
 from disco_dock.weights.networks import Models
 
@@ -98,10 +99,27 @@ class Complexes:
         self.allowed[:, list(settings.choice.avoided)] = False
         self._states: ReceptorStates = {} if states is None else states
         self._logits: dict[tuple[int, tuple[int, ...]], Tensor] = {}
+        self.expert_sampler = settings.expert_sampler or models.config.expert_sampler
+        self.handover: Handover | None = None
+        self._pose_scores: PoseScores | None = None
+        if models.expert is not None:
+            level = models.config.handover if settings.handover is None else settings.handover
+            self.handover = Handover.at(level, models.score.config.noise, settings.sampler.steps)
+            self._pose_scores = PoseScores(models.expert, graphs[0].heavy_atoms, models.device)
         judge = models.confidence
         self.judges: list[AllAtomJudge] = []
         if isinstance(judge, AllAtomConfidence):
             self.judges = [AllAtomJudge(judge, graph, models.device) for graph in graphs]
+
+    @property
+    def steps(self) -> int:
+        """Steps of a pose, of both reverse processes."""
+        return self.settings.sampler.steps if self.handover is None else self.handover.steps + self.expert_sampler.steps
+
+    def pose_scores(self, graphs: GraphBatch, pos: Tensor, sigma: Sigmas) -> Scores:
+        """Scores of poses (rows, atoms, 3) from the pose expert, zero in blank rows."""
+        assert self._pose_scores is not None
+        return self._pose_scores(graphs, pos, sigma)
 
     def receptor(self, trunk: Trunk, copies: int) -> ReceptorState:
         """The receptor state of a trunk, computed once."""

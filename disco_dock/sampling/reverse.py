@@ -56,8 +56,9 @@ def reverse_diffusion(
     restraint: Restraint | None = None,
     on_step: Callable[[int, Tensor], None] | None = None,
     name: str = "complex",
+    steps: int | None = None,
 ) -> Tensor:
-    """(poses, atoms, 3) poses at t = 0.
+    """(poses, atoms, 3) poses at t = 0, or where the steps end.
 
     Args:
         score_fn: scores of poses at a time.
@@ -69,6 +70,7 @@ def reverse_diffusion(
         restraint: pocket that every step steers the centroids into and none leaves, or None.
         on_step: called with the number of finished steps and the poses.
         name: of the complex, for messages.
+        steps: that are made of those of the whole process; all when None.
 
     Raises:
         NumericsError: a score is not finite, or so large that coordinates would overflow.
@@ -76,7 +78,7 @@ def reverse_diffusion(
     mask = topology.mask
     torsions = mask.sum(1).tolist()
     dt = 1 / config.steps
-    for step, t in enumerate(time_grid(config.steps)):
+    for step, t in enumerate(time_grid(config.steps)[:steps]):
         scores = score_fn(pos, t)
         check_finite(scores, name=name, t=t, indices=random.indices)
         if restraint is not None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from disco_dock.diffusion.schedule import sigmas
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.kernels.compiled import available, torch_on_one_thread
 from disco_dock.runtime.errors import ConfigError
@@ -115,7 +116,7 @@ def dock(
         parts = []
         for start in range(begin, end, size):  # whole groups, so that a pose has its place in one
             rows = Rows.of_one_ligand(start, min(size, end - start), size)
-            report = _reporter(on_step, start - begin, end - begin, settings.sampler.steps)
+            report = _reporter(on_step, start - begin, end - begin, context.steps)
             parts.append(sample_rows(context, rows, survey, report))
         found = joined([part.docked(slice(None), graph.origin) for part in parts])
     return replace(found, survey=survey).take(slice(settings.first - begin, None))
@@ -207,6 +208,8 @@ def sample_rows(
         if on_step is not None:
             on_step(step * len(live))
 
+    way = {"restraint": settings.pocket, "name": " and ".join(dict.fromkeys(context.names))}
+    handover = context.handover
     pos = reverse_diffusion(
         guided(
             lambda pos, t: context.scores(graphs, pos, t, code, null=False),
@@ -218,10 +221,21 @@ def sample_rows(
         random,
         noise=noise,
         config=settings.sampler,
-        restraint=settings.pocket,
         on_step=report,
-        name=" and ".join(dict.fromkeys(context.names)),
+        steps=None if handover is None else handover.steps,
+        **way,
     )
+    if handover is not None:
+        pos = reverse_diffusion(
+            lambda pos, t: context.pose_scores(graphs, pos, sigmas(t, handover.noise)),
+            pos,
+            graphs.topology,
+            random,
+            noise=handover.noise,
+            config=context.expert_sampler,
+            on_step=lambda step, now: report(handover.steps + step, now),
+            **way,
+        )
     return SampledRows(
         pos=pos[live],
         index=index,

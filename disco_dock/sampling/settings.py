@@ -28,6 +28,8 @@ class DockingSettings:
         codes: (num_poses, latents) int64 node indices, or numbers of continuous latents, that replace the prior's
             draws, or None.
         choice: which latents are forced, avoided or enumerated.
+        expert_sampler: steps and temperatures of the checkpoint's pose expert; the checkpoint's own when None.
+        handover: Angstrom of translation noise at which the expert takes over; the checkpoint's own when None.
         record: keep the poses of every step.
     """
 
@@ -41,4 +43,6 @@ class DockingSettings:
     pocket: Restraint | None = None
     codes: np.ndarray | None = None
     choice: LatentChoice = field(default_factory=LatentChoice)
+    expert_sampler: SamplerConfig | None = None
+    handover: float | None = None
     record: bool = False

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from disco_dock.diffusion.sampler_config import SamplerConfig
+from disco_dock.diffusion.sampler_config import EXACT, SamplerConfig
 from disco_dock.graph.receptor_atoms import AtomGraphConfig
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.models.all_atom.confidence import AllAtomConfidence, AllAtomConfidenceConfig
@@ -58,7 +58,8 @@ class CheckpointConfig:
         all_atom_confidence: all-atom confidence network in its place, or None.
         contacts: contact score, or None.
         expert: pose expert, or None where one network gives the scores at all noise levels.
-        handover: translation noise in Angstrom below which the expert gives the scores.
+        handover: translation noise in Angstrom at which the expert takes over from the score model.
+        expert_sampler: settings of the reverse process from there on.
         sampler: settings of the reverse process that were tuned for these weights.
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
@@ -76,7 +77,8 @@ class CheckpointConfig:
     all_atom_confidence: AllAtomConfidenceConfig | None = None
     contacts: ContactScorerConfig | None = None
     expert: PoseExpertConfig | None = None
-    handover: float = 2.0
+    handover: float = 3.5
+    expert_sampler: SamplerConfig = EXACT
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     latent_inverse_temperature: float = 1.0
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
@@ -86,9 +88,16 @@ class CheckpointConfig:
     training: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that there is one confidence model at most."""
+        """Check that there is one confidence model at most, and a noise level that both score networks know."""
         if self.confidence is not None and self.all_atom_confidence is not None:
             raise ConfigError("a checkpoint has either confidence or all_atom_confidence, not both; leave one out")
+        if self.expert is not None:
+            low, high = self.expert.noise.tr_min, min(self.expert.noise.tr_max, self.score.noise.tr_max)
+            if not low < self.handover <= high:
+                raise ConfigError(
+                    f"handover must be a translation noise that both networks know, above {low:g} and up to {high:g} "
+                    f"Angstrom, got {self.handover:g}"
+                )
 
     @property
     def lm_dim(self) -> int:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from disco_dock.graph.schema import GraphBatch
 from disco_dock.models.confidence import ConfidenceConfig, ConfidenceModel
 from disco_dock.models.encoder import EncoderConfig, LatentEncoder
+from disco_dock.models.pose_expert.config import PoseExpertConfig
+from disco_dock.models.pose_expert.network import PoseExpert
 from disco_dock.models.prior import LatentPrior, PriorConfig
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
 from disco_dock.models.trunk import TrunkConfig
@@ -26,6 +28,7 @@ class SmallModels(NamedTuple):
     prior: LatentPrior
     confidence: ConfidenceModel
     contacts: ContactScorer
+    expert: PoseExpert
 
 
 def published_preset() -> Preset:
@@ -78,6 +81,7 @@ def small_models(design: str, seed: int = 0) -> SmallModels:
         LatentPrior(sizes.prior),
         ConfidenceModel(sizes.confidence),
         ContactScorer(ContactScorerConfig(members=2, hidden=4)),
+        PoseExpert(PoseExpertConfig(scalars=8, vectors=2, layers=1, bond_layers=1, radial=8, torsion_fields=1)),
     )
     for module in models:
         randomised(module, seed)

@@ -71,7 +71,13 @@ def fit_contact_score(
     ids = read_ids(settings.train)
     check_training(ids, {name for file in settings.held_out for name in read_ids(file)})
     cluster = read_manifest(settings.manifest, ids).cluster
-    cases = FileCases(settings.data, ids, seed=settings.decoys.seed, lm_dim=engine.models.config.lm_dim)
+    cases = FileCases(
+        settings.data,
+        ids,
+        seed=settings.decoys.seed,
+        lm_dim=engine.models.config.lm_dim,
+        all_atoms=engine.models.config.expert is not None,
+    )
     folder = settings.out / DECOY_FOLDER
 
     def told(name: str, error: str, done: int, total: int) -> None:

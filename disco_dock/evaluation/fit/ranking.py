@@ -193,5 +193,11 @@ def _rows(
     members: Mapping[str, int] | None,
     on_row: OnRow | None,
 ) -> list[PoseRow]:
-    cases = FileCases(settings.data, ids, seed=settings.seed, lm_dim=engine.models.config.lm_dim)
+    cases = FileCases(
+        settings.data,
+        ids,
+        seed=settings.seed,
+        lm_dim=engine.models.config.lm_dim,
+        all_atoms=engine.models.config.expert is not None,
+    )
     return dock_rows(engine, cases, docking, physics, settings.out / f"{name}.jsonl", members=members, on_row=on_row)

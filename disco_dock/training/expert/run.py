@@ -102,7 +102,7 @@ def train_expert(
             name="expert",
             module=stage,
             parts=parts,
-            checkpoint=lambda: replace(read_config(directory), expert=sizes),
+            checkpoint=lambda: replace(read_config(directory), expert=sizes, handover=config.expert.handover),
             make=ExpertBatches(
                 dataset=dataset, plan=plan, model=sizes, config=config, rank=group.rank, size=group.size
             ),

@@ -102,4 +102,4 @@ def test_noise_ranges_and_sizes_reach_every_network():
 
 def test_parameter_counts():
     counts = parameter_counts(networks(TrainConfig(preset="tiny", latents="none")))
-    assert set(counts) == {"score", "confidence"} and 20_000 < counts["score"] < 50_000
+    assert set(counts) == {"score", "confidence", "expert"} and 20_000 < counts["score"] < 50_000
