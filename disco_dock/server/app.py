@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from disco_dock.runtime.errors import DiscoError, InputError
 from disco_dock.runtime.versions import package_version
+from disco_dock.server.form import read_submission, request_schema
 from disco_dock.server.guard import REPORT_POLICY, Guard
 from disco_dock.server.jobs import JobQueue, QueueFullError, UnknownJobError
 from disco_dock.server.nim.requests import NimPoses, NimRequest, NimResponse, NimResult, response
@@ -23,7 +24,7 @@ from disco_dock.server.page import add_page
 from disco_dock.server.records import FILES, FINISHED, REPORT, Job, JobView, Limits, Problem
 from disco_dock.server.settings import ServeSettings
 from disco_dock.server.store import OUTPUT
-from disco_dock.server.submission import first_error, read_submission, request_schema
+from disco_dock.server.submission import first_error
 from disco_dock.server.uploads import TooLargeError
 from disco_dock.server.worker import NIM_POSES, Loader
 

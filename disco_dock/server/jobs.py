@@ -140,7 +140,7 @@ class JobQueue:
             title: name of the job.
             protein: for display.
             ligand: for display.
-            source: "api" or "nim".
+            source: "api", "mcp" or "nim".
 
         Raises:
             QueueFullError: as many jobs wait as may.

@@ -50,7 +50,7 @@ class Job(BaseModel):
 
     id: str = Field(pattern="^[0-9a-f]{32}$")
     title: str
-    source: Literal["api", "nim"] = Field(default="api", description="Which interface it came by.")
+    source: Literal["api", "mcp", "nim"] = Field(default="api", description="Which interface it came by.")
     state: State = "queued"
     protein: str = Field(description="The protein file's name, for display.")
     ligand: str = Field(description="The ligand file's name or the SMILES, for display.")

@@ -1,14 +1,11 @@
-"""A multipart request to the input files and options of a job."""
+"""What a client sent to the input files and options of a job."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import HTTPException, Request
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
 from disco_dock.docking.runs.names import safe_name
 from disco_dock.runtime.errors import InputError
@@ -17,8 +14,7 @@ from disco_dock.server.settings import ServeSettings
 from disco_dock.server.uploads import inflate, ligand_name, protein_name, shown_name, title_of
 
 PARTS = ("protein", "ligand", "pocket_ligand")
-MAX_FIELDS, MAX_FIELD_BYTES, MAX_SMILES = 40, 64 << 10, 4000
-BINARY = {"type": "string", "format": "binary"}
+MAX_SMILES = 4000  # characters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,44 +28,20 @@ class Submission:
     ligand: str
 
 
-def request_schema() -> dict[str, Any]:
-    """OpenAPI of the request's body: the files beside the fields of `JobOptions`."""
-    schema = JobOptions.model_json_schema()
-    properties = {
-        "protein": {**BINARY, "description": "PDB or mmCIF file, also gzipped."},
-        "ligand": {**BINARY, "description": "SDF, MOL2, PDB or SMILES file, also gzipped; or give `smiles`."},
-        "smiles": {"type": "string", "maxLength": MAX_SMILES, "examples": ["CC(=O)Oc1ccccc1C(=O)O"]},
-        "pocket_ligand": {**BINARY, "description": "Molecule that sits in the pocket."},
-        **schema["properties"],
-    }
-    body = {"type": "object", "required": ["protein"], "properties": properties, "additionalProperties": False}
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": body}}}}
+def checked_submission(
+    contents: dict[str, tuple[bytes, str | None]], fields: dict[str, Any], settings: ServeSettings
+) -> Submission:
+    """The job of some files and fields.
 
-
-async def read_submission(request: Request, settings: ServeSettings) -> Submission:
-    """The job that a multipart request asks for.
+    Args:
+        contents: bytes and given name of each file, by what it is: one of `PARTS`.
+        fields: `smiles` and those of `JobOptions`, as text or as their values.
+        settings: of the server.
 
     Raises:
-        HTTPException: it is no multipart form, or has too many parts.
         InputError: a part is missing, unknown or of the wrong kind.
+        ConfigError: options do not fit together.
     """
-    kind = request.headers.get("content-type", "")
-    if not kind.startswith("multipart/form-data"):
-        raise HTTPException(415, "send the files as multipart/form-data, with the parts protein and ligand or smiles")
-    async with request.form(max_files=len(PARTS), max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
-        seen = [name for name, _ in form.multi_items()]
-        twice = next((name for name in seen if seen.count(name) > 1), None)
-        if twice is not None:
-            raise InputError(f"{twice}: is given more than once; give it once")
-        uploads = {name: part for name, part in form.items() if isinstance(part, UploadFile)}
-        contents = {name: (await part.read(), part.filename) for name, part in uploads.items()}
-        fields = {name: part for name, part in form.items() if isinstance(part, str)}
-    return await run_in_threadpool(_submission, contents, fields, settings)
-
-
-def _submission(
-    contents: dict[str, tuple[bytes, str | None]], fields: dict[str, str], settings: ServeSettings
-) -> Submission:
     for name in contents:
         if name not in PARTS:
             raise InputError(f"{name}: no file is expected under this name; the files are {', '.join(PARTS)}")

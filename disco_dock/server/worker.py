@@ -110,7 +110,7 @@ def dock_job(engine: Engine, folder: Path, job: Job, pipe: Connection, max_ligan
     """
     from disco_dock.docking.runs.run import Run
 
-    reports = job.source == "api" and job.options.report
+    reports = job.source != "nim" and job.options.report
     progress = JobProgress(pipe, 1 - REPORTED if reports else 1.0)
     progress.say(0.0, "reading the files")
     with _inside(folder / INPUT):

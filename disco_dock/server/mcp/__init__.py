@@ -1,0 +1,1 @@
+"""Docking as tools of the Model Context Protocol, for agents."""
