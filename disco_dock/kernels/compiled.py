@@ -29,6 +29,7 @@ SOURCES = (
     "convolution_forward.c",
     "edge_embedding.c",
     "packing.c",
+    "pair_messages.c",
     "vina_score.c",
     "vina_search.c",
 )

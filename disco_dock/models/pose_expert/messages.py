@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from disco_dock.kernels.pair_messages import PairMessages, takes
 from disco_dock.models.pose_expert.pairs import Pairs
 
 SUM_SCALE = 0.1
@@ -80,6 +81,8 @@ class _Sums(torch.autograd.Function):
     def forward(ctx, own, other, weight, gates, *geometry):  # noqa: ANN205
         pairs, width = Pairs(*geometry), len(gates) // 2
         ctx.save_for_backward(own, other, weight, gates, *geometry)
+        if takes(own, gates):
+            return PairMessages((own, other, weight, gates), geometry).forward()
         scalars, arrows = torch.zeros_like(own), own.new_zeros(len(own), 3 * width)
         for some, value in _parts(own, other, weight, pairs):
             value = nn.functional.silu(value).mul_(some.envelope)
@@ -92,6 +95,9 @@ class _Sums(torch.autograd.Function):
     @staticmethod
     def backward(ctx, to_scalars, to_arrows):  # noqa: ANN205
         own, other, weight, gates, *geometry = ctx.saved_tensors
+        if takes(own, gates):
+            found = PairMessages((own, other, weight, gates), geometry).backward(to_scalars, to_arrows)
+            return *found, *([None] * len(geometry))
         pairs, width = Pairs(*geometry), len(gates) // 2
         to_own, to_other = torch.zeros_like(own), torch.zeros_like(other)
         to_weight, to_gates = torch.zeros_like(weight), torch.zeros_like(gates)
