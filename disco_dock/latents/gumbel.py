@@ -1,4 +1,4 @@
-"""Straight-through Gumbel-softmax."""
+"""Gumbel-softmax: relaxed draws, and one-hot draws with the gradient of the relaxed ones (straight-through)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,24 @@ MASKED = -1.0e30
 def gumbel_noise(uniform: Tensor) -> Tensor:
     """Standard Gumbel noise -log(-log u) from uniform numbers in [0, 1)."""
     return -torch.log(-torch.log(uniform + TINY) + TINY)
+
+
+def relaxed_draws(logits: Tensor, *, temperature: float, uniform: Tensor) -> Tensor:
+    """(..., vocab) softmax((logits + gumbel) / temperature): no code alone, and an exact gradient.
+
+    Args:
+        logits: (..., vocab).
+        temperature: of the relaxation, > 0.
+        uniform: (..., vocab) in [0, 1).
+
+    Raises:
+        ValueError: temperature <= 0.
+
+    Source: Jang et al. 2017 (arXiv:1611.01144), eq. 2.
+    """
+    if temperature <= 0:
+        raise ValueError(f"temperature must be > 0, got {temperature}")
+    return torch.softmax((logits + gumbel_noise(uniform)) / temperature, -1)
 
 
 def straight_through_one_hot(

@@ -222,7 +222,8 @@ class TrainingRun:
 
         Args:
             next_batch: step -> batch; must depend on the step only, so that a resumed run sees the same data.
-            loss_fn: (batch, step) -> (scalar loss, metrics to log).
+            loss_fn: (batch, step) -> (scalar loss, metrics to log); it may have added the gradients of parts of the
+                loss already, which the returned scalar then has by value only.
             on_checkpoint: exports the weights, in the first process: with a validation after each that is the best so
                 far, else after each state that is written.
             validation: how the run watches itself, or None.
@@ -339,6 +340,7 @@ class TrainingRun:
         if self.seed is not None:
             torch.manual_seed(derive_seed("step", self.seed, self.step, processes().rank))
         buffers = [buffer.clone() for buffer in self.model.buffers()]
+        self.optimiser.zero_grad(set_to_none=True)
         with mixed_precision(self.device, self.config.precision):
             loss, metrics = loss_fn(batch, self.step)
         self._update(loss, buffers)
@@ -358,7 +360,6 @@ class TrainingRun:
             buffers: running statistics before the forward pass, put back when the step is skipped.
         """
         self._set_rates()
-        self.optimiser.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()
         mean_loss = average_gradients(self.model.parameters(), loss)
         self._scaler.unscale_(self.optimiser)

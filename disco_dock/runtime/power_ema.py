@@ -86,7 +86,7 @@ def _copy(source: Mapping[str, Tensor], module: nn.Module) -> None:
 
 
 def combination(powers: Sequence[float], ends: Sequence[float], power: float, end: float) -> np.ndarray:
-    """Weights of stored averages whose sum is nearest to the average of another exponent.
+    """Weights, of sum 1, of stored averages whose sum is nearest to the average of another exponent.
 
     The profiles p(t) = (gamma + 1) t^gamma / T^(gamma + 1) on [0, T] have the inner product
     (g + 1) (h + 1) min(S, T)^(g + h + 1) / ((g + h + 1) S^(g + 1) T^(h + 1)).
@@ -108,4 +108,5 @@ def combination(powers: Sequence[float], ends: Sequence[float], power: float, en
     stored = list(zip(powers, ends, strict=True))
     matrix = np.array([[inner(g, s, h, t) for h, t in stored] for g, s in stored])
     target = np.array([inner(g, s, power, end) for g, s in stored])
-    return np.linalg.lstsq(matrix, target, rcond=None)[0]
+    weights = np.linalg.lstsq(matrix, target, rcond=None)[0]
+    return weights / weights.sum()  # with few stored averages the nearest sum falls short of one

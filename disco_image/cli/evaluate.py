@@ -73,9 +73,8 @@ def run(args: argparse.Namespace) -> int:
     images = open_source(source, models.config.resolution)
     batches = ImageBatches(images, batch_size=args.batch_size, seed=0)
     out = args.out or args.checkpoint / "evaluation"
-    cache = args.checkpoint.resolve().parent if args.out is None else args.out.resolve().parent
     try:
-        report = evaluate_images(models, batches, sampling, config, out, cache)
+        report = evaluate_images(models, batches, sampling, config, out)
     finally:
         batches.close()
     for name, value in report.items():

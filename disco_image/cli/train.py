@@ -14,6 +14,7 @@ from pathlib import Path
 from disco_dock.runtime.command_line import Parser, run_command
 
 STAGES = ("denoiser", "prior")
+GIB = 2**30
 
 
 def build_parser() -> Parser:
@@ -32,13 +33,15 @@ def build_parser() -> Parser:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as latents.kind=none"
     )
     parser.add_argument("--initial", metavar="FILE", help="denoiser.safetensors of a plain model to fine-tune")
+    parser.add_argument("--batch", type=int, metavar="N", help="images per step, over all processes")
+    parser.add_argument("--batch-gpu", type=int, metavar="N", help="images that a process computes at once")
     parser.add_argument("--minutes", type=float, metavar="M", help="time of each stage, over every resume")
     parser.add_argument("--seed", type=int, metavar="N", help="of weights, data order and noise (0)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
     parser.add_argument(
         "--average", type=float, metavar="WIDTH", help="only make weights of that EMA width, after training"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print settings, parameters and FLOPs, and stop")
+    parser.add_argument("--dry-run", action="store_true", help="print settings, parameters, FLOPs and memory, and stop")
     parser.add_argument("--help-presets", action="store_true", help="list the presets and stop")
     return parser
 
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or Path("runs") / args.preset
     if args.average is not None:
         return _average(out, args.average)
-    source = open_source(config.data.source, config.data.resolution)
+    source = open_source(config.data.source, config.data.resolution, config.data.crop)
     with joined(args.device) as device_name:
         group = processes()
         setup_logging(1 if group.first else 0)
@@ -98,6 +101,10 @@ def _settings(args: argparse.Namespace) -> dict:
         chosen.append(f"data.source={json.dumps(args.data)}")
     if args.initial is not None:
         chosen.append(f"denoiser.initial={json.dumps(args.initial)}")
+    if args.batch is not None:
+        chosen.append(f"denoiser.batch_size={args.batch}")
+    if args.batch_gpu is not None:
+        chosen.append(f"denoiser.batch_gpu={args.batch_gpu}")
     if args.minutes is not None:
         chosen += [f"{stage}.loop.max_seconds={args.minutes * 60}" for stage in STAGES]
     if args.seed is not None:
@@ -122,16 +129,17 @@ def _dry_run(config) -> int:
     from disco_image.data.open_source import open_source
     from disco_image.data.source import SourceInfo
     from disco_image.models.costs import count_costs
+    from disco_image.training.memory import step_memory
     from disco_image.training.presets import EXPECTED_CLASSES
     from disco_image.training.train_denoiser import model_config
 
     try:
-        info = open_source(config.data.source, config.data.resolution).info
+        info = open_source(config.data.source, config.data.resolution, config.data.crop).info
     except InputError as error:
         size = config.data.resolution
         classes = tuple(str(number) for number in range(EXPECTED_CLASSES.get(size, 10)))
         info = SourceInfo(name="absent", count=0, resolution=size, channels=3, classes=classes)
-        print(f"# no images at hand ({error}); counted for {len(classes)} classes at {size} x {size}")
+        print(f"# {error}; counted for {len(classes)} classes at {size} x {size}")
     shape = model_config(config, info)
     prior = None
     if config.latents.kind == "discrete":
@@ -146,6 +154,13 @@ def _dry_run(config) -> int:
     print("costs:  # GFLOPs of one image, forward, a multiply-add counted as two")
     for name, value in count_costs(shape, prior).items():
         print(f"  {name}: {value:,}" if isinstance(value, int) else f"  {name}: {value:.3f}")
+    stage, low = config.denoiser, config.speed.precision == "bfloat16"
+    memory = step_memory(shape, len(stage.ema_power), low)
+    images = stage.batch_gpu or stage.batch_size
+    print("memory:  # GiB of a process in stage 1; temporary buffers come on top")
+    print(f"  weights_optimiser_averages: {memory.state / GIB:.2f}")
+    print(f"  kept_for_backward: {memory.fixed / GIB:.2f} + {memory.per_image / GIB:.3f} per image")
+    print(f"  step_of_{images}_images: {memory.total(images) / GIB:.1f}  # --batch-gpu N for N images at once")
     return 0
 
 

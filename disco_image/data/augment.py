@@ -5,21 +5,27 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from disco_image.data.warp import warp
 
 WIDTH = 9
 """Of the augmentation label; zeros mean an image as it is."""
 DRAWS = 14
 """Uniform numbers that an image takes."""
+SCALE_STD, STRETCH_STD, SHIFT_STD = 0.2, 0.2, 0.125
+TURNED_STRETCH = 0.5
+"""Share of the stretchings that are along a random direction; the others are along x."""
 
 
 def augment(images: Tensor, uniform: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """Images moved by random affine maps, and labels (batch, 9) that say how.
+    """Images moved by random maps, and labels (batch, 9) that say how.
 
-    Each of six changes is made with the given probability: flips along x and y, isotropic scaling by 2^(0.2 n),
-    rotation by any angle, stretching by 2^(0.2 n) along a random direction, and translation by n / 8 of the width, with
-    n standard normal.
+    Half of all images are mirrored in x. Five more changes are made with the given probability each, n standard normal:
+    mirrored in y (half of these), scaled by 2^(0.2 n), turned by any angle, stretched by 2^(0.2 n) (half of these along
+    a random direction, the others along x), and moved by n / 8 of the width and height. The label has both flips, n of
+    the scale, cos - 1 and sin of the angle, n cos and n sin of the stretch's direction, and both n of the move.
+    Probability 0 changes nothing.
 
     Args:
         images: (batch, channels, height, width).
@@ -28,48 +34,59 @@ def augment(images: Tensor, uniform: Tensor, probability: float) -> tuple[Tensor
 
     Source: Karras et al. 2022 (arXiv:2206.00364), app. F.2 and table 6.
     """
-    applied = (uniform[:, :6] < probability).float()
-    free = uniform[:, 6:].clamp(1e-6, 1 - 1e-6)
+    free = uniform.clamp(1e-6, 1 - 1e-6)
     normal = torch.special.ndtri(free)
-    flip_x, flip_y = applied[:, 0], applied[:, 1]
-    scale = applied[:, 2] * normal[:, 0]
-    angle = applied[:, 3] * math.pi * (2 * free[:, 1] - 1)
-    stretch, direction = applied[:, 4] * normal[:, 2], math.pi * (2 * free[:, 3] - 1)
-    shift = applied[:, 5:6] * normal[:, 4:6] / 8
-    maps = _flip(flip_x, flip_y) @ _scale(2 ** (0.2 * scale), 2 ** (0.2 * scale)) @ _rotation(angle)
-    maps = maps @ _rotation(-direction) @ _scale(2 ** (0.2 * stretch), 2 ** (-0.2 * stretch)) @ _rotation(direction)
-    # affine_grid maps places of the result to places of the source, whose width is 2
-    inverse = torch.cat([torch.linalg.inv(maps), 2 * shift[:, :, None]], 2)
-    grid = F.affine_grid(inverse.to(images.dtype), list(images.shape), align_corners=False)
-    moved = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    any_change = applied.any(1)
+    coin = (uniform[:, :2] < 0.5).float()
+    applied = (uniform[:, 2:7] < probability).float()
+    mirror_x = coin[:, 0] if probability else torch.zeros_like(coin[:, 0])
+    mirror_y = coin[:, 1] * applied[:, 0]
+    scale = applied[:, 1] * normal[:, 7]
+    angle = applied[:, 2] * math.pi * (2 * free[:, 8] - 1)
+    stretch = applied[:, 3] * normal[:, 9]
+    turned = (applied[:, 3] > 0) & (uniform[:, 11] < TURNED_STRETCH)
+    direction = torch.where(turned, math.pi * (2 * free[:, 10] - 1), torch.zeros_like(stretch))
+    move = applied[:, 4:5] * normal[:, 12:14]
     label = torch.stack(
         [
-            flip_x,
-            flip_y,
+            mirror_x,
+            mirror_y,
             scale,
             angle.cos() - 1,
             angle.sin(),
             stretch * direction.cos(),
             stretch * direction.sin(),
-            shift[:, 0],
-            shift[:, 1],
+            move[:, 0],
+            move[:, 1],
         ],
         1,
     )
-    return torch.where(any_change[:, None, None, None], moved, images), label
+    out = torch.where(mirror_x[:, None, None, None] > 0, images.flip(3), images)
+    out = torch.where(mirror_y[:, None, None, None] > 0, out.flip(2), out)
+    rows = applied[:, 1:].any(1).nonzero().flatten()
+    if len(rows):
+        out = out.clone()
+        matrix, shift = _source(scale, angle, stretch, direction, move, images.shape[3], images.shape[2])
+        out[rows] = warp(out[rows], matrix[rows], shift[rows])
+    return out, label
+
+
+def _source(
+    scale: Tensor, angle: Tensor, stretch: Tensor, direction: Tensor, move: Tensor, width: int, height: int
+) -> tuple[Tensor, Tensor]:
+    """The map from places of the result to places of the image, as a matrix (batch, 2, 2) and a shift (batch, 2)."""
+    longer = 2 ** (STRETCH_STD * stretch)
+    pull = _rotation(-direction) @ _diagonal(1 / longer, longer) @ _rotation(direction)
+    matrix = _rotation(angle) @ pull * (2 ** (-SCALE_STD * scale))[:, None, None]
+    moved = SHIFT_STD * move * move.new_tensor([width, height])
+    return matrix, -(matrix @ moved[:, :, None]).squeeze(2)
 
 
 def _matrix(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     return torch.stack([torch.stack([a, b], -1), torch.stack([c, d], -1)], -2)
 
 
-def _scale(x: Tensor, y: Tensor) -> Tensor:
+def _diagonal(x: Tensor, y: Tensor) -> Tensor:
     return _matrix(x, torch.zeros_like(x), torch.zeros_like(x), y)
-
-
-def _flip(x: Tensor, y: Tensor) -> Tensor:
-    return _scale(1 - 2 * x, 1 - 2 * y)
 
 
 def _rotation(angle: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from disco_dock.runtime.errors import InputError
-from disco_image.data.decode import centre_crop, to_array
+from disco_image.data.decode import Crop, centre_crop, to_array
 from disco_image.data.source import SourceInfo
 
 SIZE = 32
@@ -43,12 +43,13 @@ class CifarTarball:
     Args:
         path: of the tarball.
         resolution: images are resized to it; 0 keeps 32.
+        crop: how; see `centre_crop`.
 
     Raises:
         InputError: not a tarball, cut short, or without batches of CIFAR-10; names the member.
     """
 
-    def __init__(self, path: Path, resolution: int = 0) -> None:
+    def __init__(self, path: Path, resolution: int = 0, crop: Crop = "edm") -> None:
         images, labels = [], []
         try:
             with tarfile.open(path) as archive:
@@ -67,7 +68,7 @@ class CifarTarball:
         if not images:
             raise InputError(f"{path}: no data_batch_* of CIFAR-10 inside; give cifar-10-python.tar.gz")
         self._images, self._labels = np.concatenate(images), np.concatenate(labels)
-        self._resolution = resolution or SIZE
+        self._resolution, self._crop = resolution or SIZE, crop
         self.info = SourceInfo(
             name="cifar-10", count=len(self._images), resolution=self._resolution, channels=3, classes=CLASSES
         )
@@ -77,7 +78,7 @@ class CifarTarball:
         pixels = self._images[index]
         if self._resolution == SIZE:
             return pixels
-        return to_array(centre_crop(Image.fromarray(pixels.transpose(1, 2, 0)), self._resolution), 3)
+        return to_array(centre_crop(Image.fromarray(pixels.transpose(1, 2, 0)), self._resolution, self._crop), 3)
 
     def label(self, index: int) -> int:
         """Class of an image."""

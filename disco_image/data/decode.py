@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
-from typing import IO
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -12,6 +13,14 @@ from PIL import Image, UnidentifiedImageError
 from disco_dock.runtime.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+Crop = Literal["edm", "dhariwal"]
+"""How images become squares of a resolution; see `centre_crop`."""
+
+
+def is_image(parts: Sequence[str]) -> bool:
+    """Whether a path, by its parts, is that of an image; what macOS puts beside images (`__MACOSX`, `._x`) is none."""
+    name = parts[-1]
+    return PurePosixPath(name).suffix.lower() in SUFFIXES and "__MACOSX" not in parts and not name.startswith(".")
 
 
 def open_image(file: IO[bytes] | Path | bytes, where: str) -> Image.Image:
@@ -24,17 +33,30 @@ def open_image(file: IO[bytes] | Path | bytes, where: str) -> Image.Image:
         image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
         image.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{where}: not a readable image ({error}); remove or replace the file") from error
+        reason = "of no known kind" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise InputError(f"{where}: not a readable image ({reason}); remove or replace the file") from error
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
-def centre_crop(image: Image.Image, resolution: int) -> Image.Image:
+def centre_crop(image: Image.Image, resolution: int, crop: Crop = "edm") -> Image.Image:
     """The largest centred square, resized to the resolution (0 keeps its size).
 
-    The image is first halved by box filters while it is at least twice too large, then resized bicubically: the way
-    that ADM (Dhariwal and Nichol 2021, arXiv:2105.05233) prepares ImageNet.
+    ``edm`` crops, then resizes by Lanczos: EDM's ImageNet and the reference statistics of its FID. ``dhariwal`` halves
+    by box filters while the image is at least twice too large, resizes bicubically and crops: ADM's
+    (arXiv:2105.05233).
+
+    Args:
+        image: grey or RGB.
+        resolution: of the result.
+        crop: which of the two.
     """
     side = min(image.size)
+    if crop == "edm":
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        square = image.crop((left, top, left + side, top + side))
+        if resolution in (0, side):
+            return square
+        return square.resize((resolution, resolution), Image.Resampling.LANCZOS)
     if resolution:
         while side >= 2 * resolution:
             image = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
@@ -55,11 +77,13 @@ def to_array(image: Image.Image, channels: int) -> np.ndarray:
     return np.asarray(image.convert("RGB")).transpose(2, 0, 1).copy()
 
 
-def decode(file: IO[bytes] | Path | bytes, where: str, *, resolution: int, channels: int) -> np.ndarray:
+def decode(
+    file: IO[bytes] | Path | bytes, where: str, *, resolution: int, channels: int, crop: Crop = "edm"
+) -> np.ndarray:
     """(channels, resolution, resolution) uint8 of an encoded image.
 
     Raises:
         InputError: the bytes are no image, or the cropped image has another size than the set.
     """
-    image = centre_crop(open_image(file, where), resolution)
+    image = centre_crop(open_image(file, where), resolution, crop)
     return to_array(image, channels)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from disco_dock.runtime.errors import InputError
-from disco_image.data.decode import SUFFIXES, centre_crop, decode, open_image
+from disco_image.data.decode import SUFFIXES, Crop, centre_crop, decode, is_image, open_image
 from disco_image.data.source import SourceInfo
 
 LABELS = "dataset.json"
@@ -21,27 +21,28 @@ class EdmZip:
     Args:
         path: of the zip.
         resolution: images are cropped to their centre and resized to it; 0 keeps the size of the first one.
+        crop: how; see `centre_crop`.
 
     Raises:
         InputError: not a zip, cut short, no images, or labels that do not fit; names the file.
     """
 
-    def __init__(self, path: Path, resolution: int = 0) -> None:
-        self._path, self._resolution = path, resolution
+    def __init__(self, path: Path, resolution: int = 0, crop: Crop = "edm") -> None:
+        self._path, self._resolution, self._crop = path, resolution, crop
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
             raise InputError(f"{path}: not a readable zip ({error}); fetch it again") from error
-        self._names = sorted(n for n in self._zip.namelist() if Path(n).suffix.lower() in SUFFIXES)
+        self._names = sorted(name for name in self._zip.namelist() if is_image(name.split("/")))
         if not self._names:
-            raise InputError(f"{path}: no images in this zip ({', '.join(SUFFIXES)}); check data.source")
+            raise InputError(f"{path}: no images in this zip ({', '.join(SUFFIXES)}); give another one")
         self._labels = self._read_labels()
         first = open_image(self._read(self._names[0]), f"{path}: {self._names[0]}")
         count = max(self._labels, default=-1) + 1
         self.info = SourceInfo(
             name=path.stem,
             count=len(self._names),
-            resolution=centre_crop(first, resolution).width,
+            resolution=centre_crop(first, resolution, crop).width,
             channels=1 if first.mode == "L" else 3,
             classes=self._class_names(count),
         )
@@ -86,7 +87,7 @@ class EdmZip:
         """
         name, info = self._names[index], self.info
         where = f"{self._path}: {name}"
-        array = decode(self._read(name), where, resolution=self._resolution, channels=info.channels)
+        array = decode(self._read(name), where, resolution=self._resolution, channels=info.channels, crop=self._crop)
         if array.shape[1] != info.resolution:
             raise InputError(
                 f"{where}: {array.shape[1]} pixels, the first image has {info.resolution}; set data.resolution"

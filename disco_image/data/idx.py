@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from disco_dock.runtime.errors import InputError
-from disco_image.data.decode import centre_crop, to_array
+from disco_image.data.decode import Crop, centre_crop, to_array
 from disco_image.data.source import SourceInfo
 
 IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
@@ -28,12 +28,13 @@ class IdxImages:
         path: of the images, such as `train-images-idx3-ubyte.gz`; the labels are in `train-labels-idx1-ubyte.gz`.
         resolution: 0 keeps the size. Images of 28 pixels are padded to 32 with black and averaged over squares where
             the resolution divides 32; all others are cropped to their centre and resized.
+        crop: how; see `centre_crop`.
 
     Raises:
         InputError: one of the files is absent, cut short or of another kind; names it.
     """
 
-    def __init__(self, path: Path, resolution: int = 0) -> None:
+    def __init__(self, path: Path, resolution: int = 0, crop: Crop = "edm") -> None:
         images = _read(path, 3)
         if images.shape[1] != images.shape[2]:
             raise InputError(f"{path}: images of {images.shape[1]} x {images.shape[2]}, not square; crop them first")
@@ -43,7 +44,7 @@ class IdxImages:
             padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
             means = padded.reshape(-1, resolution, factor, resolution, factor).mean((2, 4))
             images = np.round(means).astype(np.uint8)
-        self._images, self._resolution = images, resolution or side
+        self._images, self._resolution, self._crop = images, resolution or side, crop
         labels = path.with_name(path.name.replace(IMAGES, LABELS))
         self._labels = _read(labels, 1).astype(np.int64)
         if len(self._labels) != len(images):
@@ -61,7 +62,7 @@ class IdxImages:
         pixels = self._images[index]
         if pixels.shape[0] == self._resolution:
             return pixels[None]
-        return to_array(centre_crop(Image.fromarray(pixels), self._resolution), 1)
+        return to_array(centre_crop(Image.fromarray(pixels), self._resolution, self._crop), 1)
 
     def label(self, index: int) -> int:
         """Class of an image."""

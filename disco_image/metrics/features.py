@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 
 from disco_dock.runtime.checkpoint import load_into, load_weights, save_weights
 from disco_dock.runtime.errors import ConfigError, InputError
+from disco_dock.runtime.files import cache_dir
 from disco_dock.runtime.random import generator
 from disco_image.data.batches import to_pixels
 
@@ -89,6 +92,22 @@ def train_classifier(
 def in_batches(network: Features, images: Tensor, batch_size: int = 256) -> Tensor:
     """The network's output on the images, on the CPU."""
     return torch.cat([network(part).float().cpu() for part in images.split(batch_size)])
+
+
+def classifier_path(images: Tensor, labels: Tensor, classes: int, *, steps: int) -> Path:
+    """Where the classifier of these images is kept: in the user's cache, under all that decides what it learns.
+
+    Args:
+        images: (count, channels, resolution, resolution) in [-1, 1].
+        labels: (count,).
+        classes: number of them.
+        steps: of its training.
+    """
+    facts = {"version": 1, "classes": classes, "steps": steps, "shape": list(images.shape), "width": WIDTH}
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    digest.update(to_pixels(images).numpy().tobytes())
+    digest.update(labels.numpy().tobytes())
+    return cache_dir() / "image-features" / f"{digest.hexdigest()[:32]}.safetensors"
 
 
 def cached_classifier(

@@ -18,7 +18,7 @@ from disco_image.data.batches import ImageBatches
 from disco_image.data.source import SourceInfo
 from disco_image.metrics.by_level import loss_by_level, path_by_level
 from disco_image.metrics.distances import frechet_distance, kernel_distance, moments, precision_recall
-from disco_image.metrics.features import Features, cached_classifier, in_batches, inception_features
+from disco_image.metrics.features import Features, cached_classifier, classifier_path, in_batches, inception_features
 from disco_image.metrics.plots import line_plot
 from disco_image.models.checkpoint import ImageModels
 from disco_image.sampling.generate import SampleConfig, class_labels, draw_latents, generate, infer_latents
@@ -56,7 +56,7 @@ class EvaluateConfig:
 
 
 def evaluate_images(
-    models: ImageModels, batches: ImageBatches, sampling: SampleConfig, config: EvaluateConfig, out: Path, cache: Path
+    models: ImageModels, batches: ImageBatches, sampling: SampleConfig, config: EvaluateConfig, out: Path
 ) -> dict[str, Any]:
     """Measurements by name; also written to `report.json`, with plots and grids beside it.
 
@@ -66,7 +66,6 @@ def evaluate_images(
         sampling: how samples are made.
         config: what is measured.
         out: folder of the report.
-        cache: the trained feature network is kept here.
 
     Raises:
         InputError: the images have another size than the model's.
@@ -79,7 +78,7 @@ def evaluate_images(
         )
     real = batches.stack(list(range(info.count)))
     classes = torch.tensor([batches.source.label(index) for index in range(info.count)])
-    features, name, accuracy = _features(config, real, classes, info, cache, models.device)
+    features, name, accuracy = _features(config, real, classes, info, models.device)
     real_features = in_batches(features, real)
     seeds = list(range(config.count))
     labels = class_labels(models, seeds)
@@ -127,20 +126,16 @@ def _with_steps(sampling: SampleConfig, steps: int) -> SampleConfig:
 
 
 def _features(
-    config: EvaluateConfig, real: Tensor, classes: Tensor, info: SourceInfo, cache: Path, device: torch.device
+    config: EvaluateConfig, real: Tensor, classes: Tensor, info: SourceInfo, device: torch.device
 ) -> tuple[Features, str, float | None]:
     """The features, the name of the Frechet distance on them, and the accuracy of a classifier trained here."""
     if config.weights:
         return inception_features(Path(config.weights), device), "FID", None
     if not info.classes:
         raise ConfigError("images without classes have no classifier to take features from; give --weights for FID")
-    network, accuracy = cached_classifier(
-        cache / f"features-{info.name}-{real.shape[2]}.safetensors",
-        real,
-        classes,
-        len(info.classes),
-        steps=config.feature_steps,
-    )
+    count, steps = len(info.classes), config.feature_steps
+    path = classifier_path(real, classes, count, steps=steps)
+    network, accuracy = cached_classifier(path, real, classes, count, steps=steps)
     return network.features, "frechet_classifier_distance", accuracy
 
 

@@ -49,13 +49,12 @@ def save_part(folder: Path, part: str, module: nn.Module, config: Any, facts: Ma
     save_weights(folder / f"{part}.safetensors", module.state_dict(), metadata)
 
 
-def read_part(folder: Path, part: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Tensors and metadata of a part.
+def read_part(path: Path, part: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Tensors and metadata of the file of a part.
 
     Raises:
         CheckpointError: the file is missing, damaged, or holds another part.
     """
-    path = folder / f"{part}.safetensors"
     tensors, metadata = load_weights(path)
     if metadata.get("part") != part or not isinstance(metadata.get("config"), dict):
         raise CheckpointError(f"{path}: holds {metadata.get('part', 'no image model')!r}, not {part!r}; check the path")
@@ -82,8 +81,8 @@ def load_models(folder: str | Path, device: torch.device, *, with_encoder: bool 
     """
     folder = Path(folder)
     folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    tensors, metadata = read_part(folder, "denoiser")
     path = folder / "denoiser.safetensors"
+    tensors, metadata = read_part(path, "denoiser")
     try:
         config = from_dict(ModelConfig, metadata["config"], where=str(path))
     except ConfigError as error:
@@ -94,7 +93,8 @@ def load_models(folder: str | Path, device: torch.device, *, with_encoder: bool 
     encoder: LatentEncoder | None = None
     if with_encoder and config.latents.kind != "none":
         encoder = build_encoder(config)
-        load_into(encoder, read_part(folder, "encoder")[0], where=str(folder / "encoder.safetensors"))
+        where = folder / "encoder.safetensors"
+        load_into(encoder, read_part(where, "encoder")[0], where=str(where))
     prior: Prior | None = None
     if (folder / "prior.safetensors").exists():
         prior, facts["prior"] = _load_prior(folder, config)
@@ -106,7 +106,7 @@ def load_models(folder: str | Path, device: torch.device, *, with_encoder: bool 
 
 def _load_prior(folder: Path, config: ModelConfig) -> tuple[Prior, dict[str, Any]]:
     path = folder / "prior.safetensors"
-    tensors, metadata = read_part(folder, "prior")
+    tensors, metadata = read_part(path, "prior")
     try:
         if metadata["kind"] == "CodePrior":
             prior: Prior = CodePrior(from_dict(CodePriorConfig, metadata["config"], where=str(path)))

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from disco_dock.runtime.errors import ConfigError
+from disco_image.processes.noise import ProcessConfig
 
 LAMBDA_RANGE = (-10.0, 14.0)
-"""Log signal-to-noise ratios -2 log(sigma) that the monotonic weighting covers before it is shifted."""
+"""Log signal-to-noise ratios -2 log(sigma) among which the maximum of EDM's weight is looked for."""
 TABLE = 4096
 
 
@@ -46,23 +47,27 @@ class LevelConfig:
         return resolution / self.shift_resolution if self.shift_resolution else 1.0
 
 
-def draw_levels(config: LevelConfig, sigma_data: float, resolution: int, uniform: Tensor) -> tuple[Tensor, Tensor]:
+def draw_levels(config: LevelConfig, process: ProcessConfig, resolution: int, uniform: Tensor) -> tuple[Tensor, Tensor]:
     """Noise levels and weights of the squared error of the denoised image, both (batch,).
+
+    ``monotonic`` levels lie between the process's sigma_min and sigma_max, where sampling needs them. ``log-normal``
+    ones are not cut, as in EDM: with its settings fewer than 2 in 100,000 lie outside.
 
     Args:
         config: distribution.
-        sigma_data: standard deviation of the data.
+        process: for the standard deviation of the data and the range of levels.
         resolution: of the images, for the shift.
         uniform: (batch,) in [0, 1).
     """
-    scale = config.shift(resolution)
+    scale, sigma_data = config.shift(resolution), process.sigma_data
     if config.kind == "log-normal":
         # torch.special.ndtri is the inverse of the normal distribution function
         normal = torch.special.ndtri(uniform.double().clamp(1e-7, 1 - 1e-7))
         sigma = scale * torch.exp(config.p_mean + config.p_std * normal)
         weight = edm_weight(sigma / scale, sigma_data) / scale**2
         return sigma.float(), weight.float()
-    table, cdf, normaliser = _monotonic_table(config.p_mean, config.p_std, sigma_data)
+    ends = (-2 * math.log(process.sigma_max / scale), -2 * math.log(process.sigma_min / scale))
+    table, cdf, normaliser = _monotonic_table(config.p_mean, config.p_std, sigma_data, ends)
     place = torch.searchsorted(cdf, uniform.double().clamp(max=1 - 1e-9)).clamp(1, TABLE - 1)
     low, high = cdf[place - 1], cdf[place]
     fraction = (uniform.double() - low) / (high - low)
@@ -100,9 +105,11 @@ def _edm_in_log_snr(log_snr: Tensor, p_mean: float, p_std: float, sigma_data: fl
 
 
 @lru_cache(maxsize=8)
-def _monotonic_table(p_mean: float, p_std: float, sigma_data: float) -> tuple[Tensor, Tensor, float]:
-    """Levels of log SNR, their distribution function, and the integral of w."""
-    levels = torch.linspace(*LAMBDA_RANGE, TABLE, dtype=torch.float64)
+def _monotonic_table(
+    p_mean: float, p_std: float, sigma_data: float, ends: tuple[float, float]
+) -> tuple[Tensor, Tensor, float]:
+    """Levels of log SNR between two ends, their distribution function, and the integral of w."""
+    levels = torch.linspace(*ends, TABLE, dtype=torch.float64)
     weight = monotonic_weight(levels, p_mean, p_std, sigma_data)
     areas = (weight[1:] + weight[:-1]) / 2 * (levels[1] - levels[0])
     cdf = torch.cat([torch.zeros(1, dtype=torch.float64), areas.cumsum(0)])

@@ -48,11 +48,35 @@ def unit_noise(config: ProcessConfig, shape: tuple[int, ...], normal: Normal) ->
 
     Source: Xu et al. 2023 (arXiv:2302.04265), sec. 3.1 and app. B, with r = sigma sqrt(D).
     """
-    noise = normal(math.prod(shape))
-    if config.dimension:
-        extra = normal(config.dimension)
-        noise = noise * (math.sqrt(config.dimension) / extra.norm(dim=1, keepdim=True))
-    return noise.view(-1, *shape)
+    return TrajectoryNoise(config, shape, normal)()
+
+
+class TrajectoryNoise:
+    """Noise at sigma = 1 of one trajectory per row, one call after another.
+
+    With D added dimensions, every call has the same |h|: noise of level s on top of noise of level t then is noise of
+    level sqrt(s^2 + t^2), as a solver that goes back to a higher level needs. Fresh |h| would average out, and the
+    radii would vary too little.
+
+    Args:
+        config: the process.
+        shape: of a row.
+        normal: streams of the rows.
+    """
+
+    def __init__(self, config: ProcessConfig, shape: tuple[int, ...], normal: Normal) -> None:
+        self._dimension, self._shape, self._normal = config.dimension, shape, normal
+        self._scale: Tensor | None = None
+
+    def __call__(self) -> Tensor:
+        """(rows, *shape) noise."""
+        noise = self._normal(math.prod(self._shape))
+        if self._dimension:
+            if self._scale is None:
+                extra = self._normal(self._dimension)
+                self._scale = math.sqrt(self._dimension) / extra.norm(dim=1, keepdim=True)
+            noise = noise * self._scale
+        return noise.view(-1, *self._shape)
 
 
 def rho_grid(config: ProcessConfig, steps: int, rho: float = 7.0) -> Tensor:

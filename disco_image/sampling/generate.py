@@ -14,7 +14,7 @@ from disco_dock.latents.spaces import one_hot
 from disco_dock.latents.transformer import CodePrior
 from disco_dock.runtime.errors import CheckpointError, ConfigError, NumericsError
 from disco_image.models.checkpoint import ImageModels
-from disco_image.processes.noise import ProcessConfig, rho_grid, unit_noise
+from disco_image.processes.noise import ProcessConfig, TrajectoryNoise, rho_grid
 from disco_image.sampling.guided import GuidanceSettings, latent_denoise, switched
 from disco_image.sampling.solvers import SolverConfig, heun, solve
 from disco_image.sampling.streams import SeedStreams
@@ -181,12 +181,8 @@ def generate(
         denoise = at(latents)
         if switch is not None:
             denoise = switched(denoise, at(switch[0]), switch[1])
-        images = solve(
-            config.solver,
-            process,
-            denoise,
-            lambda streams=streams: unit_noise(process, models.config.image_shape, streams.normal).to(device),
-        )
+        noise = TrajectoryNoise(process, models.config.image_shape, streams.normal)
+        images = solve(config.solver, process, denoise, lambda noise=noise: noise().to(device))
         if not bool(torch.isfinite(images).all()):
             raise NumericsError(
                 f"samples of seeds {seeds[rows][0]} to {seeds[rows][-1]} are not finite; use more steps"

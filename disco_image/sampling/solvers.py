@@ -31,8 +31,9 @@ class SolverConfig:
         rho: of the grid.
         churn: S_churn of ``churn``.
         churn_range: S_min and S_max.
-        churn_noise: S_noise.
-        restarts: (steps, repeats, low, high) of each interval of ``restart``, in any order; levels of sigma.
+        noise_scale: S_noise, the factor on the noise that ``churn`` and ``restart`` add.
+        restarts: (steps, repeats, low, high) of each interval of ``restart``, in any order; levels of sigma. The low
+            end is moved to the nearest level of the grid.
     """
 
     name: Literal["heun", "euler", "churn", "restart", "ancestral"] = "heun"
@@ -40,7 +41,7 @@ class SolverConfig:
     rho: float = 7.0
     churn: float = 40.0
     churn_range: tuple[float, float] = (0.05, 50.0)
-    churn_noise: float = 1.003
+    noise_scale: float = 1.003
     restarts: tuple[tuple[int, int, float, float], ...] = ((3, 2, 0.3, 1.0),)
 
     def __post_init__(self) -> None:
@@ -93,7 +94,7 @@ def solve(config: SolverConfig, process: ProcessConfig, denoise: Denoise, noise:
         config: the solver.
         process: for its range of levels.
         denoise: the model.
-        noise: also gives the start, at sigma_max.
+        noise: one call after another gives the start, at sigma_max, and what the solver adds; see `TrajectoryNoise`.
     """
     grid = rho_grid(process, config.steps, config.rho).tolist()
     x = noise() * grid[0]
@@ -116,7 +117,7 @@ def evaluations(config: SolverConfig, process: ProcessConfig) -> int:
     if config.name == "restart":
         grid = rho_grid(process, config.steps, config.rho).tolist()
         for steps, repeats, low, high in config.restarts:
-            if _restart_place(grid, low) is not None and high <= grid[0]:
+            if _restart_place(grid, low, high) is not None:
                 count += repeats * 2 * (steps - 1)
     return count
 
@@ -158,32 +159,33 @@ def churn(denoise: Denoise, x: Tensor, grid: list[float], noise: Noise, config: 
         gamma = min(config.churn / (len(grid) - 1), CHURN_LIMIT) if low <= sigma <= high else 0.0
         raised = sigma * (1 + gamma)
         if gamma:
-            x = x + math.sqrt(raised**2 - sigma**2) * config.churn_noise * noise()
+            x = x + math.sqrt(raised**2 - sigma**2) * config.noise_scale * noise()
         x = heun_step(denoise, x, raised, following)
     return x
 
 
-def _restart_place(grid: list[float], low: float) -> int | None:
-    """The first place of the grid at or below `low`, or None where only 0 is."""
-    return next((i for i, sigma in enumerate(grid) if 0 < sigma <= low), None)
+def _restart_place(grid: list[float], low: float, high: float) -> int | None:
+    """The place of the level above 0 that is nearest to `low`; None for an interval beyond the grid."""
+    place = min(range(len(grid) - 1), key=lambda i: abs(grid[i] - low))
+    return place if place and grid[place] < high <= grid[0] else None
 
 
 def restart(denoise: Denoise, x: Tensor, grid: list[float], noise: Noise, config: SolverConfig) -> Tensor:
     """Heun steps; on reaching the low end of an interval, jump back to its high end by noise and solve again.
 
-    Source: Xu et al. 2023 (arXiv:2306.14878), alg. 1 and 2.
+    Source: Xu et al. 2023 (arXiv:2306.14878), alg. 1 and 2; the snapping and S_noise as in the authors' settings.
     """
     places = {}
     for steps, repeats, low, high in config.restarts:
-        place = _restart_place(grid, low)
-        if place is not None and high <= grid[0]:
+        place = _restart_place(grid, low, high)
+        if place is not None:
             places.setdefault(place, []).append((steps, repeats, high))
     for i, (sigma, following) in enumerate(zip(grid[:-1], grid[1:], strict=True)):
         x = heun_step(denoise, x, sigma, following)
         for steps, repeats, high in places.get(i + 1, []):
             inner = rho_grid(ProcessConfig(sigma_min=following, sigma_max=high), steps, config.rho).tolist()[:-1]
             for _ in range(repeats):
-                x = x + math.sqrt(high**2 - following**2) * noise()
+                x = x + math.sqrt(high**2 - following**2) * config.noise_scale * noise()
                 x = heun(denoise, x, inner)
     return x
 

@@ -14,12 +14,18 @@ def build_parser() -> Parser:
     """Options of the command."""
     parser = Parser(prog="python -m disco_image.toy", description=__doc__)
     parser.add_argument(
-        "--distribution", default="ring", help="ring, grid, checkerboard, moons, spiral or all (%(default)s)"
+        "--distribution",
+        default="ring",
+        help="ring, uneven-ring, grid, checkerboard, moons, spiral or all (%(default)s)",
     )
     parser.add_argument("-o", "--out", type=Path, default=Path("runs/toy"), metavar="DIR", help="(%(default)s)")
     parser.add_argument("--seeds", type=int, default=5, help="models of each kind (%(default)s)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="such as training.steps=2000 or vocab_size=25"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="such as training.steps=2000, vocab_size=25 or models=[plain,disco-paper]",
     )
     return parser
 

@@ -11,37 +11,55 @@ from torch import Tensor
 
 from disco_dock.runtime.errors import ConfigError
 
+GOLDEN = (math.sqrt(5) - 1) / 2
+"""Multiples of it fill the unit interval evenly."""
+
 
 @dataclass(frozen=True)
 class Density:
     """A distribution that can be sampled, mode by mode.
 
     Attributes:
-        modes: number of modes of equal weight.
+        modes: number of modes.
         draw: (mode of each point (n,), generator) -> (n, 2) points.
         centres: (modes, 2), or None where modes are no points.
         spread: standard deviation around a centre; 0 where there are none.
+        weights: (modes,) of the modes, of sum 1; None for equal ones.
     """
 
     modes: int
     draw: Callable[[Tensor, torch.Generator], Tensor]
     centres: Tensor | None = None
     spread: float = 0.0
+    weights: Tensor | None = None
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """(count, 2) independent points."""
-        return self.draw(torch.randint(self.modes, (count,), generator=generator), generator)
+        if self.weights is None:
+            return self.draw(torch.randint(self.modes, (count,), generator=generator), generator)
+        return self.draw(self._mode_at(torch.rand(count, generator=generator)), generator)
 
     def balanced(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, 2) points with every mode equally often."""
-        return self.draw(torch.arange(count) % self.modes, generator)
+        """(count, 2) points whose modes have exactly their shares, in any part of them too."""
+        places = torch.arange(count)
+        if self.weights is None:
+            return self.draw(places % self.modes, generator)
+        return self.draw(self._mode_at((GOLDEN * (places.double() + 0.5)).frac()), generator)
+
+    def shares(self) -> Tensor:
+        """(modes,) weights of the modes."""
+        return torch.full((self.modes,), 1 / self.modes) if self.weights is None else self.weights
+
+    def _mode_at(self, levels: Tensor) -> Tensor:
+        cdf = self.shares().double().cumsum(0)
+        return torch.searchsorted(cdf, levels.double(), right=True).clamp_max(self.modes - 1)
 
 
-def _mixture(centres: Tensor, spread: float) -> Density:
+def _mixture(centres: Tensor, spread: float, weights: Tensor | None = None) -> Density:
     def draw(mode: Tensor, generator: torch.Generator) -> Tensor:
         return centres[mode] + spread * torch.randn(len(mode), 2, generator=generator)
 
-    return Density(len(centres), draw, centres, spread)
+    return Density(len(centres), draw, centres, spread, weights)
 
 
 def ring() -> Density:
@@ -51,6 +69,14 @@ def ring() -> Density:
     """
     angles = torch.arange(8) * math.pi / 4
     return _mixture(3 * torch.stack([angles.cos(), angles.sin()], 1), 0.2)
+
+
+def uneven_ring() -> Density:
+    """The ring with one mode five times as heavy as each of the others."""
+    even = ring()
+    weights = torch.tensor([5.0, *[1.0] * 7]) / 12
+    assert even.centres is not None
+    return _mixture(even.centres, even.spread, weights)
 
 
 def grid() -> Density:
@@ -95,6 +121,7 @@ def spiral() -> Density:
 
 DENSITIES: dict[str, Callable[[], Density]] = {
     "ring": ring,
+    "uneven-ring": uneven_ring,
     "grid": grid,
     "checkerboard": checkerboard,
     "moons": moons,

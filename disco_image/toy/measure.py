@@ -125,7 +125,7 @@ def mode_coverage(samples: Tensor, density: Density) -> tuple[float, float]:
     nearest, which = distance.min(1)
     near = nearest <= 3 * density.spread
     counts = torch.bincount(which[near], minlength=density.modes)
-    due = len(samples) / density.modes
+    due = len(samples) * density.shares()
     return float((counts >= due / 5).double().mean()), float((~near).double().mean())
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from disco_dock.latents.balance import unevenness
-from disco_dock.latents.gumbel import straight_through_one_hot
+from disco_dock.latents.gumbel import relaxed_draws, straight_through_one_hot
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.random import generator
 from disco_image.processes.precondition import coefficients
@@ -37,7 +37,9 @@ class ToyModelConfig:
         vocab_size: k.
         dimension: of a continuous latent.
         kl_weight: of a continuous latent.
-        balance: weight of the even use of codes; without it two or three of the ring's modes share a code.
+        relaxed: whether training takes the relaxed Gumbel-softmax in place of straight-through one-hot codes.
+        temperature: of the Gumbel-softmax.
+        balance: weight of the even use of codes; the paper has no such term.
         budget: parameters of all networks together; their common width follows from it.
     """
 
@@ -45,13 +47,17 @@ class ToyModelConfig:
     vocab_size: int = 8
     dimension: int = 2
     kl_weight: float = 0.1
-    balance: float = 0.3
+    relaxed: bool = False
+    temperature: float = 1.0
+    balance: float = 0.0
     budget: int = 16_000
 
     def __post_init__(self) -> None:
         """Check ranges."""
         if self.vocab_size < 2 or self.dimension < 1 or min(self.kl_weight, self.balance) < 0 or self.budget < 1500:
             raise ConfigError("toy models need vocab_size >= 2, dimension >= 1, weights >= 0 and budget >= 1500")
+        if self.temperature <= 0:
+            raise ConfigError(f"toy models need temperature > 0, got {self.temperature}")
 
     @property
     def latent_width(self) -> int:
@@ -206,7 +212,8 @@ class ToyModel(nn.Module):
             kl = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
             return mean + log_std.exp() * random, kl.mean(1)
         uneven = unevenness(out.softmax(-1).mean(1))
-        return straight_through_one_hot(out, temperature=1.0, uniform=random), uneven
+        draw = relaxed_draws if self.config.relaxed else straight_through_one_hot
+        return draw(out, temperature=self.config.temperature, uniform=random), uneven
 
     def prior_denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
         """(seeds, batch, dimension) expected clean normalised latents of the continuous prior."""

@@ -6,8 +6,9 @@ import json
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,14 +27,42 @@ from disco_image.toy.training import ToyTrainConfig, train_toy
 logger = logging.getLogger(__name__)
 GOOD_ENOUGH = 1.1
 """A number of steps suffices when the distance is within this factor of that at 50 steps, plus the floor's tenth."""
-MODELS: dict[str, dict] = {
-    "plain": {"kind": "plain"},
-    "disco": {"kind": "disco"},
-    "disco, codes not balanced": {"kind": "disco", "balance": 0.0},
-    "disco, closed-form decoder (told the shape of a mode)": {"kind": "disco-closed-form"},
-    "continuous, KL 0.1": {"kind": "gaussian", "kl_weight": 0.1},
-    "continuous, KL 1": {"kind": "gaussian", "kl_weight": 1.0},
+OURS = {"encoder_rate": 3.0, "encoder_share": 0.3}
+"""Two of the three changes of our recipe; the third is the even use of codes, `balance`."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model of the table.
+
+    Attributes:
+        title: of its row.
+        model: values of its `ToyModelConfig`.
+        training: values that differ from the run's `ToyTrainConfig`.
+    """
+
+    title: str
+    model: dict[str, Any]
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+MODELS: dict[str, Recipe] = {
+    "plain": Recipe("plain", {"kind": "plain"}),
+    "disco-paper": Recipe("discrete, the paper's recipe", {"kind": "disco"}),
+    "disco-paper-relaxed": Recipe("discrete, the paper's recipe, relaxed codes", {"kind": "disco", "relaxed": True}),
+    "disco-paper-closed-form": Recipe(
+        "discrete, the paper's recipe and closed-form decoder (told the shape of a mode)", {"kind": "disco-closed-form"}
+    ),
+    "disco-ours": Recipe(
+        "discrete, ours: balance 0.3, encoder at 3 x the rate and in the first 30 % of the steps",
+        {"kind": "disco", "balance": 0.3},
+        OURS,
+    ),
+    "disco-ours-unbalanced": Recipe("discrete, ours without balance", {"kind": "disco"}, OURS),
+    "continuous-kl-0.1": Recipe("continuous, KL weight 0.1", {"kind": "gaussian", "kl_weight": 0.1}),
+    "continuous-kl-1": Recipe("continuous, KL weight 1", {"kind": "gaussian", "kl_weight": 1.0}),
 }
+"""Recipes by name; the noise levels, steps and rate of the denoiser are the same in all."""
 COLUMNS = (
     ("W-2 balanced", "w2_balanced"),
     ("W-2", "w2"),
@@ -83,16 +112,17 @@ def run_toy(config: ToyRunConfig, out: Path) -> str:
     reports: dict[str, list[ToyReport]] = {}
     models = {}
     for name in config.models:
-        shape = ToyModelConfig(vocab_size=config.vocab_size, budget=config.budget, **MODELS[name])
+        recipe = MODELS[name]
+        shape = ToyModelConfig(vocab_size=config.vocab_size, budget=config.budget, **recipe.model)
         logger.info("%s: training %d seeds", name, config.seeds)
-        models[name] = train_toy(shape, config.training, truth, seeds)
+        models[name] = train_toy(shape, replace(config.training, **recipe.training), truth, seeds)
         reports[name] = [measure_toy(models[name], member, truth, config.points) for member in seeds]
     floors = [_floor(config, seed) for seed in seeds]
     floor = (sum(a for a, _ in floors) / len(floors), sum(b for _, b in floors) / len(floors))
     parameters = {name: model.parameters_per_seed() for name, model in models.items()}
     table = _table(reports, parameters, floor)
     _plots(reports, out)
-    plot_trajectories(out / "trajectories.png", {_short(name): model for name, model in models.items()}, truth)
+    plot_trajectories(out / "trajectories.png", models, truth)
     numbers = {name: [asdict(report) for report in each] for name, each in reports.items()}
     with atomic_write(out / "results.json", "w") as handle:
         json.dump({"floor": floor, "parameters": parameters, "results": numbers}, handle)
@@ -131,7 +161,7 @@ def _table(reports: dict[str, list[ToyReport]], parameters: dict[str, int], floo
     for name, each in reports.items():
         cells = [_with_interval([getattr(report, column) for report in each]) for _, column in COLUMNS]
         needed = _with_interval([needed_evaluations(report, floor[1]) for report in each])
-        lines.append("| " + " | ".join([name, str(parameters[name]), *cells, needed]) + " |")
+        lines.append("| " + " | ".join([MODELS[name].title, str(parameters[name]), *cells, needed]) + " |")
     free = ["true points against true points", "", f"{floor[1]:.3g}", f"{floor[0]:.3g}", *[""] * (len(COLUMNS) - 1)]
     return "\n".join([*lines, "| " + " | ".join(free) + " |"]) + "\n"
 
@@ -145,15 +175,11 @@ def _plots(reports: dict[str, list[ToyReport]], out: Path) -> None:
         lines, bands = {}, {}
         for name, each in reports.items():
             values = torch.tensor([getattr(report, name_of_values) for report in each])
-            lines[_short(name)] = (PROBE_LEVELS, values.mean(0).tolist())
-            bands[_short(name)] = (values.min(0).values.tolist(), values.max(0).values.tolist())
+            lines[name] = (PROBE_LEVELS, values.mean(0).tolist())
+            bands[name] = (values.min(0).values.tolist(), values.max(0).values.tolist())
         line_plot(out / file, lines, x="t = sigma", y=label, log_x=True, log_y=log_y, bands=bands)
     lines = {}
     for name, each in reports.items():
         values = torch.tensor([[report.w2_by_steps[steps] for steps in FEW_STEPS] for report in each])
-        lines[_short(name)] = ([2 * steps - 1 for steps in FEW_STEPS], values.mean(0).tolist())
+        lines[name] = ([2 * steps - 1 for steps in FEW_STEPS], values.mean(0).tolist())
     line_plot(out / "distance_by_evaluations.png", lines, x="NFE", y="W-2 (balanced)", log_x=True, log_y=True)
-
-
-def _short(name: str) -> str:
-    return name.partition(" (")[0]

@@ -34,8 +34,7 @@ class ToyTrainConfig:
         p_mean: that mean from the middle of training on.
         p_std: standard deviation of that log.
         encoder_rate: rate of the encoder over that of the denoiser.
-        encoder_share: share of the steps in which the encoder learns, by a cosine of its own. The straight-through
-            gradient is biased; once the denoiser has learnt, it wears down the codes that were found before.
+        encoder_share: share of the steps in which the encoder learns, by a cosine of its own.
         average: rate of the exponential moving average of the weights.
     """
 
@@ -46,8 +45,8 @@ class ToyTrainConfig:
     p_start: float = 0.5
     p_mean: float = -1.0
     p_std: float = 1.2
-    encoder_rate: float = 3.0
-    encoder_share: float = 0.3
+    encoder_rate: float = 1.0
+    encoder_share: float = 1.0
     average: float = 0.99
 
     def __post_init__(self) -> None:
@@ -73,8 +72,14 @@ class Streams:
         return torch.stack([torch.rand(shape, generator=stream) for stream in self._generators])
 
 
-def train_toy(config: ToyModelConfig, training: ToyTrainConfig, density: Density, seeds: Sequence[int]) -> ToyModel:
-    """Trained and averaged models, with their priors, one per seed."""
+def train_toy(
+    config: ToyModelConfig,
+    training: ToyTrainConfig,
+    density: Density,
+    seeds: Sequence[int],
+    watch: Callable[[int, ToyModel], None] | None = None,
+) -> ToyModel:
+    """Trained and averaged models, with their priors, one per seed; `watch` sees the model before each step."""
     points = torch.stack([density.balanced(POINTS, generator("toy data", seed)) for seed in seeds])
     sigma_data = float(points.std())
     model = ToyModel(config, seeds, sigma_data)
@@ -97,7 +102,16 @@ def train_toy(config: ToyModelConfig, training: ToyTrainConfig, density: Density
 
     encoder = [] if model.encoder is None else list(model.encoder.parameters())
     denoiser = [*model.denoiser.parameters(), *([] if model.modes is None else [model.modes])]
-    _optimise(denoiser, encoder, loss, training.steps, training)
+    steps = 0
+
+    def watched(progress: float) -> Tensor:
+        nonlocal steps
+        if watch is not None:
+            watch(steps, model)
+        steps += 1
+        return loss(progress)
+
+    _optimise(denoiser, encoder, watched, training.steps, training)
     _fit_prior(model, training, points, seeds)
     return model.requires_grad_(False)
 
@@ -113,7 +127,8 @@ def _fit_prior(model: ToyModel, training: ToyTrainConfig, points: Tensor, seeds:
         latents, _ = model.infer(points, random)
     assert latents is not None
     if config.kind != "gaussian":
-        model.frequencies.copy_(latents.mean(1))
+        codes = torch.nn.functional.one_hot(latents.argmax(-1), config.vocab_size).float()
+        model.frequencies.copy_(codes.mean(1))
         return
     model.latent_mean.copy_(latents.mean(1, keepdim=True))
     model.latent_std.copy_(latents.std(1, keepdim=True).clamp_min(1e-3))

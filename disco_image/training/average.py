@@ -69,6 +69,6 @@ def average_after(out: Path, width: float) -> Path:
     if model.encoder is not None:
         save_part(target, "encoder", model.encoder, models.config, facts)
     if models.prior is not None:
-        prior = read_part(out / FOLDER, "prior")[1]
+        prior = read_part(out / FOLDER / "prior.safetensors", "prior")[1]
         save_part(target, "prior", models.prior, models.prior.config, prior["facts"])
     return target

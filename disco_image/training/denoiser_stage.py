@@ -41,6 +41,12 @@ class StageBatch(NamedTuple):
     latent_random: Tensor | None
     keep: Tensor
 
+    def parts(self, size: int) -> list[StageBatch]:
+        """The batch in parts of at most `size` rows; 0 for one part."""
+        count = len(self.sigma)
+        rows = [slice(begin, begin + (size or count)) for begin in range(0, count, size or count)]
+        return [StageBatch(*(None if value is None else value[part] for value in self)) for part in rows]  # type: ignore[arg-type]
+
     def to(self, device: torch.device, layout: torch.memory_format = torch.contiguous_format) -> StageBatch:
         """The same batch on another device, images in a memory layout."""
 
@@ -71,7 +77,7 @@ def batch_maker(
         data = batches.make(step)
         random = RowRandom(("denoiser", batches.seed, step), batches.rows)
         uniform = random.uniform(2)
-        sigma, weight = draw_levels(levels, model.process.sigma_data, model.resolution, uniform[:, 0])
+        sigma, weight = draw_levels(levels, model.process, model.resolution, uniform[:, 0])
         return StageBatch(
             images=data.images,
             labels=data.labels,

@@ -20,7 +20,6 @@ from disco_image.training.settings import (
 )
 
 GPU = SpeedConfig(precision="bfloat16", channels_last=True)
-SOURCE_MISSING = "set data.source to a class folder or zip"
 ADM = UNetConfig(width=192, multipliers=(1, 2, 3, 4), blocks=3, attention=(32, 16, 8), head_width=64, dropout=0.1)
 """The U-Net of EDM's ImageNet-64 model (arXiv:2206.00364, table 7), 295,899,267 parameters with 1,000 classes."""
 DDPMPP = UNetConfig(
@@ -49,11 +48,11 @@ def _imagenet64(*, classes: bool, groups: tuple[int, ...] = ()) -> TrainConfig:
     Batch, rate and length are EDM's (arXiv:2206.00364, app. F), those of the prior are not published.
     """
     return TrainConfig(
-        data=DataConfig(source=SOURCE_MISSING, resolution=64, classes=classes, workers=16),
+        data=DataConfig(source="", resolution=64, classes=classes, workers=16),
         latents=LatentConfig(num_latents=10 * max(1, len(groups)), group_resolutions=groups, encoder_patch=8),
         unet=ADM,
         denoiser=DenoiserStageConfig(
-            batch_size=4096, ema_power=(0.05, 0.1), ema_snapshots=True, tick_images=10_000_000,
+            batch_size=4096, batch_gpu=64, ema_power=(0.05, 0.1), ema_snapshots=True, tick_images=10_000_000,
             loop=_loop(610_000, 1e-4, 2441),
         ),
         prior=PriorStageConfig(batch_size=1024, loop=_loop(200_000, 3e-4, 2000, final_share=0.02, clip=1.0)),
@@ -64,12 +63,12 @@ def _imagenet64(*, classes: bool, groups: tuple[int, ...] = ()) -> TrainConfig:
 def _imagenet128() -> TrainConfig:
     """DisCo-Diff app. D: U-ViT of VDM++ with shifted EDM-monotonic weighting, encoder patch 16."""
     return TrainConfig(
-        data=DataConfig(source=SOURCE_MISSING, resolution=128, classes=True, workers=16),
+        data=DataConfig(source="", resolution=128, classes=True, workers=16),
         levels=LevelConfig(kind="monotonic", shift_resolution=64),
         latents=LatentConfig(encoder_patch=16),
         uvit=UViTConfig(),
         denoiser=DenoiserStageConfig(
-            batch_size=2048, ema_power=(0.05, 0.1), ema_snapshots=True, tick_images=10_000_000,
+            batch_size=2048, batch_gpu=8, ema_power=(0.05, 0.1), ema_snapshots=True, tick_images=10_000_000,
             loop=_loop(700_000, 1e-4, 10_000, clip=1.0),
         ),
         prior=PriorStageConfig(batch_size=1024, loop=_loop(200_000, 3e-4, 2000, final_share=0.02, clip=1.0)),
@@ -80,7 +79,7 @@ def _imagenet128() -> TrainConfig:
 def _cifar10() -> TrainConfig:
     """EDM's DDPM++ on CIFAR-10 with latents; the paper has no CIFAR-10 model, so latents and encoder are ours."""
     return TrainConfig(
-        data=DataConfig(source=SOURCE_MISSING, resolution=32, classes=True, augment=0.12, workers=8),
+        data=DataConfig(source="", resolution=32, classes=True, augment=0.12, workers=8),
         latents=LatentConfig(
             encoder_patch=4, encoder_width=384, encoder_layers=8, encoder_heads=6, token_width=128, token_layers=4
         ),
@@ -136,7 +135,7 @@ def _digits() -> TrainConfig:
 def _cifar10_small() -> TrainConfig:
     """Ours: CIFAR-10 at 16 x 16 for a CPU; the experiments of docs/experiments.md."""
     return TrainConfig(
-        data=DataConfig(source=SOURCE_MISSING, resolution=16, classes=False, flip=True, workers=2),
+        data=DataConfig(source="", resolution=16, classes=False, flip=True, workers=2),
         latents=_small_latents(num_latents=8, vocab_size=32, dimension=128, encoder_patch=4, encoder_width=96),
         unet=UNetConfig(width=32, multipliers=(1, 2, 2), blocks=1, attention=(8, 4), head_width=32),
         denoiser=DenoiserStageConfig(

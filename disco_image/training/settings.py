@@ -8,6 +8,7 @@ from typing import Literal
 from disco_dock.latents.schedule import TemperatureSchedule
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.loop import LoopConfig
+from disco_image.data.decode import Crop
 from disco_image.models.latents import LatentConfig
 from disco_image.models.unet import UNetConfig
 from disco_image.models.uvit import UViTConfig
@@ -20,16 +21,19 @@ class DataConfig:
     """The images.
 
     Attributes:
-        source: ``digits`` (built in), or a path: a folder, an EDM-style zip or a CIFAR-10 tarball.
+        source: ``digits`` (built in), or a path: a folder, an EDM-style zip, a CIFAR-10 tarball or an IDX file; empty
+            in presets whose images the user has to give.
         resolution: images are cropped to their centre and resized to it; 0 keeps their own size.
+        crop: ``edm`` (square, then Lanczos) or ``dhariwal`` (ADM's).
         classes: whether the denoiser and the prior are told the class.
         flip: whether images are mirrored at random.
-        augment: probability of each augmentation of EDM's pipe; 0 for none.
+        augment: probability of each augmentation of EDM's pipe, which mirrors half of the images besides; 0 for none.
         workers: threads that decode images.
     """
 
     source: str = "digits"
     resolution: int = 0
+    crop: Crop = "edm"
     classes: bool = True
     flip: bool = False
     augment: float = 0.0
@@ -64,6 +68,7 @@ class DenoiserStageConfig:
 
     Attributes:
         batch_size: images per step, over all processes.
+        batch_gpu: images that a process computes at once; it adds up the gradients of several such parts. 0 for all.
         null_rate: share of images whose latents are dropped.
         temperature: of the Gumbel-softmax.
         encoder_share: share of `loop.max_steps` in which the encoder learns; afterwards its codes stay as they are, so
@@ -79,6 +84,7 @@ class DenoiserStageConfig:
     """
 
     batch_size: int = 128
+    batch_gpu: int = 0
     null_rate: float = 0.1
     temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
     encoder_share: float = 1.0
@@ -93,8 +99,8 @@ class DenoiserStageConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        if self.batch_size < 1 or self.tick_images < 0:
-            raise ConfigError("denoiser needs batch_size >= 1 and tick_images >= 0")
+        if self.batch_size < 1 or self.batch_gpu < 0 or self.tick_images < 0:
+            raise ConfigError("denoiser needs batch_size >= 1, batch_gpu >= 0 and tick_images >= 0")
         if not 0 <= self.null_rate < 1:
             raise ConfigError(f"denoiser.null_rate must be in [0, 1), got {self.null_rate}")
         if not self.ema_power or any(not 0 < width < 0.28 for width in self.ema_power):

@@ -33,17 +33,30 @@ METRICS = ("loss", "error", "kl", "missing")
 
 
 def model_config(config: TrainConfig, info: SourceInfo) -> ModelConfig:
-    """The shape of the networks for a set of images."""
+    """The shape of the networks for a set of images.
+
+    Raises:
+        ConfigError: classes are asked for and the images have none.
+    """
     return ModelConfig(
         resolution=info.resolution,
         channels=info.channels,
-        num_classes=len(info.classes) if config.data.classes else 0,
+        num_classes=_class_count(config, info),
         augment_width=AUGMENT_WIDTH if config.data.augment else 0,
         process=config.process,
         latents=config.latents,
         unet=config.unet,
         uvit=config.uvit,
     )
+
+
+def _class_count(config: TrainConfig, info: SourceInfo) -> int:
+    if config.data.classes and not info.classes:
+        raise ConfigError(
+            f"{info.name}: data.classes is true and these images have no labels; give class folders or a zip with "
+            "dataset.json, or train without classes (--set data.classes=false)"
+        )
+    return len(info.classes) if config.data.classes else 0
 
 
 def make_batches(
@@ -74,12 +87,19 @@ def load_initial(denoiser: nn.Module, path: Path) -> set[str]:
     Cross-attention and tokens keep their own start; as the cross-attention ends in zeros, the result computes what the
     plain model computes.
 
+    Args:
+        denoiser: with or without latents.
+        path: of the weights, under any name; or the run folder that holds them.
+
     Raises:
-        CheckpointError: the file lacks a weight that is not of the latents, or has others.
+        CheckpointError: no such file, or it lacks a weight that is not of the latents, or has others.
 
     Source: DisCo-Diff (arXiv:2407.03300), sec. 4.1: class-conditional models are fine-tuned from plain ones.
     """
-    tensors, _ = read_part(path.parent, path.stem)
+    if path.is_dir():
+        path = path / FOLDER if (path / FOLDER).is_dir() else path
+        path = path / "denoiser.safetensors"
+    tensors, _ = read_part(path, "denoiser")
     own = denoiser.state_dict()
     new = {name for name in own if name not in tensors}
     foreign = [name for name in new if ".cross." not in name and not name.startswith("tokens.")]
@@ -106,6 +126,14 @@ def make_optimiser(model: DenoiserWithEncoder, config: TrainConfig, initial: set
     ]
     stage = config.denoiser
     return torch.optim.AdamW(groups, lr=stage.loop.learning_rate, weight_decay=stage.weight_decay, betas=stage.betas)
+
+
+def _check_parts(config: TrainConfig) -> None:
+    parts = config.denoiser.batch_gpu
+    if config.latents.information and 0 < parts < config.denoiser.batch_size // processes().size:
+        raise ConfigError(
+            "latents.information is a mean over the whole batch; leave denoiser.batch_gpu at 0, or set it to 0"
+        )
 
 
 def own_rows(batch_size: int) -> list[int]:
@@ -139,6 +167,7 @@ def train_denoiser(config: TrainConfig, source: ImageSource, out: Path, device: 
     stage_config = config.denoiser
     torch.manual_seed(config.seed)
     shape = model_config(config, source.info)
+    _check_parts(config)
     layout = torch.channels_last if config.speed.channels_last else torch.contiguous_format
     model = DenoiserWithEncoder(shape)
     initial = load_initial(model.denoiser, Path(stage_config.initial)) if stage_config.initial else set()
@@ -169,10 +198,20 @@ def train_denoiser(config: TrainConfig, source: ImageSource, out: Path, device: 
         if tick and step and step % tick == 0:
             show(step)
         learns = step < stage_config.encoder_share * stage_config.loop.max_steps
-        losses = step_function(batch.to(device, layout), stage_config.temperature.at(step), learns)
-        means = {name: value.detach().mean() for name, value in zip(METRICS, losses, strict=True)}
-        metrics = dict(zip(means, torch.stack(list(means.values())).tolist(), strict=True))
-        return losses.total.mean(), {**metrics, "images": float(len(batch.sigma) * group.size)}
+        temperature = stage_config.temperature.at(step)
+        parts, count = batch.parts(stage_config.batch_gpu), len(batch.sigma)
+        loss, means = torch.zeros((), device=device), torch.zeros(len(METRICS), device=device)
+        for place, part in enumerate(parts):
+            losses = step_function(part.to(device, layout), temperature, learns)
+            share = len(part.sigma) / count
+            means += share * torch.stack([value.detach().mean() for value in losses])
+            mean = share * losses.total.mean()
+            if place + 1 < len(parts):
+                mean.backward()  # the last part's gradient is added by the loop
+                mean = mean.detach()
+            loss = loss + mean
+        metrics = dict(zip(METRICS, means.tolist(), strict=True))
+        return loss, {**metrics, "images": float(count * group.size)}
 
     def export() -> None:
         known = {

@@ -158,14 +158,14 @@ def _kept_nats(out: Path, step: int) -> float:
     """Held-out nats of the exported prior, infinite where there is none or it is of later steps than this run's."""
     if not (out / FOLDER / "prior.safetensors").exists():
         return float("inf")
-    facts = read_part(out / FOLDER, "prior")[1].get("facts", {})
+    facts = read_part(out / FOLDER / "prior.safetensors", "prior")[1].get("facts", {})
     return float("inf") if facts.get("steps", 0) > step else facts.get("held_out_nats", 0.0)
 
 
 def _check_same_encoder(out: Path, encoder_hash: str) -> None:
     if not (out / FOLDER / "prior.safetensors").exists():
         return
-    facts = read_part(out / FOLDER, "prior")[1].get("facts", {})
+    facts = read_part(out / FOLDER / "prior.safetensors", "prior")[1].get("facts", {})
     if facts.get("encoder") != encoder_hash:
         raise CheckpointError(
             f"{out / FOLDER}: stage 1 was trained on after the prior; to train the prior again, "

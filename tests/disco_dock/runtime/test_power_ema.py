@@ -61,6 +61,15 @@ def test_another_width_is_made_from_stored_averages():
     assert float((made - target).norm()) < 0.1 * spread and weights.sum() == pytest.approx(1, abs=0.01)
 
 
+def test_few_snapshots_keep_the_size_of_the_weights():
+    """Average of a parameter that never moves is that parameter, however few averages were stored."""
+    for ends in ([800], [100, 800]):
+        powers = [power_of_width(width) for _ in ends for width in (0.05, 0.1)]
+        for wanted in (0.02, 0.2):
+            weights = combination(powers, [end for end in ends for _ in range(2)], power_of_width(wanted), 800)
+            assert weights.sum() == pytest.approx(1, abs=1e-9)
+
+
 def test_state_comes_back_and_swapping_is_undone():
     module = nn.Linear(2, 2)
     averages = PowerAverages(module, (0.1,))

@@ -71,6 +71,7 @@ def test_evaluation_reports(trained, tmp_path, capsys):
 def test_dry_run_counts_without_images(capsys):
     assert train.main(["--preset", "imagenet64", "--dry-run"]) == 0
     out = capsys.readouterr().out
+    assert "step_of_64_images:" in out and "per image" in out
     assert "denoiser_parameters: 319," in out and "denoiser_gflops" in out and "vocab_size: 100" in out
 
 
@@ -113,7 +114,7 @@ def test_console_script_finds_the_commands(capsys):
 
 
 def test_modules_run_as_before():
-    for name in ("train", "sample", "evaluate"):
+    for name in ("train", "sample", "evaluate", "convert"):
         argv = [sys.executable, "-m", f"disco_image.{name}", "--help"]
         out = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert out.returncode == 0 and "usage" in out.stdout
@@ -128,7 +129,8 @@ def test_options_are_these():
         option for action in train.build_parser()._actions for option in action.option_strings if option[:2] == "--"
     }
     assert options == {
-        "--help", "--preset", "--stage", "--data", "--out", "--config", "--set", "--initial", "--minutes", "--seed",
+        "--help", "--preset", "--stage", "--data", "--out", "--config", "--set", "--initial", "--batch", "--batch-gpu",
+        "--minutes", "--seed",
         "--device", "--average", "--dry-run", "--help-presets",
     }  # fmt: skip
 

@@ -261,3 +261,38 @@ def test_damaged_idx_files_are_told(tmp_path):
     plain.write_bytes(b"\0\0\x08\x03" + b"\0" * 20)
     with pytest.raises(InputError, match="bytes where"):
         open_source(str(plain))
+
+
+def test_what_macos_puts_beside_images_is_no_image(tmp_path):
+    images = {"a.png": encoded(picture((8, 8))), "b.png": encoded(picture((8, 8)))}
+    make_zip(tmp_path / "z.zip", {**images, "__MACOSX/._a.png": b"x", "._b.png": b"x"}, [["a.png", 0], ["b.png", 1]])
+    source = open_source(str(tmp_path / "z.zip"))
+    assert source.info.count == 2 and source.label(1) == 1
+    folder = tmp_path / "images"
+    (folder / "__MACOSX").mkdir(parents=True)
+    for name in ("a.png", "b.png", "._a.png", "__MACOSX/c.png"):
+        (folder / name).write_bytes(images["a.png"])
+    assert open_source(str(folder)).info.count == 2
+
+
+def test_errors_name_the_file_and_no_object(tmp_path):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    make_zip(tmp_path / "z.zip", {"a.png": b"no image", "b.png": b"x"}, None)
+    for source in (tmp_path, tmp_path / "z.zip"):
+        with pytest.raises(InputError, match=r"a\.png: not a readable image \(of no known kind\)") as caught:
+            open_source(str(source))
+        assert "BytesIO" not in str(caught.value)
+    with pytest.raises(InputError, match="give --data"):
+        open_source("")
+
+
+def test_two_ways_to_crop(tmp_path):
+    stream = np.random.default_rng(0)
+    array = stream.integers(0, 256, (40, 64, 3), dtype=np.uint8)
+    image = Image.fromarray(array)
+    edm = image.crop((12, 0, 52, 40)).resize((8, 8), Image.Resampling.LANCZOS)
+    assert np.array_equal(np.asarray(centre_crop(image, 8)), np.asarray(edm))
+    halved = image.resize((32, 20), Image.Resampling.BOX).resize((16, 10), Image.Resampling.BOX)
+    adm = halved.resize((13, 8), Image.Resampling.BICUBIC).crop((2, 0, 10, 8))
+    assert np.array_equal(np.asarray(centre_crop(image, 8, "dhariwal")), np.asarray(adm))

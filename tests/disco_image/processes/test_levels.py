@@ -9,21 +9,37 @@ import torch
 
 from disco_dock.runtime.errors import ConfigError
 from disco_image.processes.levels import LevelConfig, draw_levels, edm_weight, monotonic_weight
+from disco_image.processes.noise import ProcessConfig
 
+PROCESS = ProcessConfig()
+WIDE = ProcessConfig(sigma_min=math.exp(-7), sigma_max=math.exp(5))
 UNIFORM = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
 
 
 def test_log_normal_levels_have_the_mean_and_spread():
-    sigma, weight = draw_levels(LevelConfig(), 0.5, 32, UNIFORM)
+    sigma, weight = draw_levels(LevelConfig(), PROCESS, 32, UNIFORM)
     assert sigma.log().mean() == pytest.approx(-1.2, abs=1e-3)
     assert sigma.log().std() == pytest.approx(1.2, abs=1e-2)
     assert torch.allclose(weight, edm_weight(sigma, 0.5))
 
 
 def test_shift_scales_the_levels_by_the_resolution():
-    plain, _ = draw_levels(LevelConfig(kind="monotonic"), 0.5, 128, UNIFORM)
-    shifted, _ = draw_levels(LevelConfig(kind="monotonic", shift_resolution=64), 0.5, 128, UNIFORM)
+    plain, _ = draw_levels(LevelConfig(), PROCESS, 128, UNIFORM)
+    shifted, _ = draw_levels(LevelConfig(shift_resolution=64), PROCESS, 128, UNIFORM)
     assert torch.allclose(shifted, 2 * plain)
+
+
+@pytest.mark.parametrize("shift", [0, 64])
+def test_monotonic_levels_lie_where_sampling_needs_them_in_proportion_to_the_weight(shift):
+    config = LevelConfig(kind="monotonic", shift_resolution=shift)
+    sigma, _ = draw_levels(config, PROCESS, 128, UNIFORM)
+    assert float(sigma.min()) >= PROCESS.sigma_min * 0.999 and float(sigma.max()) <= PROCESS.sigma_max * 1.001
+    edges = torch.linspace(-8.0, 8.0, 9, dtype=torch.float64)
+    log_snr = -2 * sigma.double().log()
+    counts = torch.histogram(log_snr, edges).hist
+    middle = (edges[1:] + edges[:-1]) / 2
+    expected = monotonic_weight(middle + 2 * math.log(config.shift(128)), -1.2, 1.2, 0.5)
+    assert torch.allclose(counts / counts.sum(), expected / expected.sum(), atol=0.01)
 
 
 def test_monotonic_weight_never_falls_towards_high_noise_and_is_edms_elsewhere():
@@ -41,7 +57,7 @@ def test_monotonic_weight_never_falls_towards_high_noise_and_is_edms_elsewhere()
 
 def test_draws_times_weights_integrate_the_weighted_loss():
     """E[weight f] over the drawn levels equals the integral of w(lambda) f / sigma^2."""
-    sigma, weight = draw_levels(LevelConfig(kind="monotonic"), 0.5, 32, UNIFORM)
+    sigma, weight = draw_levels(LevelConfig(kind="monotonic"), WIDE, 32, UNIFORM)
     f = sigma.double() ** 2 / (1 + sigma.double() ** 2)
     drawn = float((weight.double() * f).mean())
     log_snr = torch.linspace(-10, 14, 200_001, dtype=torch.float64)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from scipy import stats
 
 from disco_dock.runtime.errors import ConfigError
-from disco_image.processes.noise import ProcessConfig, rho_grid, unit_noise
+from disco_image.processes.noise import ProcessConfig, TrajectoryNoise, rho_grid, unit_noise
 
 
 def normal_of(rows, seed=0):
@@ -45,3 +47,16 @@ def test_bad_settings_are_told():
         rho_grid(ProcessConfig(), 1)
     with pytest.raises(ConfigError, match="dimension"):
         ProcessConfig(dimension=-1)
+
+
+def test_noise_added_on_the_way_back_keeps_the_radii_of_the_process():
+    """x at 0.3 plus noise up to 1.2 has radii as x drawn at 1.2: of a point, |x| / sigma has one distribution."""
+    config = ProcessConfig(dimension=20)
+    stream = torch.Generator().manual_seed(0)
+    noise = TrajectoryNoise(config, (12,), lambda count: torch.randn(20_000, count, generator=stream))
+    low = 0.3 * noise()
+    back = low + math.sqrt(1.2**2 - 0.3**2) * noise()
+    direct = 1.2 * unit_noise(config, (12,), lambda count: torch.randn(20_000, count, generator=stream))
+    quantiles = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95])
+    found, expected = back.norm(dim=1).quantile(quantiles), direct.norm(dim=1).quantile(quantiles)
+    assert torch.allclose(found, expected, rtol=0.02)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,8 +44,8 @@ def test_error_falls_with_the_order_of_the_method(method, order):
     [
         ("heun", {}),
         ("euler", {"steps": 200}),
-        ("churn", {"churn": 20.0, "churn_noise": 1.0}),
-        ("restart", {"restarts": ((6, 2, 0.1, 0.6), (4, 1, 1.0, 3.0))}),
+        ("churn", {"churn": 20.0, "noise_scale": 1.0}),
+        ("restart", {"restarts": ((6, 2, 0.1, 0.6), (4, 1, 1.0, 3.0)), "noise_scale": 1.0}),
         ("ancestral", {"steps": 200}),
     ],
 )
@@ -70,7 +71,7 @@ def test_stochastic_solvers_forget_a_wrong_start_and_the_ode_does_not():
 
     assert spread("heun") < 1e-9
     assert spread("ancestral") == pytest.approx(STD, rel=0.1)
-    assert spread("churn", churn=60.0, churn_noise=1.0) > 0.3
+    assert spread("churn", churn=60.0, noise_scale=1.0) > 0.3
 
 
 @pytest.mark.parametrize("name", ["heun", "euler", "churn", "restart", "ancestral"])
@@ -101,6 +102,43 @@ def test_published_restart_takes_its_623_evaluations():
     assert evaluations(config, ProcessConfig()) == len(calls) == 623
     assert solver_settings("restart-imagenet64", 18)["steps"] == 18
     assert solver_settings("heun", None) == {"name": "heun"}
+
+
+def test_published_restart_snaps_to_the_nearest_level_and_scales_its_noise():
+    """The trajectory of the published settings on the 36-step grid, by an independent loop over the grid in numpy."""
+    config, levels = SolverConfig(**solver_settings("restart-imagenet64", None)), []
+
+    def watching(x, sigma):
+        levels.append(sigma)
+        return exact(x, sigma)
+
+    noises = [torch.full((1, 1), 0.3 * (-1) ** count, dtype=torch.float64) for count in range(200)]
+    stream = iter(noises)
+    out = float(solve(config, ProcessConfig(), watching, lambda: next(stream)))
+
+    def edges(count, low, high):
+        return (high ** (1 / 7) + np.arange(count) / (count - 1) * (low ** (1 / 7) - high ** (1 / 7))) ** 7
+
+    def step(x, a, b):
+        slope = (x - exact(x, a)) / a
+        ahead = x + (b - a) * slope
+        return ahead if b == 0 else x + (b - a) * (slope + (ahead - exact(ahead, b)) / b) / 2
+
+    grid = np.append(edges(36, 0.002, 80.0), 0.0)
+    back = {int(np.abs(grid[:-1] - low).argmin()): (n, k, high) for n, k, low, high in config.restarts}
+    assert [round(float(grid[place]), 2) for place in sorted(back)][0] == 20.24
+    stream = iter(float(noise) for noise in noises)
+    x = next(stream) * grid[0]
+    for i in range(36):
+        x = step(x, grid[i], grid[i + 1])
+        count, repeats, high = back.get(i + 1, (0, 0, 0.0))
+        for _ in range(repeats):
+            inner = edges(count, grid[i + 1], high)
+            x += np.sqrt(inner[0] ** 2 - inner[-1] ** 2) * 1.003 * next(stream)
+            for a, b in zip(inner[:-1], inner[1:], strict=True):
+                x = step(x, a, b)
+    assert out == pytest.approx(x, rel=1e-7)
+    assert min(abs(level - 20.24) for level in levels) < 0.01
 
 
 @pytest.mark.parametrize("bad", [{"steps": 1}, {"churn": -1.0}, {"restarts": ((1, 1, 0.1, 1.0),)}])

@@ -15,10 +15,11 @@ from disco_dock.runtime.checkpoint import load_weights
 from disco_dock.runtime.distributed import Processes
 from disco_dock.runtime.errors import CheckpointError, ConfigError
 from disco_image.models.checkpoint import load_models
+from disco_image.models.denoiser import Denoiser
 from disco_image.models.latents import LatentConfig
 from disco_image.training.prior_stage import unigram_nats
-from disco_image.training.settings import SpeedConfig
-from disco_image.training.train_denoiser import own_rows, train_denoiser
+from disco_image.training.settings import DataConfig, SpeedConfig
+from disco_image.training.train_denoiser import load_initial, model_config, own_rows, train_denoiser
 from disco_image.training.train_prior import train_prior
 from tests.support.images import LATENTS, TwoTone, train_config
 
@@ -174,6 +175,42 @@ def test_initial_weights_of_other_sizes_are_told(tmp_path):
     stage = replace(config.denoiser, initial=str(tmp_path / "plain/checkpoint/denoiser.safetensors"))
     with pytest.raises(CheckpointError, match="does not fit"):
         run(tmp_path / "x", replace(config, unet=replace(config.unet, width=16), denoiser=stage))
+
+
+def test_initial_weights_are_those_of_the_file_that_is_named(tmp_path):
+    run(tmp_path / "plain", train_config(latents=LatentConfig(kind="none")))
+    path = tmp_path / "plain/checkpoint/denoiser.safetensors"
+    config = train_config()
+    denoiser = Denoiser(model_config(config, TwoTone().info))
+    with pytest.raises(CheckpointError, match=r"denoiser\.pkl"):
+        load_initial(denoiser, path.with_suffix(".pkl"))  # absent, and not the safetensors beside it
+    renamed = path.rename(path.with_name("edm.safetensors"))
+    given = load_initial(denoiser, renamed)
+    weights = load_weights(renamed)[0]
+    assert given == set(weights) and torch.equal(
+        denoiser.state_dict()["network.inlet.weight"], weights["network.inlet.weight"]
+    )
+    renamed.rename(path)
+    assert load_initial(denoiser, tmp_path / "plain") == given  # a run folder
+
+
+def test_parts_of_a_batch_add_up_to_it(tmp_path):
+    config = train_config(latents=replace(LATENTS, information=0.0))
+    whole = run(tmp_path / "whole", config)
+    parts = run(tmp_path / "parts", replace(config, denoiser=replace(config.denoiser, batch_gpu=3)))
+    assert all(torch.allclose(whole[name], parts[name], atol=2e-4) for name in whole)
+    logged = [json.loads(line) for line in (tmp_path / "parts/denoiser/metrics.jsonl").read_text().splitlines()]
+    expected = [json.loads(line) for line in (tmp_path / "whole/denoiser/metrics.jsonl").read_text().splitlines()]
+    assert [row["loss"] for row in logged] == pytest.approx([row["loss"] for row in expected], rel=1e-3)
+    with pytest.raises(ConfigError, match="batch_gpu"):
+        run(tmp_path / "x", replace(train_config(), denoiser=replace(config.denoiser, batch_gpu=3)))
+
+
+def test_classes_need_labels():
+    config = train_config(data=DataConfig(classes=True))
+    assert model_config(config, TwoTone().info).num_classes == 2
+    with pytest.raises(ConfigError, match=r"no labels.*data\.classes=false"):
+        model_config(config, replace(TwoTone().info, classes=()))
 
 
 def test_ticks_leave_grids_and_averages(tmp_path):
