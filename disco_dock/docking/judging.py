@@ -128,14 +128,14 @@ def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
     settings, judge = choice.over(models.config.physics), models.config.pose_judge
     if settings.rank_by == "contacts" and models.contacts is None:
         raise ConfigError(
-            "this checkpoint has no contact score; rank by confidence or vina, or fit one with scripts/fit_contacts.py"
+            "this checkpoint has no contact score; rank by confidence or vina, or fit one with disco-dock fit contacts"
         )
     if settings.rank_by != "consensus":
         return settings
     if judge is None or _lacks(judge, models.confidence, models.contacts):
         raise ConfigError(
             "this checkpoint has no consensus weights; rank by confidence or vina, or fit them with "
-            "scripts/fit_ranking.py"
+            "disco-dock fit judge"
         )
     if not _fits(judge, settings):
         raise ConfigError(

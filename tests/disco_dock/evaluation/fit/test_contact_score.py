@@ -68,7 +68,7 @@ def settings(folder: Path, **changes) -> ContactSettings:
 def test_the_score_comes_into_the_checkpoint(folder, monkeypatch):
     monkeypatch.setattr(module, "FEWEST", 2)
     engine, lines = load_engine(folder / "checkpoint", "cpu"), []
-    with pytest.raises(ConfigError, match=r"has no contact score; .* scripts/fit_contacts.py"):
+    with pytest.raises(ConfigError, match=r"has no contact score; .* disco-dock fit contacts"):
         check_physics(PhysicsChoice(minimize="vina", rank_by="contacts"), engine.models)
     found = fit_contact_score(engine, settings(folder), report=lines.append)
     models = load_models(folder / "checkpoint")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from disco_dock.runtime.errors import InputError
-from disco_dock.runtime.pieces import pack_folder, unpack_folder
+from scripts.train_slice import pack_folder, unpack_folder
 
 
 def folder(root, text="one"):
