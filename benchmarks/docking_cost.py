@@ -30,7 +30,8 @@ def random_checkpoint(chosen: str, folder: Path) -> Path:
     from disco_dock.models.prior import LatentPrior
     from disco_dock.models.score import ScoreModel
     from disco_dock.training.presets import preset
-    from disco_dock.weights.networks import CheckpointConfig, save_part, write_config
+    from disco_dock.weights.config import CheckpointConfig, write_config
+    from disco_dock.weights.networks import save_part
 
     torch.manual_seed(0)
     sizes = preset(chosen)

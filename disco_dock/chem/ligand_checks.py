@@ -6,6 +6,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
+from disco_dock.chem.ligand_features import BOND_TYPES
 from disco_dock.runtime.errors import InputError
 
 MAX_HEAVY_ATOMS = 200
@@ -13,7 +14,6 @@ MAX_HEAVY_ATOMS = 200
 
 _NONMETALS = frozenset({1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 33, 34, 35, 36, 52, 53, 54, 85, 86})
 _HEAVIEST_ELEMENT = 118
-_BONDS = frozenset({Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC})
 _MIN_DISTANCE = 0.1  # Angstrom: closer atoms are the same point
 _MAX_COORDINATE = 1e6  # Angstrom: beyond any real structure
 
@@ -97,7 +97,7 @@ def check_skeleton(mol: Chem.Mol, numbers: dict[int, int] | None = None) -> None
             "peptide or protein partner as the receptor"
         )
     for bond in mol.GetBonds():
-        if bond.GetBondType() not in _BONDS:
+        if bond.GetBondType() not in BOND_TYPES:
             ends = f"{_label(bond.GetBeginAtom(), numbers)} and {_label(bond.GetEndAtom(), numbers)}"
             raise InputError(
                 f"the bond between {ends} has type {bond.GetBondType().name.lower()}, expected single, double, triple "

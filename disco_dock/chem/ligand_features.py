@@ -46,13 +46,9 @@ _HYBRIDISATION = {
     Chem.HybridizationType.SP3D: 3,
     Chem.HybridizationType.SP3D2: 4,
 }
-_BOND_TYPE = {
-    Chem.BondType.SINGLE: 0,
-    Chem.BondType.UNSPECIFIED: 0,
-    Chem.BondType.DOUBLE: 1,
-    Chem.BondType.TRIPLE: 2,
-    Chem.BondType.AROMATIC: 3,
-}
+BOND_TYPES = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
+"""Bonds of a ligand, in the order of their feature."""
+_BOND_TYPE = {Chem.BondType.UNSPECIFIED: 0, **{kind: number for number, kind in enumerate(BOND_TYPES)}}
 _RING_SIZES = (3, 4, 5, 6, 7, 8)
 
 

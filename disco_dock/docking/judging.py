@@ -20,7 +20,8 @@ from disco_dock.ranking.reliability import Reliability
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.sampling.latent_choice import LatentChoice
 from disco_dock.sampling.sample import DockedPoses, DockingSettings
-from disco_dock.weights.networks import CheckpointConfig, Models
+from disco_dock.weights.config import CheckpointConfig
+from disco_dock.weights.networks import Models
 
 NEAR, FAR = 2.0, 5.0  # Angstrom
 FEWEST_SHARE = 0.5

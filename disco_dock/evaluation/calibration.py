@@ -1,7 +1,4 @@
-"""Whether the confidence means what it says: the probability of an RMSD below 2 Angstrom.
-
-Source: expected calibration error, Naeini et al., AAAI 2015; Brier, Mon. Weather Rev. 1950, 78, 1.
-"""
+"""Whether the confidence means what it says: the probability of an RMSD below 2 Angstrom."""
 
 from __future__ import annotations
 
@@ -12,9 +9,9 @@ import numpy as np
 
 from disco_dock.evaluation.rows import Row
 from disco_dock.evaluation.success import RESAMPLES
+from disco_dock.ranking.reliability import brier, expected_calibration_error, reliability_bins
 
 LIMIT = 2.0  # Angstrom: the event of the probabilities
-BINS = 10
 
 
 def calibration(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any] | None:
@@ -56,28 +53,9 @@ def _report(rows: Sequence[Row], count: int | None, seed: int) -> dict[str, Any]
 
 
 def reliability(probability: np.ndarray, event: np.ndarray) -> list[dict[str, float]]:
-    """Mean probability, frequency and number of poses in each of ten bins of equal width that is not empty."""
-    place = np.minimum((probability * BINS).astype(int), BINS - 1)
-    return [
-        {
-            "probability": round(float(probability[place == k].mean()), 4),
-            "frequency": round(float(event[place == k].mean()), 4),
-            "poses": int((place == k).sum()),
-        }
-        for k in np.unique(place).tolist()
-    ]
-
-
-def expected_calibration_error(probability: np.ndarray, event: np.ndarray) -> float:
-    """Mean gap between probability and frequency over ten bins of equal width, weighted by poses."""
-    place = np.minimum((probability * BINS).astype(int), BINS - 1)
-    gap = np.bincount(place, probability - event, minlength=BINS)
-    return float(np.abs(gap).sum() / len(event))
-
-
-def brier(probability: np.ndarray, event: np.ndarray) -> float:
-    """Mean squared difference of probability and outcome."""
-    return float(np.mean((probability - event) ** 2))
+    """Mean probability, frequency and number of poses in each bin of equal width that is not empty."""
+    bins = reliability_bins(probability, event)
+    return [{"probability": one.predicted, "frequency": one.observed, "poses": one.poses} for one in bins]
 
 
 def _auc(probability: np.ndarray, event: np.ndarray) -> float | None:

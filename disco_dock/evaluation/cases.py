@@ -19,8 +19,8 @@ from disco_dock.data.prepare import CHAIN_CUTOFF, read_source_ligand
 from disco_dock.data.shards import part_files
 from disco_dock.data.sources import SourceFolder
 from disco_dock.docking.language_model import read_embeddings
-from disco_dock.evaluation.molecule import ligand_of
 from disco_dock.graph.build import build_complex
+from disco_dock.graph.molecule import ligand_of
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.random import derive_seed

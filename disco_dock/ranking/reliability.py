@@ -76,22 +76,21 @@ def measure_reliability(
     Source: expected calibration error, Naeini et al., AAAI 2015; Brier, Mon. Weather Rev. 1950, 78, 1.
     """
     flat, truth = np.concatenate(probability), np.concatenate(near)
-    bins = reliability_bins(flat, truth)
     return Reliability(
         threshold=threshold,
         which=which,
         complexes=len(probability),
         poses=len(flat),
-        ece=round(sum(one.poses * abs(one.predicted - one.observed) for one in bins) / len(flat), 4),
-        brier=round(float(((flat - truth) ** 2).mean()), 4),
+        ece=round(expected_calibration_error(flat, truth), 4),
+        brier=round(brier(flat, truth), 4),
         base_brier=round(float(truth.mean() * (1 - truth.mean())), 4),
-        bins=bins,
+        bins=reliability_bins(flat, truth),
     )
 
 
 def reliability_bins(probability: np.ndarray, near: np.ndarray) -> tuple[ReliabilityBin, ...]:
     """Bins of equal width that hold any pose."""
-    which = np.minimum((probability * BINS).astype(int), BINS - 1)
+    which = _bin_of(probability)
     bins = []
     for k in np.unique(which):
         inside = which == k
@@ -105,3 +104,19 @@ def reliability_bins(probability: np.ndarray, near: np.ndarray) -> tuple[Reliabi
             )
         )
     return tuple(bins)
+
+
+def expected_calibration_error(probability: np.ndarray, near: np.ndarray) -> float:
+    """Mean gap between predicted and observed over the bins, weighted by poses; arrays (poses,)."""
+    gap = np.bincount(_bin_of(probability), probability - near, minlength=BINS)
+    return float(np.abs(gap).sum() / len(near))
+
+
+def brier(probability: np.ndarray, near: np.ndarray) -> float:
+    """Mean squared difference of probability and outcome; arrays (poses,)."""
+    return float(np.mean((probability - near) ** 2))
+
+
+def _bin_of(probability: np.ndarray) -> np.ndarray:
+    """(poses,) number of the bin, of `BINS` of equal width."""
+    return np.minimum((probability * BINS).astype(int), BINS - 1)

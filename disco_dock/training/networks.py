@@ -17,7 +17,8 @@ from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.training.presets import Preset, preset
 from disco_dock.training.settings import TrainConfig, merged
-from disco_dock.weights.networks import CheckpointConfig, bundled_checkpoint, load_part, make_module, read_config
+from disco_dock.weights.config import CheckpointConfig, read_config
+from disco_dock.weights.networks import bundled_checkpoint, load_part, make_module
 
 BUNDLED = "default"  # in the place of a checkpoint folder
 

@@ -16,7 +16,8 @@ from disco_dock.runtime.ema import ExponentialMovingAverage
 from disco_dock.runtime.loop import TrainingRun, Validation
 from disco_dock.training.feeding import feed, worker_count
 from disco_dock.training.settings import TrainConfig
-from disco_dock.weights.networks import CheckpointConfig, save_checkpoint
+from disco_dock.weights.config import CheckpointConfig
+from disco_dock.weights.networks import save_checkpoint
 
 VALIDATION_SEED = 12345
 OnStep = Callable[[TrainingRun, dict[str, float]], None]

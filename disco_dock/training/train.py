@@ -21,7 +21,7 @@ from disco_dock.training.prior.run import train_prior
 from disco_dock.training.score.run import train_score
 from disco_dock.training.settings import STAGES, TrainConfig, plain, resolve
 from disco_dock.training.stage import RunOptions
-from disco_dock.weights.networks import CheckpointConfig
+from disco_dock.weights.config import CheckpointConfig
 
 logger = logging.getLogger(__name__)
 FUNCTIONS: dict[str, Callable[..., CheckpointConfig]] = {

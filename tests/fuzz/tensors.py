@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from disco_dock.weights.networks import CheckpointConfig, save_checkpoint
+from disco_dock.weights.config import CheckpointConfig
+from disco_dock.weights.networks import save_checkpoint
 from tests.fuzz.edits import ANY, Edit, flip_bits, insert_noise, truncate
 
 ODD_VALUES: tuple[Any, ...] = (

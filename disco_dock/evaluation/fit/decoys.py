@@ -19,7 +19,6 @@ from disco_dock.docking.sample_and_refine import Target, sample_and_refine
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.evaluation.cases import Case, Cases
 from disco_dock.evaluation.fit.decoy_starts import AROUND, CLOSE, RebuiltLigand, other_sites
-from disco_dock.evaluation.fit.pose_rows import weights_sha256
 from disco_dock.physics.search_settings import SearchSettings
 from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.physics.vina_scorer import VinaScorer, VinaScores
@@ -27,6 +26,7 @@ from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
 from disco_dock.runtime.files import atomic_write
 from disco_dock.runtime.random import derive_seed
 from disco_dock.runtime.tables import write_json
+from disco_dock.weights.networks import weights_sha256
 
 SETTINGS_FILE = "settings.json"
 SAMPLED, SHIFTED, NATIVE, ELSEWHERE = 0, 1, 2, 3

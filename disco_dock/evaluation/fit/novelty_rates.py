@@ -26,7 +26,7 @@ from disco_dock.physics.settings import NO_PHYSICS
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import DiscoError, InputError
 from disco_dock.runtime.files import sha256_file
-from disco_dock.weights.networks import PARTS
+from disco_dock.weights.config import PARTS
 
 
 def nearest_of_cases(index: TrainingIndex, cases: Cases) -> dict[str, NearestTraining]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,9 +22,8 @@ from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.ranking.evidence import PoseFacts
 from disco_dock.ranking.order import rank_order
 from disco_dock.runtime.errors import ConfigError, DiscoError
-from disco_dock.runtime.files import sha256_file
 from disco_dock.sampling.sample import DockingSettings
-from disco_dock.weights.networks import PARTS, Models
+from disco_dock.weights.networks import weights_sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,12 +116,6 @@ def dock_rows(
         if on_row is not None:
             on_row(file.rows[name], number, len(cases.ids))
     return [file.rows[name] for name in cases.ids]
-
-
-def weights_sha256(models: Models) -> dict[str, Any]:
-    """Hashes of the networks' weights by part; unlike the checkpoint's they do not change when its judge does."""
-    files = {part: models.directory / f"{part}.safetensors" for part in PARTS}
-    return {part: sha256_file(path) for part, path in files.items() if path.is_file()}
 
 
 def _row(

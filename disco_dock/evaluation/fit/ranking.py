@@ -24,7 +24,8 @@ from disco_dock.ranking.judge import HowMade, PoseJudge
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.tables import write_json
 from disco_dock.sampling.sample import DockingSettings
-from disco_dock.weights.networks import Models, write_config
+from disco_dock.weights.config import write_config
+from disco_dock.weights.networks import Models
 
 OF_ENERGY = ("energy_per_atom", "lead", "basin")
 OF_CONTACTS = ("energy_per_atom", "contacts_basin", "confidence")

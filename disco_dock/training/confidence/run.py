@@ -35,7 +35,8 @@ from disco_dock.training.kept_tensors import KeptTensors
 from disco_dock.training.networks import networks, start_from
 from disco_dock.training.settings import TrainConfig
 from disco_dock.training.stage import VALIDATION_SEED, RunOptions, Stage, run_stage
-from disco_dock.weights.networks import CheckpointConfig, Models, load_models
+from disco_dock.weights.config import CheckpointConfig
+from disco_dock.weights.networks import Models, load_models
 
 VALIDATION_BATCH = 4  # complexes
 

@@ -21,7 +21,8 @@ from disco_dock.training.feeding import own_share, training_set, validation_set
 from disco_dock.training.networks import init_directory, networks, start_from
 from disco_dock.training.settings import TrainConfig
 from disco_dock.training.stage import RunOptions, Stage, run_stage
-from disco_dock.weights.networks import CONFIG_FILE, PARTS, CheckpointConfig, load_part, read_config, save_checkpoint
+from disco_dock.weights.config import CONFIG_FILE, PARTS, CheckpointConfig, read_config
+from disco_dock.weights.networks import load_part, save_checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)

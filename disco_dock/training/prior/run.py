@@ -25,7 +25,8 @@ from disco_dock.training.score.run import docking_is_due
 from disco_dock.training.settings import TrainConfig
 from disco_dock.training.stage import VALIDATION_SEED, RunOptions, Stage, run_stage, shared_means
 from disco_dock.training.validation_docking import validation_docking
-from disco_dock.weights.networks import CheckpointConfig, Models, load_models
+from disco_dock.weights.config import CheckpointConfig
+from disco_dock.weights.networks import Models, load_models
 
 VALIDATION_BATCH = 4  # complexes
 

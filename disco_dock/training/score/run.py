@@ -20,7 +20,8 @@ from disco_dock.training.score.validation_losses import validation_batches, vali
 from disco_dock.training.settings import TrainConfig
 from disco_dock.training.stage import RunOptions, Stage, run_stage
 from disco_dock.training.validation_docking import validation_docking
-from disco_dock.weights.networks import CheckpointConfig, Encoder, Models, make_encoder
+from disco_dock.weights.config import CheckpointConfig
+from disco_dock.weights.networks import Encoder, Models, make_encoder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,8 @@ from disco_dock.runtime.checkpoint import load_into
 from disco_dock.runtime.config import read_yaml
 from disco_dock.runtime.errors import CheckpointError
 from disco_dock.runtime.files import sha256_file
-from disco_dock.weights.networks import CheckpointConfig, save_part, write_config
+from disco_dock.weights.config import CheckpointConfig, write_config
+from disco_dock.weights.networks import save_part
 from disco_dock.weights.published.all_atom import convert_all_atom
 from disco_dock.weights.published.config import YML, all_atom_config, encoder_config, prior_config, score_config
 from disco_dock.weights.published.tensors import convert_encoder, convert_prior, convert_score, without_prefix

@@ -15,7 +15,8 @@ from disco_dock.evaluation.fit import ranking
 from disco_dock.evaluation.rows import Row, RowFile
 from disco_dock.physics.settings import NO_PHYSICS
 from disco_dock.runtime.config import to_dict
-from disco_dock.weights.networks import checkpoint_sha256, read_config
+from disco_dock.weights.config import read_config
+from disco_dock.weights.networks import checkpoint_sha256
 from tests.support.complexes import write_complexes
 from tests.support.pose_rows import planted_rows
 from tests.support.runs import prior_run

@@ -21,10 +21,10 @@ from disco_dock.evaluation.cases import FileCases, ShardCases, open_cases
 from disco_dock.evaluation.docked_once import SharedDocking
 from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod, RankedPoses
-from disco_dock.evaluation.molecule import ligand_of
 from disco_dock.evaluation.rows import Row, RowFile
 from disco_dock.evaluation.vina.method import PACKAGES, VinaMethod
 from disco_dock.graph.build import build_complex
+from disco_dock.graph.molecule import ligand_of
 from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.ranking.confidence_calibration import Calibration, ThresholdCalibration
 from disco_dock.runtime.capped_worker import WorkerError

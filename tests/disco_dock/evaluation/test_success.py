@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from disco_dock.evaluation.calibration import brier, calibration, expected_calibration_error, reliability
+from disco_dock.evaluation.calibration import calibration, reliability
 from disco_dock.evaluation.rows import Row
 from disco_dock.evaluation.strata import Manifest, read_manifest, strata
 from disco_dock.evaluation.success import (
@@ -25,6 +25,7 @@ from disco_dock.evaluation.success import (
     success,
 )
 from disco_dock.evaluation.summary import compare, summarise
+from disco_dock.ranking.reliability import brier, expected_calibration_error
 from disco_dock.runtime.errors import InputError
 
 ROWS = [

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from disco_dock.runtime.errors import CheckpointError
-from disco_dock.weights.networks import load_models, read_config
+from disco_dock.weights.config import read_config
+from disco_dock.weights.networks import load_models
 from tests.fuzz.tensors import checkpoint_files
 
 

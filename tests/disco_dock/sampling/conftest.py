@@ -11,7 +11,8 @@ from disco_dock.models.confidence import ConfidenceModel
 from disco_dock.models.prior import LatentPrior
 from disco_dock.models.score import ScoreModel
 from disco_dock.training.presets import preset
-from disco_dock.weights.networks import CheckpointConfig, Models
+from disco_dock.weights.config import CheckpointConfig
+from disco_dock.weights.networks import Models
 
 SIZES = preset("tiny")
 

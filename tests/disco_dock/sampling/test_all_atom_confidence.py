@@ -19,7 +19,8 @@ from disco_dock.models.trunk import TrunkConfig
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.sampling.sample import DockingSettings, dock
 from disco_dock.training.presets import preset
-from disco_dock.weights.networks import CheckpointConfig, Models
+from disco_dock.weights.config import CheckpointConfig
+from disco_dock.weights.networks import Models
 from tests.support.graphs import random_graph
 from tests.support.small_models import randomised
 

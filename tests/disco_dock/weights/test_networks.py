@@ -17,18 +17,8 @@ from disco_dock.models.all_atom.confidence import AllAtomConfidenceConfig
 from disco_dock.models.all_atom.edges import AllAtomConfig
 from disco_dock.runtime.errors import CheckpointError
 from disco_dock.weights import networks as build
-from disco_dock.weights.networks import (
-    CONFIG_FILE,
-    PARTS,
-    CheckpointConfig,
-    bundled_checkpoint,
-    checkpoint_sha256,
-    load_models,
-    make_module,
-    read_config,
-    save_part,
-    write_config,
-)
+from disco_dock.weights.config import CONFIG_FILE, PARTS, CheckpointConfig, read_config, write_config
+from disco_dock.weights.networks import bundled_checkpoint, checkpoint_sha256, load_models, make_module, save_part
 from tests.support.graphs import random_graph, random_pose
 from tests.support.small_models import SmallModels, random_code, small_models
 

@@ -12,7 +12,8 @@ from disco_dock.evaluation.fit.contact_training import ContactFitSettings, fit_c
 from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.ranking.contact_network import ContactScorer, ContactScorerConfig
 from disco_dock.training.score.run import train_score
-from disco_dock.weights.networks import load_models, read_config, save_checkpoint
+from disco_dock.weights.config import read_config
+from disco_dock.weights.networks import load_models, save_checkpoint
 from tests.support.contacts import planted_examples
 from tests.support.runs import CPU, score_run, tiny_config
 from tests.support.shards import made_up_shards

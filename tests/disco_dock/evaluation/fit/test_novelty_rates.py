@@ -7,7 +7,8 @@ from disco_dock.data.training_index import NearestTraining, build_index, read_in
 from disco_dock.evaluation.cases import FileCases
 from disco_dock.evaluation.fit.novelty_rates import cells, nearest_of_cases
 from disco_dock.evaluation.rows import Row
-from disco_dock.weights.networks import bundled_checkpoint, read_config
+from disco_dock.weights.config import read_config
+from disco_dock.weights.networks import bundled_checkpoint
 from tests.support.complexes import write_complexes
 from tests.support.shards import made_up_shards
 

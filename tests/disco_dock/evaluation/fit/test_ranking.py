@@ -13,7 +13,7 @@ from disco_dock.evaluation.fit.judge import fit_judge
 from disco_dock.evaluation.fit.ranking import RankingSettings, chosen_ids, evidence_losses, fit_ranking
 from disco_dock.ranking.judge import HowMade
 from disco_dock.runtime.errors import ConfigError
-from disco_dock.weights.networks import read_config
+from disco_dock.weights.config import read_config
 from tests.support.pose_rows import planted_rows
 from tests.support.runs import prior_run
 

@@ -11,7 +11,8 @@ import torch
 from disco_dock.models.score import ScoreModel
 from disco_dock.runtime.errors import CheckpointError, ConfigError
 from disco_dock.training.prior.run import train_prior
-from disco_dock.weights.networks import load_models, save_part, write_config
+from disco_dock.weights.config import write_config
+from disco_dock.weights.networks import load_models, save_part
 from tests.support.runs import CPU, metrics, score_run, terminated_at, tiny_config
 from tests.support.shards import made_up_shards
 
