@@ -21,12 +21,12 @@ from disco_dock.server.guard import REPORT_POLICY, Guard
 from disco_dock.server.jobs import JobQueue, QueueFullError, UnknownJobError
 from disco_dock.server.nim.requests import NimPoses, NimRequest, NimResponse, NimResult, response
 from disco_dock.server.page import add_page
-from disco_dock.server.records import FILES, FINISHED, REPORT, Job, JobView, Limits, Problem
+from disco_dock.server.records import FILES, FINISHED, NIM_POSES, REPORT, Job, JobView, Limits, Problem
 from disco_dock.server.settings import ServeSettings
 from disco_dock.server.store import OUTPUT
 from disco_dock.server.submission import first_error
 from disco_dock.server.uploads import TooLargeError
-from disco_dock.server.worker import NIM_POSES, Loader
+from disco_dock.server.worker import Loader
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,8 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 
 REPORT = "report.html"
+NIM_POSES = "nim.json"
+"""Poses of a job of the NIM route, beside the results of its complex."""
 FILES = {
     "poses.sdf": "chemical/x-mdl-sdfile",
     "rank1.sdf": "chemical/x-mdl-sdfile",

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from disco_dock.runtime.child_process import Child
 from disco_dock.server.records import Job
 from disco_dock.server.worker import Loader, serve_jobs
 
@@ -40,8 +35,7 @@ class Runner:
 
     def __init__(self, load: Loader, threads: int | None, max_ligands: int) -> None:
         self._arguments = (load, threads, max_ligands)
-        self._process: BaseProcess | None = None
-        self._pipe: Connection | None = None
+        self._child: Child | None = None
 
     def start(self, stop: Callable[[], bool]) -> str | None:
         """Start the process unless it is there, and wait until it has loaded the networks.
@@ -52,21 +46,16 @@ class Runner:
         Returns:
             None when it is ready, else why it is not.
         """
-        if self._process is not None and self._process.is_alive():
+        if self._child is not None and self._child.alive():
             return None
         self.close()
-        context = multiprocessing.get_context("spawn")
-        self._pipe, other = context.Pipe()
-        self._process = context.Process(target=serve_jobs, args=(other, *self._arguments), daemon=True)
-        with _interrupts_blocked():
-            self._process.start()
-        other.close()
+        self._child = child = Child(serve_jobs, self._arguments)
         try:
-            while not self._pipe.poll(POLL):
+            while not child.poll(POLL):
                 if stop():
                     self.close()
                     return "the server is stopping"
-            kind, *values = self._pipe.recv()
+            kind, *values = child.recv()
         except (EOFError, OSError):
             kind, values = "unusable", [DIED]
         if kind == "ready":
@@ -83,20 +72,21 @@ class Runner:
             hear: called with ("progress", fraction, stage) and ("note", sentence).
             stop: asked again and again; True makes the process leave the job.
         """
-        assert self._pipe is not None
+        child = self._child
+        assert child is not None
         asked: float | None = None
         try:
-            self._pipe.send(("dock", str(folder), job.model_dump_json()))
+            child.send(("dock", str(folder), job.model_dump_json()))
             while True:
                 if asked is None and stop():
                     asked = time.monotonic()
-                    self._pipe.send(("stop",))
+                    child.send(("stop",))
                 if asked is not None and time.monotonic() - asked > PATIENCE:
                     self.close()
                     return Outcome("stopped")
-                if not self._pipe.poll(POLL):
+                if not child.poll(POLL):
                     continue
-                kind, *values = self._pipe.recv()
+                kind, *values = child.recv()
                 if kind == "done":
                     return Outcome("done", complexes=values[0])
                 if kind == "failed":
@@ -110,22 +100,6 @@ class Runner:
 
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-        if self._pipe is not None:
-            self._pipe.close()
-        self._process = self._pipe = None
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Processes started in the block never see Ctrl-C, which a terminal sends to all; the server ends them itself."""
-    if os.name != "posix":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if self._child is not None:
+            self._child.end()
+        self._child = None

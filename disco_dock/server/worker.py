@@ -11,7 +11,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from disco_dock.runtime.child_process import end_with_parent
 from disco_dock.runtime.errors import DiscoError, InputError
 from disco_dock.server.records import FILES, Job
 from disco_dock.server.store import INPUT, OUTPUT
@@ -27,7 +26,6 @@ Loader = Callable[[], "Engine"]
 Tell = Callable[..., None]
 """Sends the name of a message and its values to the server."""
 
-NIM_POSES = "nim.json"
 HERE, OUT = Path(), Path("..", OUTPUT)
 INTERVAL = 0.2  # seconds between two messages of progress
 SAMPLED = 0.75  # share of a complex's docking that sampling takes
@@ -57,7 +55,6 @@ def serve_jobs(pipe: Connection, load: Loader, threads: int | None, max_ligands:
         threads: for the numerics, or None for the library's own choice.
         max_ligands: that a job may have.
     """
-    end_with_parent()
     try:
         if threads is not None:
             import torch

@@ -8,7 +8,6 @@ from multiprocessing.connection import Connection
 
 from rdkit import RDLogger
 
-from disco_dock.runtime.child_process import end_with_parent
 from disco_dock.runtime.errors import DiscoError
 from disco_dock.screening.workers.base import MakeDocker, parts
 
@@ -42,7 +41,6 @@ def serve(pipe: Connection, make: MakeDocker) -> None:
 
     An error that is no `DiscoError` ends the process: the main one sees it die, and counts it against the ligand.
     """
-    end_with_parent()
     silence_libraries()
     try:
         dock = make()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import wait
 from typing import Literal
 
+from disco_dock.runtime.child_process import Child
 from disco_dock.screening.ledger.errors import EngineError
 from disco_dock.screening.messages import Docked, Failed, Work
 from disco_dock.screening.plan import Batch
@@ -28,8 +27,7 @@ class _Worker:
     """A process and what it was given.
 
     Attributes:
-        process: it.
-        pipe: to it.
+        child: the process.
         works: ligands that it has not answered for, in their order.
         batches: batches of them.
         current: the ligands that it is at.
@@ -38,8 +36,7 @@ class _Worker:
         ready: whether it has loaded the networks.
     """
 
-    process: BaseProcess
-    pipe: Connection
+    child: Child
     works: list[Work] = field(default_factory=list)
     batches: int = 0
     current: set[int] = field(default_factory=set)
@@ -80,12 +77,12 @@ class ProcessEngine:
     def __exit__(self, *_: object) -> None:
         """End the processes at once."""
         for worker in self._workers:
-            self._end(worker)
+            worker.child.end()
         self._workers = []
 
     def process_ids(self) -> list[int]:
         """Of the workers."""
-        return [worker.process.pid for worker in self._workers if worker.process.pid is not None]
+        return [worker.child.pid for worker in self._workers if worker.child.pid is not None]
 
     def has_room(self) -> bool:
         """Whether a worker has less than it may have."""
@@ -97,17 +94,16 @@ class ProcessEngine:
         worker.works.extend(batch.works)
         worker.batches += 1
         try:
-            worker.pipe.send(batch)
+            worker.child.send(batch)
         except OSError:
             pass  # it died; `wait` finds out and gives the work back
 
     def wait(self, seconds: float) -> list[Event]:
         """What came from the workers; dead and stuck ones are replaced, and their work is given back as `Lost`."""
-        pipes = [worker.pipe for worker in self._workers]
-        wait([*pipes, *(worker.process.sentinel for worker in self._workers)], timeout=seconds)
+        wait([one for worker in self._workers for one in worker.child.waitable], timeout=seconds)
         events: list[Event] = []
         for worker in list(self._workers):
-            if not self._receive(worker, events) or not worker.process.is_alive():
+            if not self._receive(worker, events) or not worker.child.alive():
                 self._receive(worker, events)  # what it sent between the two looks
                 events.extend(self._replace(worker, "crashed"))
         now = time.monotonic()
@@ -123,8 +119,8 @@ class ProcessEngine:
     def _receive(self, worker: _Worker, events: list[Event]) -> bool:
         """Take in all that a worker has sent; False when it is gone."""
         try:
-            while worker.pipe.poll():
-                message = worker.pipe.recv()
+            while worker.child.poll():
+                message = worker.child.recv()
                 if isinstance(message, Docked | Failed):
                     worker.works = [work for work in worker.works if work.id != message.id]
                     worker.current.discard(message.id)
@@ -143,8 +139,8 @@ class ProcessEngine:
 
     def _replace(self, worker: _Worker, reason: Literal["crashed", "timeout"]) -> Iterator[Event]:
         """End a worker, start another in its place, and give back its work."""
-        self._end(worker)
-        code = worker.process.exitcode
+        worker.child.end()
+        code = worker.child.exit_code
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= STARTS:
@@ -163,18 +159,8 @@ class ProcessEngine:
         yield Lost(suspects=suspects, others=others, reason=reason, detail=detail)
 
     def _start(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs, self._make), daemon=True)
         with _threads_each(self._count):
-            process.start()
-        theirs.close()
-        return _Worker(process=process, pipe=ours)
-
-    def _end(self, worker: _Worker) -> None:
-        worker.process.kill()
-        worker.process.join()
-        worker.pipe.close()
+            return _Worker(child=Child(serve, [self._make]))
 
 
 @contextmanager

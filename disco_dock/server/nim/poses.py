@@ -9,7 +9,7 @@ from rdkit import Chem
 from disco_dock.docking.runs.outputs import TRAJECTORY
 from disco_dock.report.folder import read_folder
 from disco_dock.runtime.tables import write_json
-from disco_dock.server.worker import NIM_POSES
+from disco_dock.server.records import NIM_POSES
 
 
 def write_poses(folder: Path) -> None:
