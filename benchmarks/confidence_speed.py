@@ -23,7 +23,7 @@ from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.graph.build import build_complex
 from disco_dock.models.all_atom.confidence import AllAtomConfidence, AllAtomConfidenceConfig
-from disco_dock.sampling.all_atom_confidence import AllAtomJudge
+from disco_dock.sampling.all_atom_confidence import AllAtomConfidenceRunner
 
 RESULTS = Path(__file__).parent / "results" / "confidence_speed.jsonl"
 REPEATS = 3
@@ -47,7 +47,7 @@ def main() -> int:
     graph = build_complex(receptor, ligand, ligand.pos, embeddings, atom_graph=config.trunk.atom_graph)
     pos = torch.from_numpy(ligand.pos - graph.origin).float() + SHIFT * torch.randn(args.poses, 1, 3)
     begin = time.perf_counter()
-    judge = AllAtomJudge(model, graph, torch.device("cpu"))
+    judge = AllAtomConfidenceRunner(model, graph, torch.device("cpu"))
     receptor_seconds = time.perf_counter() - begin
     for together in args.together:
         judge._chunk = together

@@ -18,7 +18,7 @@ import numpy as np
 from rdkit import Chem
 
 from disco_dock.chem.read_receptor import read_receptor
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 
 ELSEWHERE, TURNED, RIGHT = 8.0, 4.0, 2.0  # Angstrom
 KINDS = ("elsewhere", "not ranked first", "turned", "near")
@@ -26,7 +26,7 @@ DRAWN = KINDS[:3]
 AROUND = 12.0  # Angstrom around the ligand poses in which C-alpha atoms are drawn
 
 
-def kind_of(row: Row) -> str | None:
+def kind_of(row: MeasuredComplex) -> str | None:
     """How the first pose misses; None where it does not, or there is none."""
     if not row.rmsd or row.rmsd[0] < RIGHT:
         return None
@@ -37,13 +37,13 @@ def kind_of(row: Row) -> str | None:
     return "turned" if row.rmsd[0] > TURNED else "near"
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[MeasuredComplex]:
     """Rows of one method."""
     _, *lines = path.read_text().splitlines()
-    return [Row(**json.loads(line)) for line in lines]
+    return [MeasuredComplex(**json.loads(line)) for line in lines]
 
 
-def draw(axis, folder: Path, sdf: Path, row: Row, title: str) -> None:
+def draw(axis, folder: Path, sdf: Path, row: MeasuredComplex, title: str) -> None:
     """Crystal pose, first pose and C-alpha trace of one complex."""
     crystal = Chem.RemoveHs(Chem.MolFromMolFile(str(folder / "ligand.sdf")))
     first = Chem.RemoveHs(next(iter(Chem.SDMolSupplier(str(sdf)))))
@@ -77,7 +77,7 @@ def main() -> int:
     import matplotlib.pyplot as plt
 
     rows = read_rows(args.evaluation / f"{args.method}.jsonl")
-    missed: dict[str, list[Row]] = {kind: [] for kind in KINDS}
+    missed: dict[str, list[MeasuredComplex]] = {kind: [] for kind in KINDS}
     for row in rows:
         kind = kind_of(row)
         if kind is not None:

@@ -25,7 +25,7 @@ from rdkit import Chem, RDLogger
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.interactions.find import find_interactions
 from disco_dock.interactions.ligand_groups import AMINE
-from disco_dock.interactions.pocket import Pocket
+from disco_dock.interactions.pocket import PocketContacts
 
 RESULTS = Path(__file__).parent / "results" / "interaction_agreement.jsonl"
 POLAR = ("hydrogen bond", "salt bridge")
@@ -47,7 +47,7 @@ Found = set[tuple[str, str]]
 
 def ours(receptor: Path, ligand: Chem.Mol) -> Found:
     """Kind and residue ("A:57") by disco-dock."""
-    pocket = Pocket(read_receptor(receptor))
+    pocket = PocketContacts(read_receptor(receptor))
     return {(one.kind, place(one.residue)) for one in find_interactions(ligand, pocket)}
 
 

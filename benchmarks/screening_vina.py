@@ -24,7 +24,8 @@ from rdkit.Chem import AllChem
 
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.write_complex import write_receptor_pdb
-from disco_dock.evaluation.boxes import Box, blind_box, pocket_box
+from disco_dock.docking.vina_box_file import Box
+from disco_dock.evaluation.boxes import blind_box, pocket_box
 from disco_dock.evaluation.vina import process as vina_process
 from disco_dock.evaluation.vina.method import require_vina
 from disco_dock.runtime.capped_worker import CappedWorker

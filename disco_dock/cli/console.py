@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from disco_dock.runtime.errors import one_line
 
 if TYPE_CHECKING:
-    from disco_dock.docking.runs.summary import Row
+    from disco_dock.docking.runs.summary import ComplexSummary
 
 SHOWN_POSES = 5
 SHOWN_ROWS = 20
@@ -79,7 +79,7 @@ class Console:
         if not self._batch:
             self._line(f"note: {text}")
 
-    def finish(self, row: Row) -> None:
+    def finish(self, row: ComplexSummary) -> None:
         """Show how a complex of a batch ended, and what happened to earlier results."""
         if self._bar is not None and self._task is not None:
             self._bar.remove_task(self._task)
@@ -100,7 +100,7 @@ class Console:
         else:
             print(text, file=sys.stderr, flush=True)
 
-    def print_results(self, out: Path, rows: Sequence[Row]) -> None:
+    def print_results(self, out: Path, rows: Sequence[ComplexSummary]) -> None:
         """Print the table of poses of a single complex, or of the complexes of a batch."""
         if self._batch:
             print(_batch_table(rows))
@@ -115,7 +115,7 @@ class Console:
         print(f"{rows[0].num_poses} poses {'reused' if rows[0].status == 'reused' else 'written'} in {out}")
 
 
-def _facts(row: Row) -> list[str]:
+def _facts(row: ComplexSummary) -> list[str]:
     """Lines on the validity of the poses of a complex; none where they were not checked."""
     if row.valid_poses is None:
         return []
@@ -196,7 +196,7 @@ def _latent_tables(path: Path) -> list[str]:
     return [f"\n{block}\n" for block in blocks]
 
 
-def _batch_table(rows: Sequence[Row]) -> str:
+def _batch_table(rows: Sequence[ComplexSummary]) -> str:
     """The complexes of a batch; failures first when there are too many to show."""
     shown = list(rows) if len(rows) <= SHOWN_ROWS else sorted(rows, key=lambda row: row.status != "failed")[:SHOWN_ROWS]
     cells = [

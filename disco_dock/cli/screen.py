@@ -23,7 +23,7 @@ from disco_dock.cli.parsing import UsageError
 if TYPE_CHECKING:
     from disco_dock.screening.ledger.identity import ScreenSettings, StoreIdentity
     from disco_dock.screening.plan import Shard
-    from disco_dock.screening.screen import EngineMaker, ScreenRequest
+    from disco_dock.screening.screen import PoolMaker, ScreenRequest
 
 NUM_POSES = 8  # one group of a CPU
 BATCH_SIZE = 128  # poses on an accelerator, of 16 ligands; halved where it does not fit
@@ -181,10 +181,10 @@ def _screen(args: argparse.Namespace) -> int:
     except ConfigError as error:
         raise UsageError(str(error)) from error
     request = _request(given, settings, shard)
-    make_engine = _engine(args, settings, request.identity)
+    make_pool = _engine(args, settings, request.identity)
     with end_on_signals(), ScreenConsole(args.progress, args.progress_file) as console:
         try:
-            end = run_screen(request, make_engine, console)
+            end = run_screen(request, make_pool, console)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(
                 f"interrupted; what was done is in {request.store}, run the same command to go on"
@@ -243,7 +243,7 @@ def _request(given: dict, settings: ScreenSettings, shard: Shard) -> ScreenReque
     from disco_dock.screening.ledger.identity import store_identity
     from disco_dock.screening.library.library import TableColumns
     from disco_dock.screening.screen import ScreenRequest
-    from disco_dock.screening.workers.batching import company_of
+    from disco_dock.screening.workers.batching import batch_policy
     from disco_dock.weights.networks import bundled_checkpoint, checkpoint_sha256
 
     checkpoint, device = _checkpoint(given) or bundled_checkpoint(), given["device"]
@@ -259,11 +259,11 @@ def _request(given: dict, settings: ScreenSettings, shard: Shard) -> ScreenReque
         about={**about, **{f"version {name}": text for name, text in versions().items()}},
         shard=shard,
         stop_after=given["stop_after"],
-        company=company_of(settings, kind),
+        batching=batch_policy(settings, kind),
     )
 
 
-def _engine(args: argparse.Namespace, settings: ScreenSettings, identity: StoreIdentity) -> EngineMaker:
+def _engine(args: argparse.Namespace, settings: ScreenSettings, identity: StoreIdentity) -> PoolMaker:
     """The engine that the options name.
 
     Raises:
@@ -281,15 +281,15 @@ def _engine(args: argparse.Namespace, settings: ScreenSettings, identity: StoreI
         identity=identity,
     )
     if args.engine == "ray":
-        from disco_dock.screening.workers.ray import RayEngine
+        from disco_dock.screening.workers.ray import RayPool
 
-        return lambda: RayEngine(
+        return lambda: RayPool(
             plan, args.workers, address=args.ray_address, device=args.device, ligand_seconds=args.ligand_timeout
         )
     if args.workers == 0:
-        from disco_dock.screening.workers.inline import InlineEngine
+        from disco_dock.screening.workers.inline import InlinePool
 
-        return lambda: InlineEngine(plan)
-    from disco_dock.screening.workers.processes import ProcessEngine
+        return lambda: InlinePool(plan)
+    from disco_dock.screening.workers.processes import ProcessPool
 
-    return lambda: ProcessEngine(plan, args.workers, ligand_seconds=args.ligand_timeout)
+    return lambda: ProcessPool(plan, args.workers, ligand_seconds=args.ligand_timeout)

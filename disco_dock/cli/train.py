@@ -74,7 +74,7 @@ def _dry_run(request) -> int:
 def _train(request, args: argparse.Namespace) -> int:
     from disco_dock.cli.train_console import TrainConsole
     from disco_dock.runtime.device import resolve_device
-    from disco_dock.runtime.distributed import joined, processes
+    from disco_dock.runtime.distributed import process_group, processes
     from disco_dock.runtime.log import setup_logging
     from disco_dock.runtime.loop import PausedError
     from disco_dock.training.stage import RunOptions
@@ -83,7 +83,7 @@ def _train(request, args: argparse.Namespace) -> int:
     setup_logging(1)
     list(request.settings())  # so that a wrong setting of a late stage is told now
     stop_after = float("inf") if args.stop_after is None else 60 * args.stop_after
-    with joined(args.device) as device, TrainConsole(silent=not processes().first) as console:
+    with process_group(args.device) as device, TrainConsole(silent=not processes().first) as console:
         options = RunOptions(on_step=console.step, on_wait=console.wait, stop_after=stop_after)
         args.out.mkdir(parents=True, exist_ok=True)
         try:

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from disco_dock.docking.refinement import RefinedPoses
-from disco_dock.docking.refinement import joined as joined_refined
+from disco_dock.docking.refinement import RefinedPoses, concatenate_refined
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.docking.validity import PoseValidity
-from disco_dock.sampling.sample import CPU_GROUP, DockedPoses
-from disco_dock.sampling.sample import joined as joined_docked
+from disco_dock.sampling.sample import CPU_GROUP, DockedPoses, concatenate_docked
 
 Draw = Callable[[int, int], tuple[DockedPoses, RefinedPoses]]
-Judge = Callable[[np.ndarray], tuple[list[PoseValidity], str]]
+CheckValidity = Callable[[np.ndarray], tuple[list[PoseValidity], str]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,7 +23,7 @@ class Drawn:
     Attributes:
         docked: as sampled.
         refined: the same after physics.
-        validity: of each, or empty where they were not judged.
+        validity: of each, or empty where they were not checked.
         kept: (samples,) bool, those that are the result; at least one.
         note: a sentence where the result is not what was asked for, or "".
     """
@@ -44,7 +42,7 @@ def draw_all(draw: Draw, settings: PredictSettings) -> Drawn:
     return Drawn(docked=docked, refined=refined, validity=(), kept=kept, note="")
 
 
-def draw_valid(draw: Draw, judge: Judge, settings: PredictSettings) -> Drawn:
+def draw_valid(draw: Draw, check: CheckValidity, settings: PredictSettings) -> Drawn:
     """Samples until as many are valid as poses are asked for, or the budget of draws ends.
 
     The result is the first valid samples by number, so it does not depend on how many are drawn at a time. Where none
@@ -52,7 +50,7 @@ def draw_valid(draw: Draw, judge: Judge, settings: PredictSettings) -> Drawn:
 
     Args:
         draw: gives the samples from a number on, so many of them.
-        judge: tells which poses (poses, atoms, 3) are valid, or why it cannot.
+        check: tells which poses (poses, atoms, 3) are valid, or why it cannot.
         settings: number of poses and budget.
     """
     wanted, budget = settings.num_poses, settings.draw_budget
@@ -63,8 +61,8 @@ def draw_valid(draw: Draw, judge: Judge, settings: PredictSettings) -> Drawn:
         first = len(validity)
         full = -(-(first + missing) // CPU_GROUP) * CPU_GROUP if first else wanted  # whole groups cost little more
         docked, refined = draw(first, min(budget, full) - first)
-        found, problem = judge(refined.pos)
-        if problem and parts:  # what was judged before it stands
+        found, problem = check(refined.pos)
+        if problem and parts:  # what was checked before stands
             break
         parts.append((docked, refined))
         validity += found
@@ -77,8 +75,8 @@ def draw_valid(draw: Draw, judge: Judge, settings: PredictSettings) -> Drawn:
     if not kept.any():
         kept = np.arange(count) < wanted
     return Drawn(
-        docked=joined_docked([docked for docked, _ in parts]).take(slice(count)),
-        refined=joined_refined([refined for _, refined in parts]).take(slice(count)),
+        docked=concatenate_docked([docked for docked, _ in parts]).take(slice(count)),
+        refined=concatenate_refined([refined for _, refined in parts]).take(slice(count)),
         validity=tuple(validity[:count]),
         kept=kept,
         note=note,

@@ -13,7 +13,7 @@ from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
 from disco_dock.docking.refinement import RefinedPoses
 from disco_dock.physics.settings import PhysicsChoice, PhysicsSettings
 from disco_dock.ranking.confidence_calibration import Calibration
-from disco_dock.ranking.evidence import NEIGHBOURHOOD, PoseFacts
+from disco_dock.ranking.evidence import NEIGHBOURHOOD, PoseInputs
 from disco_dock.ranking.judge import HowMade, PoseJudge
 from disco_dock.ranking.order import rank_order
 from disco_dock.ranking.reliability import Reliability
@@ -95,7 +95,7 @@ def judge_poses(
     if judge is None or not _fits(judge, physics) or _lacks(judge, docked.confidence, refined.contacts):
         note = f"no probability of being near is given: none was fitted to poses minimized by {physics.minimize}"
         return replace(verdict, notes=(*notes, note))
-    facts = pose_facts(ligand, docked.pos, refined, docked.confidence)
+    facts = pose_inputs(ligand, docked.pos, refined, docked.confidence)
     scores["consensus"] = judge.logit(facts)
     fewest = math.ceil(FEWEST_SHARE * judge.made.num_poses)
     if len(docked.pos) < fewest:
@@ -146,13 +146,13 @@ def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
     return settings
 
 
-def pose_facts(ligand: Ligand, pos: np.ndarray, refined: RefinedPoses, confidence: np.ndarray | None) -> PoseFacts:
+def pose_inputs(ligand: Ligand, pos: np.ndarray, refined: RefinedPoses, confidence: np.ndarray | None) -> PoseInputs:
     """What a judge looks at, of poses (poses, atoms, 3) in Angstrom with their Vina energies and contact scores."""
     assert refined.energy is not None
     symmetry = automorphisms(ligand.mol)
     rmsd = np.stack([symmetric_rmsd(ligand.mol, pos, one, symmetry=symmetry) for one in pos])
     near = (np.minimum(rmsd, rmsd.T) < NEIGHBOURHOOD) | np.eye(len(pos), dtype=bool)
-    return PoseFacts(
+    return PoseInputs(
         energy=refined.energy, near=near, confidence=confidence, atoms=ligand.num_atoms, contacts=refined.contacts
     )
 

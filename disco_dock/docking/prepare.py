@@ -99,7 +99,7 @@ def prepare_complex(
     clock = PhaseClock()
     with clock.phase("receptor"):
         prepared = store.get(protein)
-    physics, skipped = physics_for(prepared.receptor, physics, asked=settings.physics.asked)
+    physics, skipped = physics_for(prepared.receptor, physics, requested=settings.physics.requested)
     reference = None if settings.reference is None else read_reference(Path(settings.reference))
     if reference is not None:
         atom_maps(ligand.mol, reference)  # before any work, that it is the same molecule

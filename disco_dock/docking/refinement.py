@@ -90,7 +90,7 @@ class RefinedPoses:
         return replace(self, pos=self.pos[index], poses=self.poses[index], **known)
 
 
-def joined(parts: Sequence[RefinedPoses]) -> RefinedPoses:
+def concatenate_refined(parts: Sequence[RefinedPoses]) -> RefinedPoses:
     """Poses of several draws of one complex as those of one."""
 
     def together(name: str) -> np.ndarray | None:
@@ -112,15 +112,15 @@ def is_trace(receptor: Receptor) -> bool:
     return len(receptor.atom_pos) < MIN_ATOMS_PER_RESIDUE * len(receptor.restype)
 
 
-def physics_for(receptor: Receptor, settings: PhysicsSettings, *, asked: bool) -> tuple[PhysicsSettings, str]:
-    """What is done with poses in a receptor: as settled, but nothing for a trace; and why, or "".
+def physics_for(receptor: Receptor, settings: PhysicsSettings, *, requested: bool) -> tuple[PhysicsSettings, str]:
+    """What is done with poses in a receptor: the settings, but nothing for a trace; and why, or "".
 
     Args:
         receptor: as read.
         settings: for receptors with side chains.
-        asked: whether the user asked for them; what was asked for is done whatever the receptor.
+        requested: whether the user asked for them; what was asked for is done whatever the receptor.
     """
-    if settings.scores and not asked and is_trace(receptor):
+    if settings.scores and not requested and is_trace(receptor):
         why = "the receptor is a trace without side chains, so poses are not minimised and are ranked by confidence"
         return NO_PHYSICS_SETTINGS, why
     return settings, ""

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from disco_dock.chem.receptor import Receptor
 from disco_dock.docking.pocket import DEFAULT_RADIUS, Pocket
+from disco_dock.docking.vina_box_file import Box
 
 POCKET_SIZE = 25.0  # Angstrom, edge of the pocket box
 POCKET_MARGIN = 5.0  # Angstrom around a ligand that is longer than the box
 BLIND_MARGIN = 5.0  # Angstrom around the receptor's atoms
-
-
-class Box(NamedTuple):
-    """Centre and edges in Angstrom, (3,) each."""
-
-    center: np.ndarray
-    size: np.ndarray
 
 
 def blind_box(receptor: Receptor) -> Box:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.success import RESAMPLES
 from disco_dock.ranking.reliability import brier, expected_calibration_error, reliability_bins
 
 LIMIT = 2.0  # Angstrom: the event of the probabilities
 
 
-def calibration(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any] | None:
+def calibration(rows: Sequence[MeasuredComplex], *, seed: int = 0) -> dict[str, Any] | None:
     """Calibration over all poses and over the first-ranked ones, or None for a method without probabilities.
 
     Intervals are by bootstrap over complexes, since poses of one complex are not independent.
@@ -29,7 +29,7 @@ def calibration(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any] | None:
     }
 
 
-def _report(rows: Sequence[Row], count: int | None, seed: int) -> dict[str, Any]:
+def _report(rows: Sequence[MeasuredComplex], count: int | None, seed: int) -> dict[str, Any]:
     groups = [(np.array(row.probability[:count]), np.array(row.rmsd[:count]) < LIMIT) for row in rows]
     probability, event = (np.concatenate(parts) for parts in zip(*groups, strict=True))
     rng = np.random.default_rng(seed)

@@ -51,7 +51,7 @@ class SharedDocking:
         self._known: dict[Hashable, Timed[object]] = {}
 
     def sampling(self, case: Case, *, in_pocket: bool) -> DockingSettings:
-        """How a complex is sampled: as settled, or held in Vina's pocket box."""
+        """How a complex is sampled: by the settings, or held in Vina's pocket box."""
         pocket = _pocket(case, in_pocket)
         return self.settings if pocket is None else replace(self.settings, pocket=pocket.restraint(case.graph.origin))
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from disco_dock.evaluation.calibration import calibration
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.success import THRESHOLDS, against_samples, are_samples, by_rank, lowest
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.files import atomic_write
@@ -30,7 +30,7 @@ def require_matplotlib() -> None:
         raise ConfigError("matplotlib is not installed; pip install 'disco-dock[evaluate]', or give --no-figures")
 
 
-def write_figures(folder: Path, methods: Mapping[str, Sequence[Row]]) -> list[Path]:
+def write_figures(folder: Path, methods: Mapping[str, Sequence[MeasuredComplex]]) -> list[Path]:
     """Write the figures of some methods on the same complexes; returns their paths.
 
     Args:
@@ -58,7 +58,7 @@ def _save(path: Path, figure: Any) -> Path:
     return path
 
 
-def _rmsd_cdf(path: Path, methods: Mapping[str, Sequence[Row]]) -> Path:
+def _rmsd_cdf(path: Path, methods: Mapping[str, Sequence[MeasuredComplex]]) -> Path:
     count = max(len(rows) for rows in methods.values())
     figure, axes = _axes(f"{count} complexes; failures are misses", "RMSD (Å)", "complexes below (%)")
     for number, (name, rows) in enumerate(methods.items()):
@@ -73,7 +73,7 @@ def _rmsd_cdf(path: Path, methods: Mapping[str, Sequence[Row]]) -> Path:
     return _save(path, figure)
 
 
-def _against_samples(path: Path, methods: Mapping[str, Sequence[Row]]) -> Path:
+def _against_samples(path: Path, methods: Mapping[str, Sequence[MeasuredComplex]]) -> Path:
     figure, axes = _axes(f"RMSD < {THRESHOLDS[0]:g} Å", "poses, N", "complexes (%)")
     for number, (name, rows) in enumerate(methods.items()):
         if not are_samples(rows):

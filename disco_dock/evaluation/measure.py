@@ -13,7 +13,7 @@ from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
 from disco_dock.evaluation.cases import Case, Cases
 from disco_dock.evaluation.deviation import deviation
 from disco_dock.evaluation.method import Method, RankedPoses
-from disco_dock.evaluation.rows import Row, RowFile
+from disco_dock.evaluation.rows import MeasuredComplex, RowFile
 from disco_dock.runtime.capped_worker import CappedWorker, WorkerError
 from disco_dock.runtime.errors import DiscoError, InputError
 from disco_dock.runtime.user_files import is_file_name
@@ -28,7 +28,7 @@ def evaluate(
     *,
     check_poses: int = ALL_POSES,
     on_row: Callable[[str, int, int], None] | None = None,
-) -> dict[str, list[Row]]:
+) -> dict[str, list[MeasuredComplex]]:
     """Rows of all complexes by the names of the methods; those of an earlier run with the same settings are kept.
 
     All methods dock a complex before the next one is read.
@@ -41,7 +41,9 @@ def evaluate(
         on_row: called with (method, finished, all).
     """
     files = {
-        method.name: RowFile(out / f"{method.name}.jsonl", {**method.settings, "check_poses": check_poses}, Row)
+        method.name: RowFile(
+            out / f"{method.name}.jsonl", {**method.settings, "check_poses": check_poses}, MeasuredComplex
+        )
         for method in methods
     }
     with CappedWorker() as worker:
@@ -53,7 +55,7 @@ def evaluate(
                     sdf = out / "poses" / method.name / f"{name}.sdf"
                     row = evaluate_one(method, case, worker, check_poses=check_poses, sdf=sdf)
                 else:
-                    row = Row(id=name, error=str(case))
+                    row = MeasuredComplex(id=name, error=str(case))
                 files[method.name].add(row)
             if on_row is not None:
                 for method in methods:
@@ -71,7 +73,7 @@ def _loaded(cases: Cases, name: str) -> Case | DiscoError:
         return error
 
 
-def evaluate_one(method: Method, case: Case, worker: CappedWorker, *, check_poses: int, sdf: Path) -> Row:
+def evaluate_one(method: Method, case: Case, worker: CappedWorker, *, check_poses: int, sdf: Path) -> MeasuredComplex:
     """Dock one complex and measure its poses; what goes wrong is in the row."""
     facts = {
         "id": case.name,
@@ -82,11 +84,11 @@ def evaluate_one(method: Method, case: Case, worker: CappedWorker, *, check_pose
     try:
         docked = method.dock(case)
     except DiscoError as error:
-        return Row(**facts, error=str(error))
+        return MeasuredComplex(**facts, error=str(error))
     found = deviation(worker, case.ligand.mol, docked.pos, case.crystal)
     centroid = np.linalg.norm(docked.pos.mean(1) - case.crystal.mean(0), axis=1)
     valid, failed, notes = _validity(worker, case, docked, check_poses)
-    row = Row(
+    row = MeasuredComplex(
         **facts,
         rmsd=_rounded(found.rmsd),
         centroid=_rounded(centroid),
@@ -123,7 +125,7 @@ def _validity(
     return verdict.valid, verdict.failed[0], ()
 
 
-def _write_poses(path: Path, case: Case, docked: RankedPoses, row: Row) -> None:
+def _write_poses(path: Path, case: Case, docked: RankedPoses, row: MeasuredComplex) -> None:
     records = []
     for number, pos in enumerate(docked.pos):
         tags = {"rank": str(number + 1), "rmsd": f"{row.rmsd[number]:.3f}"}

@@ -71,10 +71,10 @@ class NetworkMethod:
         shared: the networks and how to sample, and what other methods have docked already.
         physics: what is done with the samples before they are ranked; nothing by default.
         in_pocket: whether the centre of Vina's pocket box is told, as `predict --pocket-center` tells it.
-        asked: whether physics is wanted for traces without side chains too, as `predict` does when asked for it.
+        physics_requested: whether the user asked for physics, which traces without side chains get only then.
 
     Raises:
-        ConfigError: the checkpoint cannot rank as asked.
+        ConfigError: the checkpoint cannot rank as physics_requested.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class NetworkMethod:
         shared: SharedDocking,
         physics: PhysicsSettings = NO_PHYSICS,
         *,
-        asked: bool = True,
+        physics_requested: bool = True,
         in_pocket: bool = False,
     ) -> None:
         engine = shared.engine
         check_physics(PhysicsChoice.exactly(physics), engine.models)
         self._shared, self._physics = shared, physics
-        self._asked, self._in_pocket = asked, in_pocket
+        self._requested, self._in_pocket = physics_requested, in_pocket
         self.name = "-".join(["disco-dock", *_physics_name(physics), *(["pocket"] if in_pocket else [])])
         plain = asdict(shared.settings)
         for name in ("batch_size", "first"):  # the first changes time and memory only, the other is always 0
@@ -99,7 +99,7 @@ class NetworkMethod:
         }
         if physics != NO_PHYSICS:
             self.settings["physics"] = asdict(physics)
-            if not asked:
+            if not physics_requested:
                 self.settings["traces"] = "without physics"
         if in_pocket:
             self.settings["in_pocket"] = True
@@ -110,7 +110,7 @@ class NetworkMethod:
             raise InputError(f"{case.name}: shards hold no receptor atoms, which physics needs; give the files")
         physics, shared = self._physics, self._shared
         if case.receptor is not None:
-            physics, _ = physics_for(case.receptor, physics, asked=self._asked)
+            physics, _ = physics_for(case.receptor, physics, requested=self._requested)
         (docked, refined), seconds, cpu = shared.refined(case, physics, in_pocket=self._in_pocket)
         begin, cpu_begin = time.perf_counter(), time.process_time()
         sampling = shared.sampling(case, in_pocket=self._in_pocket)

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.strata import Manifest
 from disco_dock.evaluation.success import THRESHOLDS, TOP
 from disco_dock.evaluation.summary import compare, summarise
@@ -18,7 +18,7 @@ SUMMARY_FILE, TABLE_FILE = "summary.json", "complexes.csv"
 SEQUENCES = ("rmsd", "centroid", "score", "probability", "valid", "failed_checks", "notes")
 COLUMNS = (
     "method",
-    *(field.name for field in fields(Row) if field.name not in SEQUENCES),
+    *(field.name for field in fields(MeasuredComplex) if field.name not in SEQUENCES),
     *(f"rmsd_{name}" for name in ("top1", f"top{TOP}", "best")),
     *("centroid_top1", "score_top1", "probability_top1", "valid_top1", "failed_checks", "notes", "rmsd"),
 )
@@ -26,7 +26,7 @@ COLUMNS = (
 
 def write_report(
     out: Path,
-    methods: Mapping[str, Sequence[Row]],
+    methods: Mapping[str, Sequence[MeasuredComplex]],
     networks: str,
     *,
     manifest: Manifest | None,
@@ -56,7 +56,7 @@ def write_report(
     return summary
 
 
-def _line(method: str, row: Row) -> dict[str, Any]:
+def _line(method: str, row: MeasuredComplex) -> dict[str, Any]:
     values = {name: value for name, value in asdict(row).items() if name not in SEQUENCES}
     for name, count in (("top1", 1), (f"top{TOP}", TOP), ("best", len(row.rmsd))):
         values[f"rmsd_{name}"] = min(row.rmsd[:count], default=None)

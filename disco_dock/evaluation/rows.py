@@ -12,7 +12,7 @@ from disco_dock.runtime.files import atomic_write
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class MeasuredComplex:
     """One complex; sequences have one entry per pose, best-ranked first.
 
     Attributes:

@@ -17,7 +17,7 @@ from disco_dock.evaluation.figures import require_matplotlib, write_figures
 from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod
 from disco_dock.evaluation.report import write_report
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.strata import read_manifest
 from disco_dock.evaluation.vina.method import VinaMethod, Where, require_vina
 from disco_dock.physics.settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings, Ranking
@@ -93,14 +93,14 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     )
     _check_needs(settings, cases)
     physics = check_physics(settings.physics, engine.models)
-    if not cases.has_files and not settings.physics.asked:
+    if not cases.has_files and not settings.physics.requested:
         physics = NO_PHYSICS  # shards hold no receptor atoms
     options = {"out": settings.out, "check_poses": settings.check_poses if cases.has_files else 0, "on_row": on_row}
     shared = SharedDocking(engine, _sampling(engine, settings))
     network = NetworkMethod(shared)
-    asked = settings.physics.asked
-    ours = [NetworkMethod(shared, one, asked=asked) for one in _rankings(settings, physics)]
-    told = [NetworkMethod(shared, physics, asked=asked, in_pocket=True)] if settings.in_pocket else []
+    requested = settings.physics.requested
+    ours = [NetworkMethod(shared, one, physics_requested=requested) for one in _rankings(settings, physics)]
+    told = [NetworkMethod(shared, physics, physics_requested=requested, in_pocket=True)] if settings.in_pocket else []
     rows = evaluate([network, *ours, *told], cases, **options)
     wheres: list[Where] = [where for where in ("blind", "pocket") if getattr(settings, where)]
     for where in wheres:
@@ -136,7 +136,7 @@ def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
         require_posebusters("give --check-poses 0")
     if settings.in_pocket and not cases.has_files:
         raise InputError(f"{settings.data}: shards have no frame to give a pocket in; give the files of the complexes")
-    if (settings.physics.asked or settings.rankings) and not cases.has_files:
+    if (settings.physics.requested or settings.rankings) and not cases.has_files:
         raise InputError(f"{settings.data}: physics needs the files of the complexes, and these are shards")
     if settings.blind or settings.pocket:
         require_vina()
@@ -163,7 +163,7 @@ def _sampling(engine: Engine, settings: EvaluationSettings) -> DockingSettings:
     )
 
 
-def _budget(settings: EvaluationSettings, rows: Sequence[Row]) -> dict[str, float]:
+def _budget(settings: EvaluationSettings, rows: Sequence[MeasuredComplex]) -> dict[str, float]:
     """Processor seconds of Vina by complex: as asked, or what the networks took (their mean where they failed)."""
     if settings.vina_cpu_seconds is not None:
         return {row.id: settings.vina_cpu_seconds for row in rows}

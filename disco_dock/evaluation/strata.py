@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.user_files import read_text
 
@@ -62,9 +62,9 @@ def read_manifest(path: Path, training: Sequence[str] | None = None) -> Manifest
     )
 
 
-def strata(rows: Sequence[Row], manifest: Manifest | None) -> dict[str, dict[str, list[Row]]]:
+def strata(rows: Sequence[MeasuredComplex], manifest: Manifest | None) -> dict[str, dict[str, list[MeasuredComplex]]]:
     """Rows by kind of group and group; a complex that the manifest lacks is in "unknown"."""
-    out: dict[str, dict[str, list[Row]]] = {}
+    out: dict[str, dict[str, list[MeasuredComplex]]] = {}
     for row in rows:
         labels = {"ligand heavy atoms": _bin(row.atoms, SIZES), "rotatable bonds": _bin(row.torsions, TORSIONS)}
         if not row.atoms:  # the ligand could not be read

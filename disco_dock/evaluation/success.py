@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 
 THRESHOLDS = (2.0, 5.0)  # Angstrom
 TOP = 5
@@ -16,7 +16,7 @@ RESAMPLES = 2000
 PERCENTILES = (25, 50, 75)
 
 
-def selections(rows: Sequence[Row]) -> dict[str, int]:
+def selections(rows: Sequence[MeasuredComplex]) -> dict[str, int]:
     """Names of the ways to choose poses, and how many best-ranked ones each looks at: the first, five, all."""
     return {"top1": 1, f"top{TOP}": TOP, "best": max((len(row.rmsd) for row in rows), default=0)}
 
@@ -26,7 +26,7 @@ def lowest(values: Sequence[float], count: int) -> float:
     return min(values[:count], default=np.inf)
 
 
-def hits(rows: Sequence[Row], count: int, limit: float, *, valid: bool = False) -> np.ndarray:
+def hits(rows: Sequence[MeasuredComplex], count: int, limit: float, *, valid: bool = False) -> np.ndarray:
     """(complexes,) bool: whether one of the first poses is within the limit, and valid as well when asked."""
     if not valid:
         return np.array([lowest(row.rmsd, count) < limit for row in rows], dtype=bool)
@@ -47,7 +47,7 @@ def rate(hit: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
     return {"percent": round(100 * float(hit.mean()), 1), "interval": interval(hit, seed=seed)}
 
 
-def success(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
+def success(rows: Sequence[MeasuredComplex], *, seed: int = 0) -> dict[str, Any]:
     """Rates by selection and threshold, of RMSD alone, and of RMSD and validity where all rows were checked."""
     out: dict[str, Any] = {}
     for name, count in selections(rows).items():
@@ -60,7 +60,7 @@ def success(rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
     return out
 
 
-def was_checked(rows: Sequence[Row], count: int) -> bool:
+def was_checked(rows: Sequence[MeasuredComplex], count: int) -> bool:
     """Whether the first poses of every complex that has poses were tested by PoseBusters."""
     docked = [row for row in rows if row.rmsd]
     return bool(docked) and all(len(row.valid) >= min(count, len(row.rmsd)) for row in docked)
@@ -75,7 +75,7 @@ def percentiles(values: Sequence[float]) -> dict[str, float | None]:
     }
 
 
-def distances(rows: Sequence[Row]) -> dict[str, Any]:
+def distances(rows: Sequence[MeasuredComplex]) -> dict[str, Any]:
     """Quartiles of RMSD and centroid distance of the first and the best pose, and centroid rates."""
     first = [lowest(row.centroid, 1) for row in rows]
     out: dict[str, Any] = {
@@ -88,7 +88,7 @@ def distances(rows: Sequence[Row]) -> dict[str, Any]:
     return out
 
 
-def against_samples(rows: Sequence[Row], limit: float) -> dict[str, np.ndarray]:
+def against_samples(rows: Sequence[MeasuredComplex], limit: float) -> dict[str, np.ndarray]:
     """Expected success with N of the poses drawn at random, N = 1 .. poses, exactly and without drawing.
 
     `first` takes the best-ranked of the N, `best` counts a success of any. With n poses of which k succeed, the best of
@@ -109,12 +109,12 @@ def against_samples(rows: Sequence[Row], limit: float) -> dict[str, np.ndarray]:
     return {"first": first.mean(0), "best": best.mean(0)}
 
 
-def are_samples(rows: Sequence[Row]) -> bool:
+def are_samples(rows: Sequence[MeasuredComplex]) -> bool:
     """Whether poses are independent draws, as of the networks, and not a list of minima with energies, as Vina's."""
     return any(row.probability for row in rows) or not any(row.score for row in rows)
 
 
-def by_rank(rows: Sequence[Row], limit: float) -> np.ndarray:
+def by_rank(rows: Sequence[MeasuredComplex], limit: float) -> np.ndarray:
     """Success of the best of the N first-ranked poses, N = 1 .. poses."""
     return np.array([hits(rows, count, limit).mean() for count in range(1, selections(rows)["best"] + 1)])
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from disco_dock.evaluation.calibration import calibration
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.strata import Manifest, strata
 from disco_dock.evaluation.success import (
     THRESHOLDS,
@@ -26,7 +26,7 @@ from disco_dock.evaluation.success import (
 SMALL = 10  # complexes; fewer in a group make its interval say little
 
 
-def summarise(rows: Sequence[Row], *, manifest: Manifest | None = None) -> dict[str, Any]:
+def summarise(rows: Sequence[MeasuredComplex], *, manifest: Manifest | None = None) -> dict[str, Any]:
     """Everything that is reported of one method; failures count as misses throughout.
 
     Args:
@@ -63,7 +63,7 @@ def summarise(rows: Sequence[Row], *, manifest: Manifest | None = None) -> dict[
     }
 
 
-def compare(first: Sequence[Row], second: Sequence[Row]) -> dict[str, Any]:
+def compare(first: Sequence[MeasuredComplex], second: Sequence[MeasuredComplex]) -> dict[str, Any]:
     """Percentage points by which the first method leads, with 95 % intervals over complexes, which are the same."""
     out: dict[str, Any] = {}
     both = list(zip(selections(first).items(), selections(second).values(), strict=True))
@@ -76,7 +76,7 @@ def compare(first: Sequence[Row], second: Sequence[Row]) -> dict[str, Any]:
     return out
 
 
-def _stratum(rows: Sequence[Row]) -> dict[str, Any]:
+def _stratum(rows: Sequence[MeasuredComplex]) -> dict[str, Any]:
     out: dict[str, Any] = {"complexes": len(rows), "few": len(rows) < SMALL}
     for limit in THRESHOLDS:
         out[f"top1_under_{limit:g}"] = rate(hits(rows, 1, limit))
@@ -86,7 +86,7 @@ def _stratum(rows: Sequence[Row]) -> dict[str, Any]:
     return out
 
 
-def _counts(rows: Sequence[Row]) -> dict[str, int]:
+def _counts(rows: Sequence[MeasuredComplex]) -> dict[str, int]:
     """How many first-ranked poses fail each test of PoseBusters, most frequent first."""
     counts: Mapping[str, int] = {}
     for row in rows:

@@ -16,7 +16,7 @@ from scipy.spatial.distance import cdist
 
 from disco_dock.interactions.hydrogens import best_angle
 from disco_dock.interactions.ligand_groups import LigandGroups, heavy, ligand_groups, ligand_hydrogens, neighbours
-from disco_dock.interactions.pocket import Pocket
+from disco_dock.interactions.pocket import PocketContacts
 
 HYDROGEN_BOND, SALT_BRIDGE, HYDROPHOBIC, METAL, HALOGEN = 3.5, 4.0, 4.0, 3.0, 3.7  # Angstrom between heavy atoms
 TOO_CLOSE = 2.3  # Angstrom; closer atoms overlap, which is told as a clash
@@ -63,7 +63,7 @@ class _Pose:
     mol: Chem.Mol
     pos: np.ndarray
     groups: LigandGroups
-    pocket: Pocket
+    pocket: PocketContacts
 
     def pair(self, kind: str, atom: int, other: int, detail: str = "") -> Interaction:
         """An interaction between two atoms."""
@@ -91,7 +91,7 @@ class _Pose:
                 yield int(own[row]), int(others[column])
 
 
-def find_interactions(mol: Chem.Mol, pocket: Pocket) -> list[Interaction]:
+def find_interactions(mol: Chem.Mol, pocket: PocketContacts) -> list[Interaction]:
     """Interactions of a pose, by kind and distance.
 
     A hydrogen bond between charged groups is listed as such and as a salt bridge; a residue has one hydrophobic contact

@@ -15,7 +15,7 @@ COVALENT = 2.0  # Angstrom, upper limit of a bond between heavy atoms
 FLAT_AMINES = {("ASN", "ND2"), ("GLN", "NE2"), ("ARG", "NH1"), ("ARG", "NH2")}
 
 
-class Pocket:
+class PocketContacts:
     """Heavy atoms of a receptor by what they can do; `donor`, `acceptor` ... are indices into `pos`.
 
     Args:

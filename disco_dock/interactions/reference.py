@@ -14,7 +14,7 @@ from disco_dock.chem.symmetry import symmetric_rmsd
 from disco_dock.interactions.find import find_interactions
 from disco_dock.interactions.fingerprint import fingerprint, recovered
 from disco_dock.interactions.ligand_groups import heavy
-from disco_dock.interactions.pocket import Pocket
+from disco_dock.interactions.pocket import PocketContacts
 from disco_dock.runtime.errors import InputError
 
 RADIUS = 6.0  # Angstrom, pairs that count
@@ -45,7 +45,7 @@ class Reference:
         pocket: the receptor.
     """
 
-    def __init__(self, mol: Chem.Mol, pocket: Pocket) -> None:
+    def __init__(self, mol: Chem.Mol, pocket: PocketContacts) -> None:
         self._mol = heavy(mol)
         self._pocket = pocket
         self._pos = self._mol.GetConformer().GetPositions()

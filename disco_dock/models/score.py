@@ -38,7 +38,7 @@ class ScoreModelConfig:
         return self.trunk.lm_dim
 
 
-class Prediction(NamedTuple):
+class ScoreOutput(NamedTuple):
     """Scores, and (batch, atoms, 3) displacements to the clean pose in units of `displacement_scale`, or None."""
 
     scores: Scores
@@ -96,7 +96,7 @@ class ScoreModel(nn.Module):
         code: Tensor | None = None,
         null: Tensor | None = None,
         receptor: ReceptorState | None = None,
-    ) -> Prediction:
+    ) -> ScoreOutput:
         """The scores as in `forward`, and the field of displacements behind them if the model has one."""
         sigma: Sigmas = sigmas(t, self.config.noise)
         condition = Conditioning(t=t, sigma_tr=torch.as_tensor(sigma.tr), code=code, null=null)
@@ -113,4 +113,4 @@ class ScoreModel(nn.Module):
         scores = Scores(
             tr / torch.as_tensor(sigma.tr)[:, None], rot * rot_norm[:, None], tor * tor_norm.sqrt()[:, None]
         )
-        return Prediction(scores, field)
+        return ScoreOutput(scores, field)

@@ -82,7 +82,7 @@ class PhysicsChoice:
         return cls(minimize=settings.minimize, score=settings.score, rank_by=settings.rank_by, **effort)
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         """Whether anything was asked for; to leave restarts and finalists out asks for no physics."""
         return replace(self, restarts=self.restarts or None, finalists=self.finalists or None) != PhysicsChoice()
 

@@ -15,7 +15,7 @@ LARGEST_LEAD = 5.0  # kcal/mol or units of the contact score; a larger lead over
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PoseFacts:
+class PoseInputs:
     """What is known of the poses of one complex.
 
     Attributes:
@@ -33,58 +33,58 @@ class PoseFacts:
     contacts: np.ndarray | None = None
 
 
-def energy_per_atom(facts: PoseFacts) -> np.ndarray:
+def energy_per_atom(facts: PoseInputs) -> np.ndarray:
     """Energy by heavy atom, kcal/mol."""
     return facts.energy / facts.atoms
 
 
-def energy_gap(facts: PoseFacts) -> np.ndarray:
+def energy_gap(facts: PoseInputs) -> np.ndarray:
     """Energy above the lowest one found, kcal/mol."""
     return facts.energy - facts.energy.min()
 
 
-def lead(facts: PoseFacts) -> np.ndarray:
+def lead(facts: PoseInputs) -> np.ndarray:
     """Lowest energy of the poses elsewhere minus that of the pose, within +-5 kcal/mol; 5 where all poses agree."""
     return _lead(-facts.energy, facts.near)
 
 
-def agreement(facts: PoseFacts) -> np.ndarray:
+def agreement(facts: PoseInputs) -> np.ndarray:
     """Share of the other poses that are within 2 Angstrom; 0 for a pose alone."""
     return (facts.near.sum(1) - 1) / max(len(facts.energy) - 1, 1)
 
 
-def basin(facts: PoseFacts) -> np.ndarray:
+def basin(facts: PoseInputs) -> np.ndarray:
     """Log odds of the share of the Boltzmann weights of all poses that lies within 2 Angstrom."""
     return _basin(-facts.energy / TEMPERATURE, facts.near)
 
 
-def log_atoms(facts: PoseFacts) -> np.ndarray:
+def log_atoms(facts: PoseInputs) -> np.ndarray:
     """Logarithm of the number of heavy atoms."""
     return np.full(len(facts.energy), np.log(facts.atoms))
 
 
-def confidence(facts: PoseFacts) -> np.ndarray:
+def confidence(facts: PoseInputs) -> np.ndarray:
     """Logit of the confidence model."""
     assert facts.confidence is not None
     return facts.confidence
 
 
-def contacts_per_atom(facts: PoseFacts) -> np.ndarray:
+def contacts_per_atom(facts: PoseInputs) -> np.ndarray:
     """Contact score by heavy atom."""
     return _contacts(facts) / facts.atoms
 
 
-def contacts_lead(facts: PoseFacts) -> np.ndarray:
+def contacts_lead(facts: PoseInputs) -> np.ndarray:
     """Contact score of the pose minus the highest of the poses elsewhere, within +-5; 5 where all poses agree."""
     return _lead(_contacts(facts), facts.near)
 
 
-def contacts_basin(facts: PoseFacts) -> np.ndarray:
+def contacts_basin(facts: PoseInputs) -> np.ndarray:
     """Log odds of the share of the exponentials of all poses' contact scores that lies within 2 Angstrom."""
     return _basin(_contacts(facts), facts.near)
 
 
-def _contacts(facts: PoseFacts) -> np.ndarray:
+def _contacts(facts: PoseInputs) -> np.ndarray:
     assert facts.contacts is not None
     return facts.contacts
 
@@ -100,7 +100,7 @@ def _basin(score: np.ndarray, near: np.ndarray) -> np.ndarray:
     return np.log((share + FLOOR) / (1 - share + FLOOR))
 
 
-EVIDENCE: Mapping[str, Callable[[PoseFacts], np.ndarray]] = MappingProxyType(
+EVIDENCE: Mapping[str, Callable[[PoseInputs], np.ndarray]] = MappingProxyType(
     {
         function.__name__: function
         for function in (
@@ -112,6 +112,6 @@ EVIDENCE: Mapping[str, Callable[[PoseFacts], np.ndarray]] = MappingProxyType(
 """Functions from facts to (poses,) numbers, by name; none depends on the order of the poses."""
 
 
-def evidence(facts: PoseFacts, names: tuple[str, ...]) -> np.ndarray:
+def evidence(facts: PoseInputs, names: tuple[str, ...]) -> np.ndarray:
     """(poses, names) of the evidence that is named."""
     return np.stack([EVIDENCE[name](facts) for name in names], axis=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from disco_dock.ranking.evidence import EVIDENCE, PoseFacts, evidence
+from disco_dock.ranking.evidence import EVIDENCE, PoseInputs, evidence
 from disco_dock.ranking.reliability import Reliability
 from disco_dock.runtime.errors import ConfigError
 
@@ -53,7 +53,7 @@ class PoseJudge:
     """Logistic model of poses, fitted on training complexes and measured on others.
 
     Attributes:
-        evidence: names of what it looks at, see `pose_evidence.EVIDENCE`.
+        evidence: names of what it looks at, see `evidence.EVIDENCE`.
         thresholds: the weights for each threshold; the first ranks poses.
         made: how the poses were made that it was fitted on.
         complexes: training complexes that it was fitted on.
@@ -86,14 +86,14 @@ class PoseJudge:
         """Whether it looks at the contact score."""
         return any(name.startswith("contacts_") for name in self.evidence)
 
-    def logit(self, facts: PoseFacts) -> np.ndarray:
+    def logit(self, facts: PoseInputs) -> np.ndarray:
         """(poses,) logits of the first threshold, higher is better."""
         return self._logit(facts, self.thresholds[0])
 
-    def probability(self, facts: PoseFacts, threshold: float) -> np.ndarray | None:
+    def probability(self, facts: PoseInputs, threshold: float) -> np.ndarray | None:
         """(poses,) P(RMSD < threshold), or None for a threshold (Angstrom) that it was not fitted to."""
         fit = next((fit for fit in self.thresholds if fit.threshold == threshold), None)
         return None if fit is None else expit(self._logit(facts, fit))
 
-    def _logit(self, facts: PoseFacts, fit: ThresholdWeights) -> np.ndarray:
+    def _logit(self, facts: PoseInputs, fit: ThresholdWeights) -> np.ndarray:
         return fit.intercept + evidence(facts, self.evidence) @ np.array(fit.weights)

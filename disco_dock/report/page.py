@@ -16,7 +16,7 @@ from typing import Any
 from rdkit import Chem
 
 from disco_dock.interactions.find import find_interactions
-from disco_dock.interactions.pocket import Pocket
+from disco_dock.interactions.pocket import PocketContacts
 from disco_dock.report import sections
 from disco_dock.report.depiction import depict
 from disco_dock.report.folder import DockedFolder, read_folder
@@ -92,7 +92,7 @@ def _details(docked: DockedFolder) -> dict[str, str]:
 
 def page_data(docked: DockedFolder) -> dict[str, Any]:
     """What the page's script reads."""
-    pocket = Pocket(docked.receptor)
+    pocket = PocketContacts(docked.receptor)
     reliability = docked.record.get("reliability", [])  # older folders have none
     return {
         "receptor": docked.receptor_pdb,
@@ -101,7 +101,7 @@ def page_data(docked: DockedFolder) -> dict[str, Any]:
     }
 
 
-def _pose(row: Mapping[str, str], mol: Chem.Mol, pocket: Pocket, reliability: Reliabilities) -> dict[str, Any]:
+def _pose(row: Mapping[str, str], mol: Chem.Mol, pocket: PocketContacts, reliability: Reliabilities) -> dict[str, Any]:
     return {
         "rank": int(row["rank"]),
         "sdf": Chem.MolToMolBlock(mol, kekulize=True),

@@ -43,7 +43,7 @@ def processes() -> Processes:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[str]:
+def process_group(device: str) -> Iterator[str]:
     """Inside the block the processes that torchrun started are one group; gives the name of this one's device.
 
     Args:

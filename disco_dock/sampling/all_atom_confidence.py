@@ -16,7 +16,7 @@ benchmarks/confidence_speed.py compares more at a time."""
 GPU_POSES = 16
 
 
-class AllAtomJudge:
+class AllAtomConfidenceRunner:
     """Confidence of poses of one complex; what depends on the receptor alone is computed once."""
 
     def __init__(self, model: AllAtomConfidence, graph: ComplexGraph, device: torch.device) -> None:

@@ -22,7 +22,7 @@ from disco_dock.models.confidence import ConfidenceModel
 from disco_dock.models.prior import LatentPrior
 from disco_dock.models.trunk import ReceptorState, Trunk
 from disco_dock.runtime.random import PoseRandom
-from disco_dock.sampling.all_atom_confidence import AllAtomJudge
+from disco_dock.sampling.all_atom_confidence import AllAtomConfidenceRunner
 from disco_dock.sampling.latent_choice import PriorSurvey
 from disco_dock.sampling.pose_scores import Handover, PoseScores
 from disco_dock.sampling.settings import DockingSettings
@@ -39,7 +39,7 @@ ReceptorStates = dict[int, ReceptorState]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rows:
+class BatchRows:
     """What stands in each row of a network batch.
 
     Attributes:
@@ -53,7 +53,7 @@ class Rows:
     live: tuple[int, ...]
 
     @classmethod
-    def of_one_ligand(cls, first: int, live: int, size: int) -> Rows:
+    def of_one_ligand(cls, first: int, live: int, size: int) -> BatchRows:
         """`live` poses of the only ligand from a number on, in the first of `size` rows."""
         return cls(ligand=(0,) * size, pose=tuple(range(first, first + size)), live=tuple(range(live)))
 
@@ -106,10 +106,10 @@ class Complexes:
             level = models.config.handover if settings.handover is None else settings.handover
             self.handover = Handover.at(level, models.score.config.noise, settings.sampler.steps)
             self._pose_scores = PoseScores(models.expert, graphs[0].heavy_atoms, models.device)
-        judge = models.confidence
-        self.judges: list[AllAtomJudge] = []
-        if isinstance(judge, AllAtomConfidence):
-            self.judges = [AllAtomJudge(judge, graph, models.device) for graph in graphs]
+        confidence = models.confidence
+        self.confidence_runners: list[AllAtomConfidenceRunner] = []
+        if isinstance(confidence, AllAtomConfidence):
+            self.confidence_runners = [AllAtomConfidenceRunner(confidence, graph, models.device) for graph in graphs]
 
     @property
     def steps(self) -> int:
@@ -127,7 +127,7 @@ class Complexes:
             self._states[id(trunk)] = trunk.receptor_state(self._graphs((0,)))
         return self._states[id(trunk)].expand(copies)
 
-    def graphs(self, rows: Rows) -> GraphBatch:
+    def graphs(self, rows: BatchRows) -> GraphBatch:
         """The complex of each row; blank ones have no nodes."""
         graphs = self._graphs(rows.ligand)
         return graphs if len(rows.live) == len(rows) else graphs.only(rows.mask.to(self.models.device))
@@ -135,7 +135,7 @@ class Complexes:
     def _graphs(self, ligand: Sequence[int]) -> GraphBatch:
         return self.batch.expand(len(ligand)) if self.batch.size == 1 else self.batch.take(ligand)
 
-    def draw_latents(self, rows: Rows, random: PoseRandom, forced: Tensor | None) -> tuple[Tensor, Tensor]:
+    def draw_latents(self, rows: BatchRows, random: PoseRandom, forced: Tensor | None) -> tuple[Tensor, Tensor]:
         """Node indices (live, latents) and log probabilities (live,)."""
         latents = self.models.score.config.trunk.num_latents
         device, prior, live = self.models.device, self.models.prior, len(rows.live)
@@ -170,7 +170,7 @@ class Complexes:
         share = marginals(self._next_logits(prior), **options).mean(0)
         return PriorSurvey(codes=codes, log_prob=log_prob, marginal=share.numpy())
 
-    def forced_codes(self, survey: PriorSurvey | None, rows: Rows) -> Tensor | None:
+    def forced_codes(self, survey: PriorSurvey | None, rows: BatchRows) -> Tensor | None:
         """(live, latents) codes of the live poses that are not left to the prior, -1 where they are."""
         settings, numbers = self.settings, np.array([rows.pose[row] for row in rows.live])
         if settings.codes is not None:
@@ -210,7 +210,7 @@ class Complexes:
         code = one_hot(padded, graphs.num_atoms + graphs.num_residues).to(self.models.device)
         return prior(graphs, graphs.conformer, code, position, self.receptor(prior.trunk, len(keys)))
 
-    def code(self, rows: Rows, index: Tensor, random: PoseRandom, forced: Tensor | None) -> Tensor:
+    def code(self, rows: BatchRows, index: Tensor, random: PoseRandom, forced: Tensor | None) -> Tensor:
         """(rows, latents, nodes) one-hot, or at every node the numbers of continuous latents, drawn if not forced."""
         encoder, nodes = self.models.config.encoder, self.batch.num_atoms + self.batch.num_residues
         if encoder is None or not encoder.gaussian:
@@ -233,14 +233,16 @@ class Complexes:
         blank = ~graphs.lig_mask.any(1, keepdim=True)
         return Scores(*(value.masked_fill(blank, 0.0) for value in scores))
 
-    def confidence(self, rows: Rows, graphs: GraphBatch, pos: Tensor) -> Tensor:
+    def confidence(self, rows: BatchRows, graphs: GraphBatch, pos: Tensor) -> Tensor:
         """(live, thresholds) logits of poses (rows, atoms, 3)."""
-        if self.judges:
-            return torch.cat([self._judged(rows, number, pos) for number in range(self.batch.size)])[:, None]
+        if self.confidence_runners:
+            return torch.cat([self._all_atom_confidence(rows, number, pos) for number in range(self.batch.size)])[
+                :, None
+            ]
         model = self.models.confidence
         assert isinstance(model, ConfidenceModel)
         return model(graphs, pos, self.receptor(model.trunk, len(pos)))[list(rows.live)]
 
-    def _judged(self, rows: Rows, ligand: int, pos: Tensor) -> Tensor:
+    def _all_atom_confidence(self, rows: BatchRows, ligand: int, pos: Tensor) -> Tensor:
         """(poses,) of a ligand's live rows."""
-        return self.judges[ligand](pos[[row for row in rows.live if rows.ligand[row] == ligand]])
+        return self.confidence_runners[ligand](pos[[row for row in rows.live if rows.ligand[row] == ligand]])

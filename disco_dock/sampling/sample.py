@@ -16,7 +16,7 @@ from disco_dock.kernels.compiled import available, torch_on_one_thread
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.sampling.initial import initial_poses
 from disco_dock.sampling.latent_choice import PriorSurvey
-from disco_dock.sampling.network_batch import CPU_GROUP, Complexes, ReceptorStates, Rows
+from disco_dock.sampling.network_batch import CPU_GROUP, BatchRows, Complexes, ReceptorStates
 from disco_dock.sampling.reverse import guided, reverse_diffusion
 from disco_dock.sampling.settings import DockingSettings
 from disco_dock.weights.networks import Models
@@ -52,7 +52,7 @@ class DockedPoses:
         return _each_array(lambda value: value[index], self)
 
 
-def joined(parts: Sequence[DockedPoses]) -> DockedPoses:
+def concatenate_docked(parts: Sequence[DockedPoses]) -> DockedPoses:
     """Poses of several draws of one complex as those of one."""
     return parts[0] if len(parts) == 1 else _each_array(lambda *values: np.concatenate(values), *parts)
 
@@ -78,7 +78,7 @@ def confidence_logits(models: Models, graph: ComplexGraph, pos: np.ndarray) -> n
         size = _group_size(models, context.settings)
         found = []
         for some in centred.split(size):
-            rows = Rows.of_one_ligand(0, len(some), size)
+            rows = BatchRows.of_one_ligand(0, len(some), size)
             found.append(context.confidence(rows, context.graphs(rows), rows.filled(some)))
         return torch.cat(found).double().cpu().numpy()
 
@@ -115,10 +115,10 @@ def dock(
         begin, end = settings.first - settings.first % size, settings.first + settings.num_poses
         parts = []
         for start in range(begin, end, size):  # whole groups, so that a pose has its place in one
-            rows = Rows.of_one_ligand(start, min(size, end - start), size)
+            rows = BatchRows.of_one_ligand(start, min(size, end - start), size)
             report = _reporter(on_step, start - begin, end - begin, context.steps)
             parts.append(sample_rows(context, rows, survey, report))
-        found = joined([part.docked(slice(None), graph.origin) for part in parts])
+        found = concatenate_docked([part.docked(slice(None), graph.origin) for part in parts])
     return replace(found, survey=survey).take(slice(settings.first - begin, None))
 
 
@@ -179,7 +179,7 @@ class SampledRows:
 
 
 def sample_rows(
-    context: Complexes, rows: Rows, survey: PriorSurvey | None = None, on_step: Callable[[int], None] | None = None
+    context: Complexes, rows: BatchRows, survey: PriorSurvey | None = None, on_step: Callable[[int], None] | None = None
 ) -> SampledRows:
     """Poses of the live rows.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from disco_dock.graph.batch import LigandSlots, bond_slots
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.runtime.random import derive_seed
-from disco_dock.sampling.network_batch import CPU_GROUP, Complexes, ReceptorStates, Rows
+from disco_dock.sampling.network_batch import CPU_GROUP, BatchRows, Complexes, ReceptorStates
 from disco_dock.sampling.sample import DockedPoses, inference, sample_rows
 from disco_dock.sampling.settings import DockingSettings
 from disco_dock.weights.networks import Models
@@ -41,7 +41,7 @@ def cpu_share(smiles: str, num_poses: int) -> int:
     return derive_seed("share", smiles) % cpu_shares(num_poses)
 
 
-def cpu_rows(shares: Sequence[int], num_poses: int) -> Rows:
+def cpu_rows(shares: Sequence[int], num_poses: int) -> BatchRows:
     """The rows of a CPU's group for ligands with different shares of it."""
     width = CPU_GROUP // cpu_shares(num_poses)
     ligand, live = [0] * CPU_GROUP, []
@@ -49,13 +49,13 @@ def cpu_rows(shares: Sequence[int], num_poses: int) -> Rows:
         begin = share * width
         ligand[begin : begin + width] = [number] * width
         live += range(begin, begin + num_poses)
-    return Rows(ligand=tuple(ligand), pose=tuple(row % width for row in range(CPU_GROUP)), live=tuple(live))
+    return BatchRows(ligand=tuple(ligand), pose=tuple(row % width for row in range(CPU_GROUP)), live=tuple(live))
 
 
-def packed_rows(num_ligands: int, num_poses: int) -> Rows:
+def packed_rows(num_ligands: int, num_poses: int) -> BatchRows:
     """The rows of an accelerator: ligand after ligand, without blank rows."""
     ligand = tuple(number for number in range(num_ligands) for _ in range(num_poses))
-    return Rows(ligand=ligand, pose=tuple(range(num_poses)) * num_ligands, live=tuple(range(len(ligand))))
+    return BatchRows(ligand=ligand, pose=tuple(range(num_poses)) * num_ligands, live=tuple(range(len(ligand))))
 
 
 def dock_together(

@@ -10,8 +10,8 @@ from disco_dock.screening.ledger.store import Store
 from disco_dock.screening.library.ingest import Ingest
 from disco_dock.screening.messages import Failed, Failure, Outcome, Work
 from disco_dock.screening.progress import ScreenProgress, Snapshot, Tally
-from disco_dock.screening.workers.base import Event, Lost, ScreenEngine
-from disco_dock.screening.workers.batching import ALONE, Company, Queue
+from disco_dock.screening.workers.base import Event, Lost, WorkerPool
+from disco_dock.screening.workers.batching import ONE_PER_BATCH, BatchPolicy, Queue
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ DEATHS = 2  # workers that a ligand may kill before it has failed
 class Screen:
     """Docks all pending ligands of a store, and those of libraries that it reads on the way.
 
-    One ligand is in the queue, with the engine, or in the ledger with its outcome; when the process dies, the ledger
+    One ligand is in the queue, in the pool, or in the ledger with its outcome; when the process dies, the ledger
     still has it as pending.
     """
 
@@ -31,29 +31,29 @@ class Screen:
         self,
         store: Store,
         ingests: Sequence[Ingest],
-        engine: ScreenEngine,
+        pool: WorkerPool,
         *,
         progress: ScreenProgress | None = None,
         stop_after: float | None = None,
-        company: Company = ALONE,
+        batching: BatchPolicy = ONE_PER_BATCH,
     ) -> None:
-        """Take an open store and a started engine.
+        """Take an open store and started workers.
 
         Args:
             store: gets the rows and outcomes.
             ingests: libraries to read, already past what the store holds.
-            engine: docks.
+            pool: the workers that dock.
             progress: is told how far the run is.
             stop_after: seconds after which no further ligand is begun, or None.
-            company: how many ligands the engine docks in one network batch.
+            batching: how many ligands a worker docks in one network batch.
         """
-        self._store, self._engine, self._progress = store, engine, progress
+        self._store, self._pool, self._progress = store, pool, progress
         self._ingests = [ingest for ingest in ingests if not ingest.done]
         self._stop_after = stop_after
         self._begin = time.monotonic()
-        self._queue = Queue(company)
+        self._queue = Queue(batching)
         self._cursor = 0  # id of the last pending row that was taken into the queue
-        self._with_engine: set[int] = set()
+        self._in_pool: set[int] = set()
         self._tally = Tally(store.counts())
 
     def run(self) -> Snapshot:
@@ -67,9 +67,9 @@ class Screen:
             self._read_ahead()
             if not stopping:
                 self._submit()
-            if not self._with_engine and (stopping or not (self._queue or self._ingests)):
+            if not self._in_pool and (stopping or not (self._queue or self._ingests)):
                 break
-            self._take(self._engine.wait(0.0 if self._ingests else POLL))
+            self._take(self._pool.wait(0.0 if self._ingests else POLL))
             self._tell("progress")
         return self._tell("end")
 
@@ -92,12 +92,12 @@ class Screen:
                 self._queue.add(works)
 
     def _submit(self) -> None:
-        while self._engine.has_room():
-            batch = self._queue.take(self._queue.batch_size(self._engine.workers))
+        while self._pool.has_room():
+            batch = self._queue.take(self._queue.batch_size(self._pool.workers))
             if batch is None:
                 return
-            self._with_engine.update(work.id for work in batch.works)
-            self._engine.submit(batch)
+            self._in_pool.update(work.id for work in batch.works)
+            self._pool.submit(batch)
 
     def _take(self, events: Sequence[Event]) -> None:
         """Enter outcomes in one transaction, and decide about the work of lost workers."""
@@ -105,13 +105,13 @@ class Screen:
         for event in events:
             if isinstance(event, Lost):
                 outcomes.extend(self._after_loss(event))
-            elif event.id in self._with_engine:
+            elif event.id in self._in_pool:
                 outcomes.append(event)
         if not outcomes:
             return
         self._store.record(outcomes)
         for outcome in outcomes:
-            self._with_engine.discard(outcome.id)
+            self._in_pool.discard(outcome.id)
             self._tally.count(outcome)
 
     def _after_loss(self, lost: Lost) -> list[Outcome]:
@@ -147,7 +147,7 @@ class Screen:
         return []
 
     def _requeue(self, works: Sequence[Work], *, alone: bool) -> None:
-        self._with_engine.difference_update(work.id for work in works)
+        self._in_pool.difference_update(work.id for work in works)
         if alone:
             self._queue.add_alone(works)
         else:

@@ -1,4 +1,4 @@
-"""A whole screening run from the user's files: checks, store, libraries, engine, loop."""
+"""A whole screening run from the user's files: checks, store, libraries, workers, loop."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from disco_dock.screening.library.library import TableColumns
 from disco_dock.screening.plan import Shard
 from disco_dock.screening.progress import ScreenProgress, Snapshot
 from disco_dock.screening.run import Screen
-from disco_dock.screening.workers.base import ScreenEngine
-from disco_dock.screening.workers.batching import ALONE, Company
+from disco_dock.screening.workers.base import WorkerPool
+from disco_dock.screening.workers.batching import ONE_PER_BATCH, BatchPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class ScreenRequest:
         about: what a new store keeps for a reader, such as paths and versions.
         shard: part of the libraries.
         stop_after: seconds after which no further ligand is begun, or None.
-        company: how many ligands a worker docks in one network batch.
+        batching: how many ligands a worker docks in one network batch.
     """
 
     libraries: tuple[Path, ...]
@@ -43,7 +43,7 @@ class ScreenRequest:
     about: Mapping[str, str]
     shard: Shard = Shard()
     stop_after: float | None = None
-    company: Company = ALONE
+    batching: BatchPolicy = ONE_PER_BATCH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,17 +59,17 @@ class ScreenEnd:
     broken: tuple[str, ...]
 
 
-EngineMaker = Callable[[], AbstractContextManager[ScreenEngine]]
+PoolMaker = Callable[[], AbstractContextManager[WorkerPool]]
 
 
-def run_screen(request: ScreenRequest, make_engine: EngineMaker, progress: ScreenProgress | None = None) -> ScreenEnd:
+def run_screen(request: ScreenRequest, make_pool: PoolMaker, progress: ScreenProgress | None = None) -> ScreenEnd:
     """Run a screen, or go on with one, until all that can be docked is docked or the time is over.
 
     The libraries are opened and compared with the ledger before any worker starts.
 
     Args:
         request: what to do.
-        make_engine: the engine that docks.
+        make_pool: starts the workers.
         progress: is told how far it is.
 
     Raises:
@@ -77,9 +77,9 @@ def run_screen(request: ScreenRequest, make_engine: EngineMaker, progress: Scree
     """
     with only_run(request.store), _open(request) as store:
         ingests = open_libraries(store, request)
-        with make_engine() as engine:
+        with make_pool() as pool:
             screen = Screen(
-                store, ingests, engine, progress=progress, stop_after=request.stop_after, company=request.company
+                store, ingests, pool, progress=progress, stop_after=request.stop_after, batching=request.batching
             )
             snapshot = screen.run()
     return ScreenEnd(snapshot=snapshot, broken=tuple(one.broken for one in ingests if one.broken is not None))

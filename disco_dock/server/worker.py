@@ -18,7 +18,7 @@ from disco_dock.server.store import INPUT, OUTPUT
 if TYPE_CHECKING:
     from disco_dock.docking.engine import Engine
     from disco_dock.docking.runs.inputs import JobList
-    from disco_dock.docking.runs.summary import Row
+    from disco_dock.docking.runs.summary import ComplexSummary
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,9 @@ def _jobs(job: Job, max_ligands: int) -> JobList:
     return JobList(jobs=(replace(found.single, name=safe_name(job.title)),))
 
 
-def _complex(job: Job, out: Path, number: int, total: int, row: Row, progress: JobProgress) -> dict[str, Any]:
+def _complex(
+    job: Job, out: Path, number: int, total: int, row: ComplexSummary, progress: JobProgress
+) -> dict[str, Any]:
     """One complex with its report and files."""
     folder = out / row.name
     if row.status == "failed":
@@ -219,7 +221,7 @@ class JobProgress:
             self._noted.add(text)
             self._pipe.send(("note", text))
 
-    def finish(self, row: Row) -> None:
+    def finish(self, row: ComplexSummary) -> None:
         """The complex is done."""
         self._part(1.0, "writing")
 

@@ -108,7 +108,7 @@ def start_config(config: TrainConfig, sizes: Preset) -> CheckpointConfig:
     )
 
 
-def kept_contacts(config: TrainConfig) -> ContactScorer | None:
+def contact_score_to_keep(config: TrainConfig) -> ContactScorer | None:
     """The contact score of the checkpoint to start from, which no stage changes; it knows nothing of the networks.
 
     Raises:

@@ -27,7 +27,7 @@ THRESHOLDS = (2.0, 5.0)  # Angstrom
 
 
 @dataclass(frozen=True, kw_only=True)
-class PoseErrors:
+class DockedErrors:
     """Errors of a complex's poses in Angstrom; infinite where it could not be docked."""
 
     rmsd: tuple[float, ...]
@@ -55,20 +55,20 @@ def oracle_codes(models: Models, example: TrainingExample, poses: int) -> np.nda
     return index.numpy()
 
 
-def pose_errors(models: Models, example: TrainingExample, settings: DockingSettings) -> PoseErrors:
+def pose_errors(models: Models, example: TrainingExample, settings: DockingSettings) -> DockedErrors:
     """Symmetry-corrected RMSD and centroid distance of the docked poses from the crystal pose."""
     try:
         docked = dock(models, example.graph, settings, name=example.name)
     except NumericsError:
         missing = (float("inf"),) * settings.num_poses
-        return PoseErrors(rmsd=missing, centroid=missing)
+        return DockedErrors(rmsd=missing, centroid=missing)
     pos, crystal = docked.pos - example.graph.origin, example.pos_crystal.double().numpy()
     rmsd = symmetric_rmsd(skeleton(example.graph), pos, crystal)
     centroid = np.linalg.norm(pos.mean(1) - crystal.mean(0), axis=-1)
-    return PoseErrors(rmsd=tuple(rmsd.tolist()), centroid=tuple(centroid.tolist()))
+    return DockedErrors(rmsd=tuple(rmsd.tolist()), centroid=tuple(centroid.tolist()))
 
 
-def success_rates(errors: Sequence[PoseErrors], case: str) -> dict[str, float]:
+def success_rates(errors: Sequence[DockedErrors], case: str) -> dict[str, float]:
     """Shares of all poses, and of complexes by their best pose, below the thresholds; failures count as misses."""
     rmsd = np.array([one.rmsd for one in errors])
     centroid = np.array([one.centroid for one in errors])

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from disco_dock.screening.ledger.schema import POSE_COLUMNS
+from disco_dock.screening.ledger.schema import STORED_POSE_COLUMNS
 from disco_dock.screening.library.ingest import CHUNK
 from tests.fuzz.edits import Edit, flip_bits, insert_noise, truncate
 from tests.fuzz.tables import NAMES
@@ -30,7 +30,7 @@ COLUMNS = {
         *("message", "hint", "attempts", "num_poses", "converged", "seconds_total", "finished", "digest"),
     ),
     "library": ("id", "name", "records", "digest", "complete"),
-    "pose": POSE_COLUMNS,
+    "pose": STORED_POSE_COLUMNS,
     "coordinates": ("ligand", "data"),
     "meta": ("key", "value"),
 }

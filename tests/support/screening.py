@@ -18,13 +18,13 @@ import numpy as np
 from disco_dock.runtime.errors import DiscoError, NumericsError
 from disco_dock.screening.ledger.coordinates import digest, pack
 from disco_dock.screening.ledger.identity import StoreIdentity
-from disco_dock.screening.ledger.schema import POSE_COLUMNS
+from disco_dock.screening.ledger.schema import STORED_POSE_COLUMNS
 from disco_dock.screening.library.library import USUAL_COLUMNS
 from disco_dock.screening.messages import Docked, Failed, Failure, Outcome, Work
 from disco_dock.screening.plan import Shard
-from disco_dock.screening.screen import EngineMaker, ScreenEnd, ScreenRequest, run_screen
-from disco_dock.screening.workers.inline import InlineEngine
-from disco_dock.screening.workers.processes import ProcessEngine
+from disco_dock.screening.screen import PoolMaker, ScreenEnd, ScreenRequest, run_screen
+from disco_dock.screening.workers.inline import InlinePool
+from disco_dock.screening.workers.processes import ProcessPool
 
 IDENTITY = StoreIdentity(protein="p" * 64, checkpoint="c" * 64, settings={"num_poses": 8}, files={}, shard="1/1")
 TAILS = ("O", "N", "F", "Cl", "Br", "S", "I", "C#N", "OC", "C(=O)O")
@@ -94,7 +94,7 @@ def stub_docked(work: Work) -> Docked:
     random = np.random.default_rng(seed)
     pos = random.normal(size=(KEEP, work.heavy_atoms, 3)) * 5 + 20
     scores = np.sort(random.normal(size=KEEP) - 7)
-    blank = dict.fromkeys(POSE_COLUMNS)
+    blank = dict.fromkeys(STORED_POSE_COLUMNS)
     poses = [
         {**blank, "rank": rank, "sample": rank, "vina_score": float(score), "confidence": -float(score)}
         for rank, score in enumerate(scores, start=1)
@@ -126,7 +126,7 @@ def request(store: Path, *libraries: Path, shard: str = "1/1", identity: StoreId
 def screen(store: Path, *libraries: Path, plan: StubPlan | None = None, shard: str = "1/1") -> ScreenEnd:
     """Screen with stubs in this process."""
     made = StubPlan() if plan is None else plan
-    return run_screen(request(store, *libraries, shard=shard), lambda: InlineEngine(made))
+    return run_screen(request(store, *libraries, shard=shard), lambda: InlinePool(made))
 
 
 def query(store: Path, sql: str, *values: object) -> list[tuple]:
@@ -168,15 +168,15 @@ def main() -> None:
     args = parser.parse_args()
     plan = StubPlan(log=args.log, seconds=args.seconds)
 
-    def processes() -> ProcessEngine:
-        return ProcessEngine(plan, args.workers, ligand_seconds=60)
+    def processes() -> ProcessPool:
+        return ProcessPool(plan, args.workers, ligand_seconds=60)
 
     def actors():
-        from disco_dock.screening.workers.ray import RayEngine
+        from disco_dock.screening.workers.ray import RayPool
 
-        return RayEngine(plan, args.workers, address=None, device="cpu", ligand_seconds=60)
+        return RayPool(plan, args.workers, address=None, device="cpu", ligand_seconds=60)
 
-    make: EngineMaker = processes if args.engine == "processes" else actors
+    make: PoolMaker = processes if args.engine == "processes" else actors
     run_screen(request(args.store, args.library), make)
 
 

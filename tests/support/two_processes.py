@@ -14,7 +14,7 @@ from torch import nn
 
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.diffusion.so3 import igso3_table
-from disco_dock.runtime.distributed import average_gradients, joined, processes
+from disco_dock.runtime.distributed import average_gradients, process_group, processes
 from disco_dock.training.confidence.step import ConfidenceStage, make_confidence_batch
 from disco_dock.training.feeding import own_share
 from disco_dock.training.prior.marginal import Marginal
@@ -39,7 +39,7 @@ def record(stage: nn.Module, loss: torch.Tensor) -> dict[str, torch.Tensor]:
 def main(shards: str, out: str, complexes: str) -> None:
     """Gradients of all stages and designs, into a file."""
     torch.set_default_dtype(torch.float32)
-    with joined("cpu"):
+    with process_group("cpu"):
         dataset = ComplexDataset(Path(shards))
         numbers, counts = own_share(list(range(int(complexes))), processes())
         examples = [dataset[i] for i in numbers]

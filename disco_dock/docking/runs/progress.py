@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from disco_dock.docking.runs.summary import Row
+from disco_dock.docking.runs.summary import ComplexSummary
 
 
 class Progress(Protocol):
@@ -22,7 +22,7 @@ class Progress(Protocol):
         """One sentence worth telling about the current complex."""
         ...
 
-    def finish(self, row: Row) -> None:
+    def finish(self, row: ComplexSummary) -> None:
         """The current complex ended with this row of the summary."""
         ...
 
@@ -39,5 +39,5 @@ class Silent:
     def note(self, text: str) -> None:
         """Show nothing."""
 
-    def finish(self, row: Row) -> None:
+    def finish(self, row: ComplexSummary) -> None:
         """Show nothing."""

@@ -21,7 +21,7 @@ from disco_dock.docking.runs.names import UniqueNames, safe_name
 from disco_dock.docking.runs.outputs import TABLE, make_folder, write_prediction
 from disco_dock.docking.runs.progress import Progress, Silent
 from disco_dock.docking.runs.record import best_summary, job_hashes, run_record
-from disco_dock.docking.runs.summary import Row, write_summary
+from disco_dock.docking.runs.summary import ComplexSummary, write_summary
 from disco_dock.runtime.errors import InputError
 
 
@@ -80,7 +80,7 @@ def rescore_run(
     files: Sequence[Path],
     out: Path,
     progress: Progress | None = None,
-) -> list[Row]:
+) -> list[ComplexSummary]:
     """Rescore poses into the output folder, or into one below it for each of several molecules; a row for each.
 
     A record that is no pose is a row that failed; with several molecules results.csv has all rows.
@@ -108,8 +108,8 @@ def rescore_run(
     return rows
 
 
-def _row(protein: Path, ligand: Ligand, done: Rescored, begin: float) -> Row:
-    return Row(
+def _row(protein: Path, ligand: Ligand, done: Rescored, begin: float) -> ComplexSummary:
+    return ComplexSummary(
         name=done.prediction.name,
         status="ok",
         protein=str(protein),
@@ -120,8 +120,8 @@ def _row(protein: Path, ligand: Ligand, done: Rescored, begin: float) -> Row:
     )
 
 
-def _failed(protein: Path, one: LigandFailure) -> Row:
-    return Row(
+def _failed(protein: Path, one: LigandFailure) -> ComplexSummary:
+    return ComplexSummary(
         name=one.name,
         status="failed",
         error_code=InputError.code,

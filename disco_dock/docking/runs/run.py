@@ -18,7 +18,7 @@ from disco_dock.docking.runs.inputs import DockingJob, FailedInput, Job
 from disco_dock.docking.runs.outputs import TABLE, TRAJECTORY, finished_record, make_folder, write_prediction
 from disco_dock.docking.runs.progress import Progress, Silent
 from disco_dock.docking.runs.record import best_summary, job_hashes, run_record
-from disco_dock.docking.runs.summary import Row, write_summary
+from disco_dock.docking.runs.summary import ComplexSummary, write_summary
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.docking.validity import prepare_checks, was_checked
 from disco_dock.runtime.errors import DiscoError
@@ -57,7 +57,7 @@ class Run:
         self._protein_hash = lru_cache(maxsize=None)(file_hash)
         make_folder(out)
 
-    def dock_single(self, job: DockingJob) -> Row:
+    def dock_single(self, job: DockingJob) -> ComplexSummary:
         """Dock the only complex of a run straight into the output folder.
 
         Raises:
@@ -68,13 +68,13 @@ class Run:
         self._progress.finish(row)
         return row
 
-    def dock_batch(self, jobs: Sequence[Job]) -> list[Row]:
+    def dock_batch(self, jobs: Sequence[Job]) -> list[ComplexSummary]:
         """Dock every complex into a folder of its own below the output folder and keep the summary table up to date.
 
         A complex that fails becomes a row; an interrupt keeps the finished ones and their rows.
         """
         store = self._store(jobs)
-        rows: list[Row] = []
+        rows: list[ComplexSummary] = []
         written = time.monotonic()
         try:
             for number, job in enumerate(jobs, start=1):
@@ -92,10 +92,10 @@ class Run:
         uses = [job.protein for job in jobs if isinstance(job, DockingJob)]
         return ReceptorStore(self._settings, self._engine.models.config.lm_dim, uses)
 
-    def _row(self, job: Job, store: ReceptorStore) -> Row:
+    def _row(self, job: Job, store: ReceptorStore) -> ComplexSummary:
         """The row of a complex, whether it succeeds or fails."""
         if isinstance(job, FailedInput):
-            return Row(
+            return ComplexSummary(
                 name=job.name,
                 status="failed",
                 error_code=job.error_code,
@@ -112,7 +112,7 @@ class Run:
         finally:
             store.release(job.protein)
 
-    def _dock(self, job: DockingJob, folder: Path, store: ReceptorStore) -> Row:
+    def _dock(self, job: DockingJob, folder: Path, store: ReceptorStore) -> ComplexSummary:
         """Dock one complex into its folder, or take the finished files there."""
         begin = time.perf_counter()
         hashes = job_hashes(self._engine, self._settings, job, self._files, self._protein_hash(job.protein))
@@ -131,9 +131,9 @@ class Run:
         return replace(_row(job, begin), message=message, **best_summary(prediction))
 
 
-def _row(job: DockingJob, begin: float) -> Row:
+def _row(job: DockingJob, begin: float) -> ComplexSummary:
     """The row of a complex before its numbers are known; `begin` is when its work started."""
-    return Row(
+    return ComplexSummary(
         name=job.name,
         status="ok",
         protein=str(job.protein),

@@ -26,7 +26,7 @@ BEST_NUMBERS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ComplexSummary:
     """One complex of a run in the summary table; the numbers are those of its first-ranked pose.
 
     Attributes:
@@ -68,9 +68,9 @@ class Row:
     seconds: float = 0.0
 
 
-ROW_COLUMNS = tuple(field.name for field in fields(Row))
+ROW_COLUMNS = tuple(field.name for field in fields(ComplexSummary))
 
 
-def write_summary(path: Path, rows: Sequence[Row]) -> None:
+def write_summary(path: Path, rows: Sequence[ComplexSummary]) -> None:
     """Write the summary table of a batch atomically."""
     write_text(path, csv_text(ROW_COLUMNS, [asdict(row) for row in rows]))

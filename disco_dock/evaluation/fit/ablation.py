@@ -10,7 +10,7 @@ import numpy as np
 
 from disco_dock.evaluation.fit.judge import ranking_scores
 from disco_dock.evaluation.fit.pose_rows import PoseRow
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.success import THRESHOLDS, TOP, hits, paired_difference, rate
 from disco_dock.physics.settings import RANKINGS
 from disco_dock.ranking.judge import PoseJudge
@@ -74,10 +74,10 @@ def _known(rows: Sequence[PoseRow], name: str, judge: PoseJudge | None) -> bool:
     return all(name in ranking_scores(row, judge) for row in rows if row.rmsd)
 
 
-def _ranked(row: PoseRow, name: str, judge: PoseJudge | None) -> Row:
+def _ranked(row: PoseRow, name: str, judge: PoseJudge | None) -> MeasuredComplex:
     """The RMSDs of a complex as a ranking orders them."""
     if not row.rmsd:
-        return Row(id=row.id, error=row.error)
+        return MeasuredComplex(id=row.id, error=row.error)
     rmsd = np.array(row.rmsd)
     order = np.argsort(rmsd) if name == ORACLE else row.order(ranking_scores(row, judge)[name])
-    return replace(Row(id=row.id), rmsd=tuple(map(float, rmsd[order])))
+    return replace(MeasuredComplex(id=row.id), rmsd=tuple(map(float, rmsd[order])))

@@ -18,7 +18,7 @@ from disco_dock.evaluation.fit.contact_training import (
     ContactExample,
     ContactFitSettings,
     fit_contacts,
-    member_without,
+    held_out_member,
 )
 from disco_dock.evaluation.fit.decoys import SAMPLED, Decoys, DecoySettings, make_decoys, read_decoys
 from disco_dock.evaluation.fit.judge import FEWEST, check_training
@@ -141,7 +141,7 @@ def compare(
     members = scorer.config.members
     found: dict[str, list[list[bool]]] = {"sampled poses": [], "all poses": []}
     for example, kind in zip(examples, kinds, strict=True):
-        score = scorer(example.contacts)[member_without(example.cluster, members)].numpy()
+        score = scorer(example.contacts)[held_out_member(example.cluster, members)].numpy()
         energy, near = example.contacts.energy.sum(1).numpy(), example.rmsd.numpy() < NEAR
         for name, some in (("sampled poses", kind == SAMPLED), ("all poses", kind >= SAMPLED)):
             one = near[some]

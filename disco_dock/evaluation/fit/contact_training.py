@@ -59,7 +59,7 @@ class ContactExample:
     rmsd: Tensor
 
 
-def member_without(cluster: str, members: int) -> int:
+def held_out_member(cluster: str, members: int) -> int:
     """The member that is not fitted to a cluster, and so can speak for its complexes."""
     return zlib.crc32(cluster.encode()) % members
 
@@ -71,7 +71,7 @@ def fit_contacts(
     *,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> ContactScorer:
-    """A contact score whose members are each fitted to all clusters but their own share, see `member_without`.
+    """A contact score whose members are each fitted to all clusters but their own share, see `held_out_member`.
 
     The loss of a complex is minus the logarithm of the probability (a softmax of the scores) of all poses within 2
     Angstrom, and the same for 5 Angstrom with a weight; where all poses or none are that near, there is none.
@@ -118,7 +118,7 @@ def _weights(examples: Sequence[ContactExample], members: int, power: float) -> 
     clusters = [example.cluster for example in examples]
     names, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
     weight = torch.from_numpy(counts[index] ** -power).float()
-    own = torch.tensor([member_without(name, members) for name in names.tolist()])[torch.from_numpy(index)]
+    own = torch.tensor([held_out_member(name, members) for name in names.tolist()])[torch.from_numpy(index)]
     seen = own[:, None] != torch.arange(members) if members > 1 else torch.ones(len(examples), 1, dtype=torch.bool)
     return (weight / weight.mean())[:, None] * seen
 

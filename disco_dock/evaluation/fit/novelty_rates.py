@@ -20,7 +20,7 @@ from disco_dock.data.novelty import (
 from disco_dock.data.training_index import NearestTraining, TrainingIndex, read_index
 from disco_dock.docking.novelty import nearest_training
 from disco_dock.evaluation.cases import Cases, FileCases
-from disco_dock.evaluation.rows import Row, RowFile
+from disco_dock.evaluation.rows import MeasuredComplex, RowFile
 from disco_dock.evaluation.success import hits
 from disco_dock.physics.settings import NO_PHYSICS
 from disco_dock.runtime.config import from_dict, to_dict
@@ -48,7 +48,7 @@ def nearest_of_cases(index: TrainingIndex, cases: Cases) -> dict[str, NearestTra
     return found
 
 
-def cells(rows: Sequence[Row], nearest: Mapping[str, NearestTraining]) -> tuple[Cell, ...]:
+def cells(rows: Sequence[MeasuredComplex], nearest: Mapping[str, NearestTraining]) -> tuple[Cell, ...]:
     """Success of the first-ranked pose in each pair of bins that holds a complex; failures count as misses.
 
     Args:
@@ -90,14 +90,14 @@ def measure_rates(evaluations: Sequence[Path], checkpoint: Path, sha256: str, da
     index = read_index(checkpoint)
     if index is None:
         raise InputError(f"{checkpoint}: has no training index; make it with `disco-dock data index`")
-    methods: dict[tuple[str, int], dict[str, Row]] = {}
+    methods: dict[tuple[str, int], dict[str, MeasuredComplex]] = {}
     for path in (path for folder in evaluations for path in sorted(folder.glob("*.jsonl"))):
         header = json.loads(path.open(encoding="utf-8").readline())
         blind = "in_pocket" not in header
         if header.get("checkpoint") == sha256 and "sampling" in header and blind:
             physics = json.dumps(header.get("physics", to_dict(NO_PHYSICS)), sort_keys=True)
             key = (physics, header["sampling"]["num_poses"])
-            methods.setdefault(key, {}).update(RowFile(path, header, Row).rows)
+            methods.setdefault(key, {}).update(RowFile(path, header, MeasuredComplex).rows)
     if not methods:
         raise InputError(f"no evaluation here docked with the checkpoint {sha256[:12]}; evaluate it first")
     ids = sorted({name for rows in methods.values() for name in rows})

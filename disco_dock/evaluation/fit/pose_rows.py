@@ -12,14 +12,14 @@ import numpy as np
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.chem.symmetry import symmetric_rmsd
 from disco_dock.docking.engine import Engine
-from disco_dock.docking.judging import pose_facts
+from disco_dock.docking.judging import pose_inputs
 from disco_dock.docking.receptors import ReceptorFields
 from disco_dock.docking.refinement import is_trace
 from disco_dock.docking.sample_and_refine import Target, after_physics, sample_and_refine
 from disco_dock.evaluation.cases import Cases
 from disco_dock.evaluation.rows import RowFile
 from disco_dock.physics.settings import PhysicsSettings
-from disco_dock.ranking.evidence import PoseFacts
+from disco_dock.ranking.evidence import PoseInputs
 from disco_dock.ranking.order import rank_order
 from disco_dock.runtime.errors import ConfigError, DiscoError
 from disco_dock.sampling.sample import DockingSettings
@@ -53,12 +53,12 @@ class PoseRow:
     error: str = ""
 
     @property
-    def facts(self) -> PoseFacts:
+    def facts(self) -> PoseInputs:
         """What a judge looks at."""
         near = np.eye(len(self.rmsd), dtype=bool)
         for pose, others in enumerate(self.near):
             near[pose, list(others)] = True
-        return PoseFacts(
+        return PoseInputs(
             energy=np.array(self.energy),
             near=near,
             confidence=np.array(self.confidence) if self.confidence else None,
@@ -133,7 +133,7 @@ def _row(
     samples = sample_and_refine(engine, target, settings, physics, contacts=scorer, with_strain=False)
     refined = samples.refined
     docked = after_physics(engine, case.graph, samples.docked, refined)
-    facts = pose_facts(case.ligand, docked.pos, refined, docked.confidence)
+    facts = pose_inputs(case.ligand, docked.pos, refined, docked.confidence)
     others = facts.near & ~np.eye(len(facts.near), dtype=bool)
     return PoseRow(
         id=name,

@@ -13,7 +13,7 @@ from disco_dock.docking.engine import Engine, docking_settings
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.evaluation.cases import FileCases
 from disco_dock.evaluation.fit.ablation import ablation
-from disco_dock.evaluation.fit.contact_training import member_without
+from disco_dock.evaluation.fit.contact_training import held_out_member
 from disco_dock.evaluation.fit.judge import check_training, cross_validated, fit_judge, judge_reliability, log_loss
 from disco_dock.evaluation.fit.pose_rows import PoseRow, dock_rows
 from disco_dock.evaluation.strata import read_manifest
@@ -165,7 +165,7 @@ def members_by_id(contacts: ContactScorer | None, manifest: Path | None, ids: Co
             "members; give the manifest (--one-per-cluster)"
         )
     cluster = read_manifest(manifest, list(ids)).cluster
-    return {name: member_without(cluster.get(name, name), contacts.config.members) for name in ids}
+    return {name: held_out_member(cluster.get(name, name), contacts.config.members) for name in ids}
 
 
 def chosen_ids(ids: Collection[str], manifest: Path | None, count: int) -> list[str]:

@@ -12,7 +12,7 @@ SCORE_MARGIN = 6.0  # Angstrom of box around a pose that is only scored
 ENERGY_RANGE = 1000.0  # kcal/mol above the best pose that are still returned: all
 
 
-class Docked(NamedTuple):
+class VinaPoses(NamedTuple):
     """Poses with explicit hydrogens from the lowest energy (kcal/mol) on, and the processor time of maps and search."""
 
     poses: list[Chem.Mol]
@@ -63,7 +63,7 @@ def dock(
     num_poses: int,
     seed: int,
     cpu_seconds: float,
-) -> Docked:
+) -> VinaPoses:
     """Dock on one core: one Monte-Carlo run to learn its cost, then as many as the rest of the budget holds.
 
     Args:
@@ -94,7 +94,7 @@ def dock(
         used = time.process_time() - begin
     found.sort(key=lambda pair: pair[0])
     chosen = _distinct(found)[:num_poses]
-    return Docked([mol for _, mol in chosen], [energy for energy, _ in chosen], used)
+    return VinaPoses([mol for _, mol in chosen], [energy for energy, _ in chosen], used)
 
 
 def _poses(vina, num_poses: int) -> list[tuple[float, Chem.Mol]]:

@@ -14,7 +14,7 @@ from disco_dock.screening.ledger.coordinates import unpack
 from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError, store_errors
 from disco_dock.screening.ledger.identity import StoreIdentity
 from disco_dock.screening.ledger.lock import is_running
-from disco_dock.screening.ledger.schema import POSE_COLUMNS
+from disco_dock.screening.ledger.schema import STORED_POSE_COLUMNS
 from disco_dock.screening.ledger.store import LibraryState, Store, connect
 from disco_dock.screening.ledger.values import check_values, is_sound
 
@@ -236,13 +236,13 @@ def _is_sound(source: _Source, row: dict[str, Any]) -> bool:
 def _poses(source: _Source, row: dict[str, Any]) -> tuple[list[tuple], bytes | None]:
     """Poses of a docked ligand and their coordinates; none when they cannot be read whole."""
     try:
-        find = f"SELECT {', '.join(POSE_COLUMNS)} FROM pose WHERE ligand = ? ORDER BY rank"
+        find = f"SELECT {', '.join(STORED_POSE_COLUMNS)} FROM pose WHERE ligand = ? ORDER BY rank"
         poses = source.connection.execute(find, (row["id"],)).fetchall()
         data = source.connection.execute("SELECT data FROM coordinates WHERE ligand = ?", (row["id"],)).fetchone()
         if not poses or data is None:
             return [], None
         for pose in poses:
-            check_values(source.path, POSE_COLUMNS, pose)
+            check_values(source.path, STORED_POSE_COLUMNS, pose)
         check_values(source.path, ("data",), data)
         unpack(data[0], len(poses), row["heavy_atoms"])
     except (sqlite3.DatabaseError, DamagedStoreError, ValueError):
@@ -288,9 +288,9 @@ def _insert_row(
         own = first[0]
         update = f"UPDATE ligand SET {', '.join(f'{key} = ?' for key in RESULT)} WHERE id = ?"
         run.execute(update, (*(result[key] for key in RESULT), own))
-    places = ", ".join("?" * (1 + len(POSE_COLUMNS)))
+    places = ", ".join("?" * (1 + len(STORED_POSE_COLUMNS)))
     run.executemany(
-        f"INSERT INTO pose (ligand, {', '.join(POSE_COLUMNS)}) VALUES ({places})", [(own, *p) for p in poses]
+        f"INSERT INTO pose (ligand, {', '.join(STORED_POSE_COLUMNS)}) VALUES ({places})", [(own, *p) for p in poses]
     )
     if coordinates is not None:
         run.execute("INSERT INTO coordinates VALUES (?, ?)", (own, coordinates))

@@ -14,7 +14,7 @@ import numpy as np
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.screening.ledger.coordinates import unpack
 from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError, damaged, store_errors
-from disco_dock.screening.ledger.schema import POSE_COLUMNS, RESULT_COLUMNS
+from disco_dock.screening.ledger.schema import RESULT_COLUMNS, STORED_POSE_COLUMNS
 from disco_dock.screening.ledger.store import connect
 from disco_dock.screening.ledger.values import check_values
 from disco_dock.screening.messages import STATUSES
@@ -117,7 +117,7 @@ class Results:
             DamagedStoreError: the coordinates cannot be read.
         """
         with store_errors(self.path):
-            find = f"SELECT {', '.join(POSE_COLUMNS)} FROM pose WHERE ligand = ? ORDER BY rank"
+            find = f"SELECT {', '.join(STORED_POSE_COLUMNS)} FROM pose WHERE ligand = ? ORDER BY rank"
             table = self._connection.execute(find, (row["docked_as"],)).fetchall()
             data = self._connection.execute(
                 "SELECT data FROM coordinates WHERE ligand = ?", (row["docked_as"],)
@@ -125,14 +125,14 @@ class Results:
         if not table or data is None:
             return []
         for values in table:
-            check_values(self.path, POSE_COLUMNS, values)
+            check_values(self.path, STORED_POSE_COLUMNS, values)
         check_values(self.path, ("data",), data)
         try:
             pos = unpack(data[0], len(table), row["heavy_atoms"])
         except ValueError as error:
             raise damaged(self.path, f"poses of {row['name']}: {error}") from error
         pairs = zip(table[:count], pos, strict=False)
-        return [Pose(columns=dict(zip(POSE_COLUMNS, values, strict=True)), pos=one) for values, one in pairs]
+        return [Pose(columns=dict(zip(STORED_POSE_COLUMNS, values, strict=True)), pos=one) for values, one in pairs]
 
 
 @contextmanager

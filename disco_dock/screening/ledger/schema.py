@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x44495343  # "DISC": tells a store from other SQLite files
 VERSION = 1  # raise when tables change
 
-POSE_COLUMNS = (
+STORED_POSE_COLUMNS = (
     "rank",
     "sample",
     "confidence",

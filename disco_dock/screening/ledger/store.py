@@ -14,7 +14,7 @@ from pathlib import Path
 from disco_dock.runtime.errors import InputError
 from disco_dock.screening.ledger.errors import StoreError, damaged, store_errors
 from disco_dock.screening.ledger.identity import StoreIdentity
-from disco_dock.screening.ledger.schema import APPLICATION_ID, PHASES, POSE_COLUMNS, TABLES, VERSION
+from disco_dock.screening.ledger.schema import APPLICATION_ID, PHASES, STORED_POSE_COLUMNS, TABLES, VERSION
 from disco_dock.screening.ledger.values import check_values
 from disco_dock.screening.messages import Entry, Failed, Outcome, Status, Work
 
@@ -279,9 +279,9 @@ class Store:
         values = (outcome.num_poses, outcome.converged, outcome.digest, now, *seconds, outcome.id)
         if run.execute(update, values).rowcount == 0:
             return False  # its result came already, from a worker that was given up too early
-        places = ", ".join("?" * (1 + len(POSE_COLUMNS)))
-        poses = [(outcome.id, *(pose[column] for column in POSE_COLUMNS)) for pose in outcome.poses]
-        run.executemany(f"INSERT INTO pose (ligand, {', '.join(POSE_COLUMNS)}) VALUES ({places})", poses)
+        places = ", ".join("?" * (1 + len(STORED_POSE_COLUMNS)))
+        poses = [(outcome.id, *(pose[column] for column in STORED_POSE_COLUMNS)) for pose in outcome.poses]
+        run.executemany(f"INSERT INTO pose (ligand, {', '.join(STORED_POSE_COLUMNS)}) VALUES ({places})", poses)
         run.execute("INSERT INTO coordinates VALUES (?, ?)", (outcome.id, outcome.coordinates))
         return True
 

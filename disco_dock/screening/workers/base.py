@@ -1,4 +1,4 @@
-"""What every engine offers: it takes batches of ligands and gives back what came of each."""
+"""What every pool of workers offers: it takes batches of ligands and gives back what came of each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Lost:
 Event = Outcome | Lost
 
 
-class Docker(Protocol):
+class DocksLigands(Protocol):
     """Docks ligands; what a worker holds."""
 
     @property
@@ -43,17 +43,17 @@ class Docker(Protocol):
         ...
 
 
-MakeDocker = Callable[[], Docker]
+MakeDocker = Callable[[], DocksLigands]
 """Loads what docks; can be pickled, for it is called in the worker."""
 
 
-def parts(works: Sequence[Work], together: int) -> Iterator[Sequence[Work]]:
+def chunks(works: Sequence[Work], together: int) -> Iterator[Sequence[Work]]:
     """The ligands of a batch, so many at a time."""
     for begin in range(0, len(works), together):
         yield works[begin : begin + together]
 
 
-class ScreenEngine(Protocol):
+class WorkerPool(Protocol):
     """Workers that dock; a context manager that starts and ends them."""
 
     @property
@@ -61,7 +61,7 @@ class ScreenEngine(Protocol):
         """How many ligands are docked at the same time."""
         ...
 
-    def __enter__(self) -> ScreenEngine:
+    def __enter__(self) -> WorkerPool:
         """Start the workers."""
         ...
 

@@ -1,4 +1,4 @@
-"""Which ligands are docked in whose company, and in which order."""
+"""Which ligands are docked in one network batch, and in which order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from disco_dock.screening.plan import BATCH_LIGANDS, BUCKET_ATOMS, Batch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Company:
+class BatchPolicy:
     """How many ligands one network batch holds.
 
     Attributes:
@@ -31,10 +31,10 @@ class Company:
         return cpu_share(work.smiles, self.num_poses) if self.places else 0
 
 
-ALONE = Company()
+ONE_PER_BATCH = BatchPolicy()
 
 
-def company_of(settings: ScreenSettings, device: str) -> Company:
+def batch_policy(settings: ScreenSettings, device: str) -> BatchPolicy:
     """How many ligands a worker with this type of device docks in one network batch.
 
     A CPU advances 8 poses at a time: as many ligands as these hold. An accelerator takes the batch size, unless
@@ -42,22 +42,22 @@ def company_of(settings: ScreenSettings, device: str) -> Company:
     """
     predict = settings.predict
     if predict.choose_latents or predict.trajectory or predict.valid_only:
-        return ALONE
+        return ONE_PER_BATCH
     if device == "cpu":
         shares = cpu_shares(predict.num_poses)
-        return Company(ligands=shares, num_poses=predict.num_poses, places=shares > 1)
+        return BatchPolicy(ligands=shares, num_poses=predict.num_poses, places=shares > 1)
     if settings.stop_when_converged or settings.time_budget is not None:
-        return ALONE
-    return Company(ligands=max(1, predict.batch_size // predict.num_poses), num_poses=predict.num_poses)
+        return ONE_PER_BATCH
+    return BatchPolicy(ligands=max(1, predict.batch_size // predict.num_poses), num_poses=predict.num_poses)
 
 
 class Queue:
     """Ligands that wait, bucketed by size; a bounded window of the ledger's pending rows."""
 
-    def __init__(self, company: Company = ALONE) -> None:
+    def __init__(self, batching: BatchPolicy = ONE_PER_BATCH) -> None:
         """Start empty; ligands that share a network batch need the same number of atoms, others a like one."""
-        self._company = company
-        self._width = BUCKET_ATOMS if company.ligands == 1 else 1
+        self._batching = batching
+        self._width = BUCKET_ATOMS if batching.ligands == 1 else 1
         self._buckets: defaultdict[int, dict[int, deque[Work]]] = defaultdict(dict)
         self._alone: deque[Work] = deque()
 
@@ -72,7 +72,7 @@ class Queue:
                 self._alone.append(work)
                 continue
             bucket = self._buckets[work.heavy_atoms // self._width]
-            bucket.setdefault(self._company.share(work), deque()).append(work)
+            bucket.setdefault(self._batching.share(work), deque()).append(work)
 
     def add_alone(self, works: Iterable[Work]) -> None:
         """Append ligands that get a batch of their own."""
@@ -100,4 +100,4 @@ class Queue:
 
     def batch_size(self, workers: int) -> int:
         """Ligands of the next batch: fewer when few are left, so that no worker idles while another has a full one."""
-        return max(1, min(max(BATCH_LIGANDS, self._company.ligands), len(self) // (2 * max(workers, 1))))
+        return max(1, min(max(BATCH_LIGANDS, self._batching.ligands), len(self) // (2 * max(workers, 1))))

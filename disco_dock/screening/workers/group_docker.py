@@ -15,13 +15,13 @@ from disco_dock.sampling.network_batch import ReceptorStates
 from disco_dock.sampling.sample import DockedPoses
 from disco_dock.sampling.several_ligands import Shape, shape_of
 from disco_dock.screening.messages import Work
-from disco_dock.screening.workers.batching import Company
+from disco_dock.screening.workers.batching import BatchPolicy
 
 OUT_OF_MEMORY = (MemoryError, torch.OutOfMemoryError)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Ready:
+class PreparedLigand:
     """A ligand that waits for the networks.
 
     Attributes:
@@ -45,7 +45,7 @@ class Sampled:
         seconds: its part of the time that the batch took.
     """
 
-    ready: Ready
+    ready: PreparedLigand
     docked: DockedPoses | Exception
     seconds: float
 
@@ -53,14 +53,14 @@ class Sampled:
 class GroupDocker:
     """Samples poses of ligands in one receptor, several ligands at a time."""
 
-    def __init__(self, engine: Engine, company: Company, states: ReceptorStates) -> None:
+    def __init__(self, engine: Engine, batching: BatchPolicy, states: ReceptorStates) -> None:
         """Dock with the networks of an engine; `states` of the receptor are filled here."""
-        self._engine, self._company, self._states = engine, company, states
+        self._engine, self._batching, self._states = engine, batching, states
         self._fitting: dict[int, int] = {}  # ligands that fitted by number of atoms, where not all did
 
-    def groups(self, ready: Sequence[Ready]) -> list[list[Ready]]:
+    def groups(self, ready: Sequence[PreparedLigand]) -> list[list[PreparedLigand]]:
         """Ligands that can share a batch: of one number of atoms, on a CPU of one shape and different shares."""
-        open_groups: list[list[Ready]] = []
+        open_groups: list[list[PreparedLigand]] = []
         for one in ready:
             group = next((group for group in open_groups if self._fits(one, group)), None)
             if group is None:
@@ -69,20 +69,20 @@ class GroupDocker:
                 group.append(one)
         return open_groups
 
-    def _fits(self, one: Ready, group: Sequence[Ready]) -> bool:
+    def _fits(self, one: PreparedLigand, group: Sequence[PreparedLigand]) -> bool:
         if len(group) >= self._most(one.complex.graph.num_atoms) or self._shape(one) != self._shape(group[0]):
             return False
-        share = self._company.share(one.work)
-        return not self._company.places or all(self._company.share(other.work) != share for other in group)
+        share = self._batching.share(one.work)
+        return not self._batching.places or all(self._batching.share(other.work) != share for other in group)
 
-    def _shape(self, one: Ready) -> Shape | int:
-        return shape_of(one.complex.graph) if self._company.places else one.complex.graph.num_atoms
+    def _shape(self, one: PreparedLigand) -> Shape | int:
+        return shape_of(one.complex.graph) if self._batching.places else one.complex.graph.num_atoms
 
     def _most(self, atoms: int) -> int:
         """Ligands of a batch, by what has fitted into memory so far."""
-        return min((count for known, count in self._fitting.items() if known <= atoms), default=self._company.ligands)
+        return min((count for known, count in self._fitting.items() if known <= atoms), default=self._batching.ligands)
 
-    def sample(self, group: Sequence[Ready]) -> Iterator[Sampled]:
+    def sample(self, group: Sequence[PreparedLigand]) -> Iterator[Sampled]:
         """Poses of each ligand, or its error."""
         begin = time.perf_counter()
         error: Exception
@@ -92,7 +92,7 @@ class GroupDocker:
                 [one.complex.graph for one in group],
                 group[0].complex.sampling,
                 [one.complex.stream for one in group],
-                shares=[self._company.share(one.work) for one in group] if self._company.places else None,
+                shares=[self._batching.share(one.work) for one in group] if self._batching.places else None,
                 states=self._states,
             )
         except (DiscoError, *OUT_OF_MEMORY) as caught:

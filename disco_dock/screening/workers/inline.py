@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from disco_dock.screening.messages import Work
 from disco_dock.screening.plan import Batch
-from disco_dock.screening.workers.base import Docker, Event, MakeDocker, parts
+from disco_dock.screening.workers.base import DocksLigands, Event, MakeDocker, chunks
 
 
-class InlineEngine:
+class InlinePool:
     """One worker that is the main process itself."""
 
     workers = 1
@@ -18,10 +18,10 @@ class InlineEngine:
     def __init__(self, make: MakeDocker) -> None:
         """Dock with what `make` gives."""
         self._make = make
-        self._dock: Docker | None = None
+        self._dock: DocksLigands | None = None
         self._waiting: deque[Sequence[Work]] = deque()
 
-    def __enter__(self) -> InlineEngine:
+    def __enter__(self) -> InlinePool:
         """Load the docker."""
         self._dock = self._make()
         return self
@@ -38,7 +38,7 @@ class InlineEngine:
     def submit(self, batch: Batch) -> None:
         """Keep a batch until `wait`."""
         assert self._dock is not None
-        self._waiting.extend(parts(batch.works, self._dock.together))
+        self._waiting.extend(chunks(batch.works, self._dock.together))
 
     def wait(self, seconds: float) -> list[Event]:
         """Dock the next ligands."""

@@ -22,13 +22,13 @@ from disco_dock.sampling.network_batch import ReceptorStates
 from disco_dock.sampling.sample import DockedPoses
 from disco_dock.screening.ledger.coordinates import digest, pack
 from disco_dock.screening.ledger.identity import ScreenSettings, StoreIdentity
-from disco_dock.screening.ledger.schema import POSE_COLUMNS
+from disco_dock.screening.ledger.schema import STORED_POSE_COLUMNS
 from disco_dock.screening.library.entries import canonical_ligand
 from disco_dock.screening.messages import Docked, Failed, Failure, Outcome, Work
 from disco_dock.screening.plan import BUCKET_ATOMS
-from disco_dock.screening.workers.base import Docker
-from disco_dock.screening.workers.batching import company_of
-from disco_dock.screening.workers.group_docker import OUT_OF_MEMORY, GroupDocker, Ready, Sampled
+from disco_dock.screening.workers.base import DocksLigands
+from disco_dock.screening.workers.batching import batch_policy
+from disco_dock.screening.workers.group_docker import OUT_OF_MEMORY, GroupDocker, PreparedLigand, Sampled
 from disco_dock.screening.workers.sampling_rounds import RoundSampler, StopRule
 
 
@@ -50,7 +50,7 @@ class DockerPlan:
     device: str
     identity: StoreIdentity
 
-    def __call__(self) -> Docker:
+    def __call__(self) -> DocksLigands:
         """The loaded docker.
 
         Raises:
@@ -94,32 +94,32 @@ class LigandDocker:
         self._store = ReceptorStore(settings.predict, engine.models.config.lm_dim, [protein])
         self._store.get(protein)
         self._states: ReceptorStates = {}
-        self._company = company_of(settings, engine.device.type)
-        self._groups = GroupDocker(engine, self._company, self._states)
+        self._batching = batch_policy(settings, engine.device.type)
+        self._groups = GroupDocker(engine, self._batching, self._states)
         self._fitting: dict[int, int] = {}  # batch size that fitted by bucket, where it is smaller than asked for
 
     @property
     def together(self) -> int:
         """Most ligands of one network batch."""
-        return self._company.ligands
+        return self._batching.ligands
 
     def __call__(self, works: Sequence[Work]) -> Iterator[Outcome]:
         """The kept poses of each ligand, or why there are none."""
-        ready: list[Ready] = []
+        ready: list[PreparedLigand] = []
         for work in works:
             made = self._prepared(work)
-            if isinstance(made, Ready):
+            if isinstance(made, PreparedLigand):
                 ready.append(made)
             else:
                 yield made
         for group in self._groups.groups(ready):
-            if len(group) == 1 and not self._company.places:
+            if len(group) == 1 and not self._batching.places:
                 yield self._alone(group[0])
                 continue
             for sampled in self._groups.sample(group):
                 yield self._finished(sampled)
 
-    def _prepared(self, work: Work) -> Ready | Failed:
+    def _prepared(self, work: Work) -> PreparedLigand | Failed:
         """A ligand up to the networks."""
         begin = time.perf_counter()
         try:
@@ -127,9 +127,9 @@ class LigandDocker:
             made = prepare_complex(self._engine, self._settings.predict, self._store, self._protein, ligand)
         except (DiscoError, *OUT_OF_MEMORY) as error:
             return _failed(work, error, time.perf_counter() - begin)
-        return Ready(work=work, complex=made, seconds=time.perf_counter() - begin)
+        return PreparedLigand(work=work, complex=made, seconds=time.perf_counter() - begin)
 
-    def _alone(self, ready: Ready) -> Outcome:
+    def _alone(self, ready: PreparedLigand) -> Outcome:
         """A ligand with network batches of its own, which end early where a rule says so."""
         settings, bucket = self._settings.predict, ready.work.heavy_atoms // BUCKET_ATOMS
         smaller = min((size for known, size in self._fitting.items() if known <= bucket), default=settings.batch_size)
@@ -144,14 +144,14 @@ class LigandDocker:
     def _finished(self, sampled: Sampled) -> Outcome:
         """A ligand after a network batch that it shared."""
         ready, docked = replace(sampled.ready, seconds=sampled.ready.seconds + sampled.seconds), sampled.docked
-        if isinstance(docked, OUT_OF_MEMORY) and not self._company.places:  # all poses of one ligand: try fewer
+        if isinstance(docked, OUT_OF_MEMORY) and not self._batching.places:  # all poses of one ligand: try fewer
             return self._alone(ready)
         if isinstance(docked, Exception):
             return _failed(ready.work, docked, ready.seconds)
         ready.complex.clock.add("docking", sampled.seconds)
         return self._predicted(ready, self._engine, docked)
 
-    def _predicted(self, ready: Ready, engine: Engine, docked: DockedPoses | None = None) -> Outcome:
+    def _predicted(self, ready: PreparedLigand, engine: Engine, docked: DockedPoses | None = None) -> Outcome:
         """A ligand from the networks on, or from its sampled poses on."""
         begin, work = time.perf_counter(), ready.work
         try:
@@ -168,7 +168,7 @@ class LigandDocker:
             id=work.id,
             num_poses=len(prediction.ranked),
             converged=False,
-            poses=tuple({column: row[column] for column in POSE_COLUMNS} for row in rows),
+            poses=tuple({column: row[column] for column in STORED_POSE_COLUMNS} for row in rows),
             coordinates=pack(pos),
             digest=digest(pos),
             seconds={**prediction.timings, "total": round(seconds, 3)},

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from rdkit import RDLogger
 
 from disco_dock.runtime.errors import DiscoError
-from disco_dock.screening.workers.base import MakeDocker, parts
+from disco_dock.screening.workers.base import MakeDocker, chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def serve(pipe: Connection, make: MakeDocker) -> None:
             batch = pipe.recv()
         except EOFError:
             return
-        for works in parts(batch.works, dock.together):
+        for works in chunks(batch.works, dock.together):
             pipe.send(Started(tuple(work.id for work in works)))
             for outcome in dock(works):
                 pipe.send(outcome)

@@ -45,7 +45,7 @@ class _Worker:
     ready: bool = False
 
 
-class ProcessEngine:
+class ProcessPool:
     """`workers` processes, each ligand limited to `ligand_seconds` of wall time."""
 
     def __init__(self, make: MakeDocker, workers: int, *, ligand_seconds: float, start_seconds: float = 300.0) -> None:
@@ -68,7 +68,7 @@ class ProcessEngine:
         """Number of processes."""
         return self._count
 
-    def __enter__(self) -> ProcessEngine:
+    def __enter__(self) -> ProcessPool:
         """Start the processes."""
         self._workers = [self._start() for _ in range(self._count)]
         self._looked = time.monotonic()

@@ -17,7 +17,7 @@ from disco_dock.runtime.errors import ConfigError, DiscoError
 from disco_dock.screening.ledger.errors import EngineError
 from disco_dock.screening.messages import Outcome
 from disco_dock.screening.plan import Batch
-from disco_dock.screening.workers.base import Docker, Event, Lost, MakeDocker, parts
+from disco_dock.screening.workers.base import DocksLigands, Event, Lost, MakeDocker, chunks
 from disco_dock.screening.workers.process_body import silence_libraries
 
 QUEUED = 2  # batches that an actor has, so that it never waits for the next
@@ -31,7 +31,7 @@ class DockActor:
     def __init__(self, make: MakeDocker) -> None:
         """Keep what loads them; `start` does it, for an actor cannot say why its making failed."""
         self._make = make
-        self._dock: Docker | None = None
+        self._dock: DocksLigands | None = None
 
     def start(self) -> tuple[int, str]:
         """Load; returns the process id, and why it cannot work or an empty string."""
@@ -45,7 +45,7 @@ class DockActor:
     def dock(self, batch: Batch) -> list[Outcome]:
         """What came of each ligand of a batch."""
         assert self._dock is not None
-        return [outcome for works in parts(batch.works, self._dock.together) for outcome in self._dock(works)]
+        return [outcome for works in chunks(batch.works, self._dock.together) for outcome in self._dock(works)]
 
 
 @dataclass(eq=False)
@@ -74,7 +74,7 @@ class _Actor:
         return self.calls[0][0] if self.calls else None
 
 
-class RayEngine:
+class RayPool:
     """`workers` actors on a cluster, or on this machine when no address is given."""
 
     def __init__(
@@ -115,7 +115,7 @@ class RayEngine:
         """Number of actors."""
         return self._count
 
-    def __enter__(self) -> RayEngine:
+    def __enter__(self) -> RayPool:
         """Join or start a cluster, and ask for the actors."""
         local = {} if self._address else {"num_cpus": max(self._count, os.cpu_count() or 1), "include_dashboard": False}
         try:

@@ -13,7 +13,7 @@ from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
 from disco_dock.docking.engine import DockFunction
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.sampling.network_batch import CPU_GROUP
-from disco_dock.sampling.sample import DockedPoses, joined
+from disco_dock.sampling.sample import DockedPoses, concatenate_docked
 from disco_dock.sampling.settings import DockingSettings
 from disco_dock.weights.networks import Models
 
@@ -74,7 +74,7 @@ class RoundSampler:
             parts.append(self._dock(models, graph, replace(settings, first=first, num_poses=count), **options))
             if first + count == settings.num_poses:
                 break
-            docked = joined(parts)
+            docked = concatenate_docked(parts)
             before, best = best, best_pose(docked)
             if self._rule.converged and before is not None and agree(self._mol, docked.pos, best, before):
                 self.converged = True
@@ -82,7 +82,7 @@ class RoundSampler:
             if self._rule.seconds is not None and time.perf_counter() - begin >= self._rule.seconds:
                 break
         self.fitted = settings.batch_size
-        return joined(parts)
+        return concatenate_docked(parts)
 
 
 def best_pose(docked: DockedPoses) -> np.ndarray:

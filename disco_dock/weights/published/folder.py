@@ -70,7 +70,7 @@ def find_folders(source: Path) -> PublishedFolders:
         raise CheckpointError(f"{source}: no such folder; give a folder with {YML} and .pt files")
     below = sorted(path.parent for path in source.glob(f"*/{YML}"))
     priors = [folder for folder in below if _is_prior(folder)]
-    judges = [folder for folder in below if _is_confidence(folder)]
+    confidences = [folder for folder in below if _is_confidence(folder)]
     if (source / YML).is_file():
         if _is_prior(source) or _is_confidence(source):
             kind = "latent prior" if _is_prior(source) else "confidence network"
@@ -79,14 +79,14 @@ def find_folders(source: Path) -> PublishedFolders:
             )
         scores = [source]
     else:
-        scores = [folder for folder in below if folder not in [*priors, *judges]]
+        scores = [folder for folder in below if folder not in [*priors, *confidences]]
     if not scores:
         raise CheckpointError(f"{source}: neither it nor a sub-folder holds {YML} of a score model; check the path")
     if len(priors) > 1:
         raise CheckpointError(f"{source}: holds several priors ({_names(priors)}); keep one beside the score model")
-    if len(judges) > 1:
+    if len(confidences) > 1:
         raise CheckpointError(
-            f"{source}: holds several confidence networks ({_names(judges)}); keep one beside the score model"
+            f"{source}: holds several confidence networks ({_names(confidences)}); keep one beside the score model"
         )
     if len(scores) > 1:
         parent = Path(str(read_yaml(priors[0] / YML).get("original_model_dir", ""))).name if priors else ""
@@ -94,7 +94,7 @@ def find_folders(source: Path) -> PublishedFolders:
         if not matching:
             raise CheckpointError(f"{source}: holds several score models ({_names(scores)}); give the folder of one")
         scores = matching
-    return PublishedFolders(scores[0], priors[0] if priors else None, judges[0] if judges else None)
+    return PublishedFolders(scores[0], priors[0] if priors else None, confidences[0] if confidences else None)
 
 
 def _is_confidence(folder: Path) -> bool:

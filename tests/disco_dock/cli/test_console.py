@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from disco_dock.cli.console import MAX_CELL, SHOWN_ROWS, Console, text_table
-from disco_dock.docking.runs.summary import Row
+from disco_dock.docking.runs.summary import ComplexSummary
 
 
 def test_text_table_aligns_and_cuts():
@@ -13,8 +13,8 @@ def test_text_table_aligns_and_cuts():
 
 
 def test_batch_shows_failures_first_when_long(capsys, tmp_path):
-    rows = [Row(name=f"c{number}", status="ok", protein="p", ligand="l") for number in range(SHOWN_ROWS + 5)]
-    rows.append(Row(name="last", status="failed", message="because", protein="p", ligand="l"))
+    rows = [ComplexSummary(name=f"c{number}", status="ok", protein="p", ligand="l") for number in range(SHOWN_ROWS + 5)]
+    rows.append(ComplexSummary(name="last", status="failed", message="because", protein="p", ligand="l"))
     Console(batch=True).print_results(tmp_path, rows)
     out = capsys.readouterr().out
     assert out.splitlines()[1].startswith("last") and "because" in out
@@ -27,7 +27,7 @@ def test_bar_on_a_terminal_shows_names_as_they_are(capsys, monkeypatch, tmp_path
         for number, name in enumerate(("[red]a", "b"), start=1):
             console.start(name, number, 2)
             console.step(1, 2)
-            console.finish(Row(name=name, status="failed", message="[bold]because", protein="p", ligand="l"))
+            console.finish(ComplexSummary(name=name, status="failed", message="[bold]because", protein="p", ligand="l"))
     err = capsys.readouterr().err
     assert "[1/2] [red]a: failed in 0.0 s: [bold]because" in err and "[2/2] b" in err
 
@@ -46,6 +46,6 @@ def test_notes_of_a_batch_are_counted(capsys):
             console.start(name, 1, 2)
             for _ in range(notes):
                 console.note("something")
-            console.finish(Row(name=name, status="ok", protein="p", ligand="l"))
+            console.finish(ComplexSummary(name=name, status="ok", protein="p", ligand="l"))
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["[1/2] a: ok in 0.0 s (2 notes in its run.json)", "[1/2] b: ok in 0.0 s"]

@@ -12,7 +12,7 @@ from disco_dock.data.novelty import read_rates
 from disco_dock.data.training_index import FILE, build_index, write_index
 from disco_dock.docking import engine
 from disco_dock.evaluation.fit import ranking
-from disco_dock.evaluation.rows import Row, RowFile
+from disco_dock.evaluation.rows import MeasuredComplex, RowFile
 from disco_dock.physics.settings import NO_PHYSICS
 from disco_dock.runtime.config import to_dict
 from disco_dock.weights.config import read_config
@@ -82,9 +82,9 @@ def test_rates_by_novelty_come_beside_the_checkpoint(checkpoint, tmp_path, capsy
     sha256 = checkpoint_sha256(checkpoint)
     for name, extra in (("blind", {}), ("pocket", {"in_pocket": True})):
         header = {"checkpoint": sha256, "sampling": {"num_poses": 4}, "physics": to_dict(NO_PHYSICS), **extra}
-        rows = RowFile(evaluation / f"{name}.jsonl", json.loads(json.dumps(header)), Row)
-        rows.add(Row(id="made0", rmsd=(1.0, 3.0)))
-        rows.add(Row(id="made2", rmsd=(4.0, 1.0)))
+        rows = RowFile(evaluation / f"{name}.jsonl", json.loads(json.dumps(header)), MeasuredComplex)
+        rows.add(MeasuredComplex(id="made0", rmsd=(1.0, 3.0)))
+        rows.add(MeasuredComplex(id="made2", rmsd=(4.0, 1.0)))
     assert main(arguments) == 0
     rates = read_rates(checkpoint)
     assert rates is not None and len(rates.measured) == 1

@@ -46,7 +46,7 @@ def test_the_queue_knows_how_many_ligands_share_a_network_batch(screened, monkey
     asked, whole = [], screen.run_screen
     monkeypatch.setattr(screen, "run_screen", lambda request, *rest: asked.append(request) or whole(request, *rest))
     assert screened(*options).status == 0
-    assert asked[0].company.ligands == ligands
+    assert asked[0].batching.ligands == ligands
 
 
 def test_other_settings_on_the_same_store_are_refused(screened):

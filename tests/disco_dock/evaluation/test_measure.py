@@ -21,7 +21,7 @@ from disco_dock.evaluation.cases import FileCases, ShardCases, open_cases
 from disco_dock.evaluation.docked_once import SharedDocking
 from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod, RankedPoses
-from disco_dock.evaluation.rows import Row, RowFile
+from disco_dock.evaluation.rows import MeasuredComplex, RowFile
 from disco_dock.evaluation.vina.method import PACKAGES, VinaMethod
 from disco_dock.graph.build import build_complex
 from disco_dock.graph.molecule import ligand_of
@@ -144,10 +144,10 @@ def test_unreadable_complex_is_a_row(complexes, tmp_path):
 
 
 def test_row_file_reads_back_what_it_wrote(tmp_path):
-    row = Row(id="a", rmsd=(1.0, 2.0), valid=(True, False), agreed=True, notes=("slow",))
-    RowFile(tmp_path / "rows.jsonl", {"x": 1}, Row).add(row)
-    assert RowFile(tmp_path / "rows.jsonl", {"x": 1}, Row).rows == {"a": row}
-    assert RowFile(tmp_path / "rows.jsonl", {"x": 2}, Row).rows == {}
+    row = MeasuredComplex(id="a", rmsd=(1.0, 2.0), valid=(True, False), agreed=True, notes=("slow",))
+    RowFile(tmp_path / "rows.jsonl", {"x": 1}, MeasuredComplex).add(row)
+    assert RowFile(tmp_path / "rows.jsonl", {"x": 1}, MeasuredComplex).rows == {"a": row}
+    assert RowFile(tmp_path / "rows.jsonl", {"x": 2}, MeasuredComplex).rows == {}
 
 
 def test_networks_are_ranked_as_predict_ranks(cases):
@@ -276,7 +276,7 @@ def test_traces_are_docked_as_predict_docks_them(cases):
     shared = SharedDocking(fake_engine(), settings)
     networks = NetworkMethod(shared)
     plain = networks.dock(trace)
-    left_out = NetworkMethod(shared, vina, asked=False)
+    left_out = NetworkMethod(shared, vina, physics_requested=False)
     np.testing.assert_array_equal(left_out.dock(trace).pos, plain.pos)
     assert not np.array_equal(left_out.dock(case).pos, networks.dock(case).pos)
     asked = NetworkMethod(shared, vina)

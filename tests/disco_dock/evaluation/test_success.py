@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from disco_dock.evaluation.calibration import calibration, reliability
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.strata import Manifest, read_manifest, strata
 from disco_dock.evaluation.success import (
     against_samples,
@@ -29,7 +29,7 @@ from disco_dock.ranking.reliability import brier, expected_calibration_error
 from disco_dock.runtime.errors import InputError
 
 ROWS = [
-    Row(
+    MeasuredComplex(
         id="a",
         atoms=10,
         torsions=2,
@@ -39,7 +39,7 @@ ROWS = [
         probability=(0.7, 0.5),
         valid=(False, True),
     ),
-    Row(
+    MeasuredComplex(
         id="b",
         atoms=20,
         torsions=5,
@@ -49,8 +49,8 @@ ROWS = [
         probability=(0.7, 0.5),
         valid=(True, True),
     ),
-    Row(id="c", error="failed"),
-    Row(
+    MeasuredComplex(id="c", error="failed"),
+    MeasuredComplex(
         id="d",
         atoms=40,
         torsions=20,
@@ -77,7 +77,7 @@ def test_valid_and_near_must_be_the_same_pose():
     assert found["top1"]["valid"]["percent"] == 50.0
     assert found["top1"]["under_2_and_valid"]["percent"] == 0.0
     assert found["best"]["under_2_and_valid"]["percent"] == 25.0  # b; of a the near pose is not valid
-    unchecked = [*ROWS, Row(id="e", rmsd=(1.0,), centroid=(1.0,))]
+    unchecked = [*ROWS, MeasuredComplex(id="e", rmsd=(1.0,), centroid=(1.0,))]
     assert "valid" not in success(unchecked)["top1"]
 
 
@@ -85,12 +85,14 @@ def test_quartiles_count_failures_as_infinite():
     found = distances(ROWS)
     assert found["rmsd_top1"] == {"25": 4.0, "50": 7.0, "75": None}
     assert found["centroid_top1_under_2"]["percent"] == 50.0
-    assert distances([Row(id="a", error="x")])["rmsd_top1"] == {"25": None, "50": None, "75": None}
+    assert distances([MeasuredComplex(id="a", error="x")])["rmsd_top1"] == {"25": None, "50": None, "75": None}
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=0, max_size=6), min_size=1, max_size=4))
 def test_success_against_samples_is_the_mean_over_all_draws(outcomes):
-    rows = [Row(id=str(k), rmsd=tuple(1.0 if hit else 9.0 for hit in own)) for k, own in enumerate(outcomes)]
+    rows = [
+        MeasuredComplex(id=str(k), rmsd=tuple(1.0 if hit else 9.0 for hit in own)) for k, own in enumerate(outcomes)
+    ]
     most = max(len(own) for own in outcomes)
     found = against_samples(rows, 2.0)
     for drawn in range(1, most + 1):
@@ -106,7 +108,7 @@ def test_success_against_samples_is_the_mean_over_all_draws(outcomes):
 def test_a_list_of_minima_is_no_sample():
     energies = [replace(row, probability=()) for row in ROWS]
     assert are_samples(ROWS) and not are_samples(energies)
-    assert are_samples([Row(id="a", rmsd=(1.0,))])  # networks without a confidence model
+    assert are_samples([MeasuredComplex(id="a", rmsd=(1.0,))])  # networks without a confidence model
     assert by_rank(ROWS, 2.0).tolist() == [0.25, 0.5]
     assert summarise(energies)["against_samples"] is None
 
@@ -129,7 +131,10 @@ def test_paired_difference():
 
 
 def test_hits_of_a_method_with_few_poses():
-    assert hits([Row(id="a", rmsd=(1.0,)), Row(id="b", error="x")], 5, 2.0).tolist() == [True, False]
+    assert hits([MeasuredComplex(id="a", rmsd=(1.0,)), MeasuredComplex(id="b", error="x")], 5, 2.0).tolist() == [
+        True,
+        False,
+    ]
 
 
 def test_calibration_error_and_brier_by_hand():
@@ -152,8 +157,8 @@ def test_a_calibrated_model_has_a_small_error_and_an_overconfident_one_has_not()
         rmsd = tuple(np.where(near, 1.0, 5.0))
         order = np.argsort(-p)
         rmsd = tuple(np.array(rmsd)[order])
-        honest.append(Row(id=str(number), rmsd=rmsd, probability=tuple(p[order])))
-        boastful.append(Row(id=str(number), rmsd=rmsd, probability=tuple(expit(4 * logit(p[order])))))
+        honest.append(MeasuredComplex(id=str(number), rmsd=rmsd, probability=tuple(p[order])))
+        boastful.append(MeasuredComplex(id=str(number), rmsd=rmsd, probability=tuple(expit(4 * logit(p[order])))))
     good, bad = calibration(honest), calibration(boastful)
     assert good is not None and bad is not None
     assert good["all_poses"]["ece"] < 0.04 < 0.1 < bad["all_poses"]["ece"]
@@ -161,7 +166,7 @@ def test_a_calibrated_model_has_a_small_error_and_an_overconfident_one_has_not()
     assert good["all_poses"]["auc"] == bad["all_poses"]["auc"] > 0.7
     low, high = good["all_poses"]["ece_interval"]
     assert low < high
-    assert calibration([Row(id="a", rmsd=(1.0,))]) is None
+    assert calibration([MeasuredComplex(id="a", rmsd=(1.0,))]) is None
 
 
 def test_groups(tmp_path):
@@ -169,7 +174,11 @@ def test_groups(tmp_path):
     (tmp_path / "m.csv").write_text(text)
     manifest = read_manifest(tmp_path / "m.csv")
     assert manifest == Manifest({"t": "c1", "a": "c1", "b": "c2"}, frozenset({"c1"}), frozenset({"KEY"}))
-    rows = [Row(id="a", atoms=10, inchikey="KEY"), Row(id="b", atoms=30, inchikey="X"), Row(id="z", error="absent")]
+    rows = [
+        MeasuredComplex(id="a", atoms=10, inchikey="KEY"),
+        MeasuredComplex(id="b", atoms=30, inchikey="X"),
+        MeasuredComplex(id="z", error="absent"),
+    ]
     found = strata(rows, manifest)
     names = {kind: {label: [row.id for row in own] for label, own in groups.items()} for kind, groups in found.items()}
     assert names["protein cluster"] == {"seen": ["a"], "unseen": ["b"], "unknown": ["z"]}
@@ -195,5 +204,5 @@ def test_summary_has_all_parts():
     assert summary["calibration"]["top1"]["poses"] == 3
     assert summary["strata"]["ligand heavy atoms"]["up to 15"]["top1_under_2"]["percent"] == 100.0
     assert summary["against_samples"]["under_2"]["best"][-1] == summary["success"]["best"]["under_2"]["percent"]
-    everything_failed = summarise([Row(id="a", error="x")])
+    everything_failed = summarise([MeasuredComplex(id="a", error="x")])
     assert everything_failed["success"]["top1"]["under_5"]["percent"] == 0.0

@@ -16,7 +16,7 @@ from disco_dock.interactions.find import find_interactions
 from disco_dock.interactions.fingerprint import fingerprint, has
 from disco_dock.interactions.hydrogens import best_angle
 from disco_dock.interactions.ligand_groups import ligand_groups, ligand_hydrogens
-from disco_dock.interactions.pocket import Pocket
+from disco_dock.interactions.pocket import PocketContacts
 
 EXAMPLES = Path(__file__).parents[3] / "data" / "examples"
 GROUPS = [
@@ -64,7 +64,7 @@ def placed(smiles: str, atom: int, at, away) -> Chem.Mol:
 
 @pytest.fixture
 def pocket(peptide_path):
-    return Pocket(read_receptor(peptide_path))
+    return PocketContacts(read_receptor(peptide_path))
 
 
 @pytest.fixture(scope="session")
@@ -116,11 +116,11 @@ def test_stacked_and_shifted_rings(pocket):
         assert (("pi stacking", pocket.receptor.label(residue)) in kinds) is stacked
 
 
-def poses_of(folder, ligand: str) -> tuple[Chem.Mol, Pocket]:
+def poses_of(folder, ligand: str) -> tuple[Chem.Mol, PocketContacts]:
     mol = Chem.MolFromMolFile(str(folder / "ligand.sdf"))
     assert mol is not None
     protein = next(folder.glob("protein.pdb*"))
-    return mol, Pocket(read_receptor(protein), mol.GetConformer().GetPositions())
+    return mol, PocketContacts(read_receptor(protein), mol.GetConformer().GetPositions())
 
 
 @pytest.mark.parametrize("name", ["1ia1", "1uou", "1s3v"])

@@ -11,7 +11,7 @@ from rdkit import Chem
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.interactions.find import find_interactions
 from disco_dock.interactions.fingerprint import fingerprint
-from disco_dock.interactions.pocket import Pocket
+from disco_dock.interactions.pocket import PocketContacts
 from disco_dock.interactions.reference import Reference, lddt_pli, read_reference
 from disco_dock.runtime.errors import InputError
 
@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parents[3] / "data" / "examples" / "1ia1"
 @pytest.fixture(scope="module")
 def known():
     mol = read_reference(FOLDER / "ligand.sdf")
-    return mol, Pocket(read_receptor(FOLDER / "protein.pdb.gz"), mol.GetConformer().GetPositions())
+    return mol, PocketContacts(read_receptor(FOLDER / "protein.pdb.gz"), mol.GetConformer().GetPositions())
 
 
 def moved(mol: Chem.Mol, by: float) -> Chem.Mol:

@@ -25,9 +25,9 @@ def test_no_moves_means_no_finalists_unless_they_are_asked_for():
 
 
 def test_leaving_finalists_out_asks_for_no_physics():
-    assert not PhysicsChoice(finalists=0, restarts=0).asked
-    assert PhysicsChoice(restarts=1).asked
-    assert PhysicsChoice(finalists=1).asked
+    assert not PhysicsChoice(finalists=0, restarts=0).requested
+    assert PhysicsChoice(restarts=1).requested
+    assert PhysicsChoice(finalists=1).requested
     assert PhysicsChoice(finalists=0).over(PhysicsSettings()) == PhysicsSettings()
 
 

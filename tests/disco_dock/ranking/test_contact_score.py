@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from disco_dock.docking.refinement import joined, refine
+from disco_dock.docking.refinement import concatenate_refined, refine
 from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores
 from disco_dock.ranking import contact_score
@@ -73,7 +73,7 @@ def test_refined_poses_carry_it(scorer):
     np.testing.assert_allclose(
         found.contacts, scores(scorer, receptor, ligand, found.pos, energies_of(receptor, ligand, found.pos))
     )
-    halves = joined([found.take(slice(0, 2)), found.take(slice(2, None))])
+    halves = concatenate_refined([found.take(slice(0, 2)), found.take(slice(2, None))])
     assert halves.contacts is not None and np.array_equal(halves.contacts, found.contacts)
     without = refine(receptor, field, ligand, poses("1uou"), settings, **options)
     assert without.contacts is None and without.poses[0].columns()["contact_score"] is None

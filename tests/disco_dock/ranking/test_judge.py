@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from disco_dock.ranking.evidence import EVIDENCE, LARGEST_LEAD, PoseFacts, evidence
+from disco_dock.ranking.evidence import EVIDENCE, LARGEST_LEAD, PoseInputs, evidence
 from disco_dock.ranking.judge import HowMade, PoseJudge, ThresholdWeights
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import ConfigError
@@ -16,11 +16,11 @@ MADE = HowMade(num_poses=40, steps=20, minimize="vina", moves=100)
 NAMES = tuple(EVIDENCE)
 
 
-def facts(seed: int, poses: int) -> PoseFacts:
+def facts(seed: int, poses: int) -> PoseInputs:
     """Poses at random places on a line, near when within 2."""
     draws = np.random.default_rng(seed)
     place = draws.uniform(0, 8, poses)
-    return PoseFacts(
+    return PoseInputs(
         energy=draws.normal(-7, 2, poses),
         near=np.abs(place[:, None] - place[None]) < 2,
         confidence=draws.normal(size=poses),
@@ -38,9 +38,9 @@ def judge(seed: int = 0, names: tuple[str, ...] = NAMES) -> PoseJudge:
     return PoseJudge(evidence=names, thresholds=fits, made=MADE, complexes=100, poses=4000)
 
 
-def permuted(known: PoseFacts, order: np.ndarray) -> PoseFacts:
+def permuted(known: PoseInputs, order: np.ndarray) -> PoseInputs:
     assert known.confidence is not None and known.contacts is not None
-    return PoseFacts(
+    return PoseInputs(
         energy=known.energy[order],
         near=known.near[np.ix_(order, order)],
         confidence=known.confidence[order],
@@ -52,7 +52,7 @@ def permuted(known: PoseFacts, order: np.ndarray) -> PoseFacts:
 def test_evidence_by_hand():
     near = np.array([[True, True, False], [True, True, False], [False, False, True]])
     energy = np.array([-8.0, -6.0, -7.0])
-    known = PoseFacts(energy=energy, near=near, confidence=None, atoms=10, contacts=-energy)
+    known = PoseInputs(energy=energy, near=near, confidence=None, atoms=10, contacts=-energy)
     found = {name: function(known).tolist() for name, function in EVIDENCE.items() if name != "confidence"}
     assert found["energy_per_atom"] == [-0.8, -0.6, -0.7]
     assert found["energy_gap"] == [0.0, 2.0, 1.0]

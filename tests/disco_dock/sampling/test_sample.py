@@ -18,7 +18,7 @@ from disco_dock.sampling.initial import initial_poses
 from disco_dock.sampling.latent_choice import LatentChoice
 from disco_dock.sampling.restraint import PocketRestraint, project
 from disco_dock.sampling.reverse import check_finite, guided, reverse_diffusion
-from disco_dock.sampling.sample import DockingSettings, dock, joined, survey_prior
+from disco_dock.sampling.sample import DockingSettings, concatenate_docked, dock, survey_prior
 from disco_dock.training.presets import preset
 from tests.support.graphs import random_graph
 
@@ -86,7 +86,7 @@ def test_pose_does_not_depend_on_the_number_of_poses(models, graph, docked):
 
 def test_poses_from_a_number_on_are_those_of_the_whole_bit_for_bit(models, graph, docked):
     parts = [dock(models, graph, replace(SETTINGS, first=first, num_poses=count), name="a") for first, count in PARTS]
-    whole = joined(parts)
+    whole = concatenate_docked(parts)
     for name in ("pos", "latent_nodes", "latent_log_prob", "confidence", "logits"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(docked, name))
     np.testing.assert_array_equal(docked.take(slice(3, 5)).pos, parts[1].pos)

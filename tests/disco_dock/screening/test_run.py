@@ -13,7 +13,7 @@ from disco_dock.screening.progress import JsonLines, Snapshot
 from disco_dock.screening.run import DEATHS
 from disco_dock.screening.screen import run_screen
 from disco_dock.screening.workers.base import Lost
-from disco_dock.screening.workers.inline import InlineEngine
+from disco_dock.screening.workers.inline import InlinePool
 from tests.support.screening import (
     StubPlan,
     amide,
@@ -125,7 +125,7 @@ def test_a_run_that_is_stopped_goes_on_later(tmp_path):
     store, log = tmp_path / "s.sqlite", tmp_path / "log"
     plan = StubPlan(log=log, seconds=0.002)
     stopped = replace(request(store, library), stop_after=0.3)
-    end = run_screen(stopped, lambda: InlineEngine(plan))
+    end = run_screen(stopped, lambda: InlinePool(plan))
     assert end.snapshot.pending > 0
     screen(store, library, plan=plan)
     assert statuses(store) == {"docked": 300}
@@ -166,7 +166,7 @@ def test_progress_is_json_with_counts_that_add_up(tmp_path):
         file.write("C(C bad\nCCN nan\n")
     stream = io.StringIO()
     lines = JsonLines(stream)
-    run_screen(request(tmp_path / "s.sqlite", library), lambda: InlineEngine(StubPlan()), lines)
+    run_screen(request(tmp_path / "s.sqlite", library), lambda: InlinePool(StubPlan()), lines)
     found = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["event"] for line in found] == ["progress", "end"]
     last = found[-1]

@@ -16,11 +16,11 @@ from disco_dock.screening.ledger.identity import ScreenSettings, store_identity
 from disco_dock.screening.ledger.merge import merge
 from disco_dock.screening.plan import Shard
 from disco_dock.screening.screen import run_screen
-from disco_dock.screening.workers import ligand_docker as dock_ligands
-from disco_dock.screening.workers.batching import ALONE, company_of
-from disco_dock.screening.workers.inline import InlineEngine
+from disco_dock.screening.workers import ligand_docker
+from disco_dock.screening.workers.batching import ONE_PER_BATCH, batch_policy
+from disco_dock.screening.workers.inline import InlinePool
 from disco_dock.screening.workers.ligand_docker import DockerPlan
-from disco_dock.screening.workers.processes import ProcessEngine
+from disco_dock.screening.workers.processes import ProcessPool
 from disco_dock.weights.networks import bundled_checkpoint, checkpoint_sha256
 from tests.support.screening import content, request, statuses
 
@@ -68,41 +68,41 @@ def library(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def expected(plan, library, tmp_path_factory):
     store = tmp_path_factory.mktemp("one") / "s.sqlite"
-    run_screen(asked(plan, store, library), lambda: InlineEngine(plan))
+    run_screen(asked(plan, store, library), lambda: InlinePool(plan))
     assert statuses(store) == {"docked": 12, "duplicate": 1, "failed": 1}
     return content(store)
 
 
 def asked(plan, store, library, **options):
-    company = company_of(plan.settings, plan.device)
-    return replace(request(store, library, **options), company=company)
+    batching = batch_policy(plan.settings, plan.device)
+    return replace(request(store, library, **options), batching=batching)
 
 
 def test_each_ligand_alone_as_predict_docks_it(plan, library, expected, tmp_path, monkeypatch):
-    monkeypatch.setattr(dock_ligands, "company_of", lambda *_: ALONE)
-    run_screen(request(tmp_path / "s.sqlite", library), lambda: InlineEngine(plan))
+    monkeypatch.setattr(ligand_docker, "batch_policy", lambda *_: ONE_PER_BATCH)
+    run_screen(request(tmp_path / "s.sqlite", library), lambda: InlinePool(plan))
     assert content(tmp_path / "s.sqlite") == expected
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_processes(plan, library, expected, tmp_path, workers):
-    run_screen(asked(plan, tmp_path / "s.sqlite", library), lambda: ProcessEngine(plan, workers, ligand_seconds=600))
+    run_screen(asked(plan, tmp_path / "s.sqlite", library), lambda: ProcessPool(plan, workers, ligand_seconds=600))
     assert content(tmp_path / "s.sqlite") == expected
 
 
 def test_shards(plan, library, expected, tmp_path):
     stores = [tmp_path / f"{index}.sqlite" for index in (1, 2, 3)]
     for index, store in enumerate(stores, start=1):
-        run_screen(asked(plan, store, library, shard=f"{index}/3"), lambda: InlineEngine(plan))
+        run_screen(asked(plan, store, library, shard=f"{index}/3"), lambda: InlinePool(plan))
     merge(tmp_path / "merged.sqlite", stores)
     assert content(tmp_path / "merged.sqlite") == expected
 
 
 def test_ray(plan, library, expected, tmp_path, monkeypatch):
     pytest.importorskip("ray")
-    from disco_dock.screening.workers.ray import RayEngine
+    from disco_dock.screening.workers.ray import RayPool
 
     monkeypatch.setenv("RAY_worker_niceness", "0")
-    engine = RayEngine(plan, 2, address=None, device="cpu", ligand_seconds=600)
+    engine = RayPool(plan, 2, address=None, device="cpu", ligand_seconds=600)
     run_screen(asked(plan, tmp_path / "s.sqlite", library), lambda: engine)
     assert content(tmp_path / "s.sqlite") == expected

@@ -10,7 +10,7 @@ import torch
 
 from disco_dock.training.score.losses import WEIGHT
 from disco_dock.training.score.run import docking_is_due, train_score
-from disco_dock.training.validation_docking import PoseErrors, oracle_codes, success_rates
+from disco_dock.training.validation_docking import DockedErrors, oracle_codes, success_rates
 from disco_dock.weights.networks import load_models
 from tests.support.runs import CPU, metrics, score_run, terminated_at, tiny_config
 from tests.support.shards import made_up_dataset, made_up_shards
@@ -65,8 +65,8 @@ def test_oracle_codes_are_real_nodes_drawn_from_the_encoder():
 
 
 def test_failures_are_misses():
-    good = PoseErrors(rmsd=(1.0, 3.0), centroid=(0.5, 0.6))
-    failed = PoseErrors(rmsd=(float("inf"),) * 2, centroid=(float("inf"),) * 2)
+    good = DockedErrors(rmsd=(1.0, 3.0), centroid=(0.5, 0.6))
+    failed = DockedErrors(rmsd=(float("inf"),) * 2, centroid=(float("inf"),) * 2)
     values = success_rates([good, failed], "oracle")
     assert values["val_dock_oracle_under_2"] == 0.25 and values["val_dock_oracle_best_under_2"] == 0.5
     assert values["val_dock_oracle_under_5"] == values["val_dock_oracle_centroid_under_5"] == 0.5

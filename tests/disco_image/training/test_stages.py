@@ -77,10 +77,10 @@ import torch
 torch.set_num_threads(1)
 sys.path.insert(0, {root!r})
 from tests.support.images import TwoTone, train_config
-from disco_dock.runtime.distributed import joined, wait_for_all
+from disco_dock.runtime.distributed import process_group, wait_for_all
 from disco_image.training.train_denoiser import train_denoiser
 from disco_image.training.train_prior import train_prior
-with joined("cpu") as device:
+with process_group("cpu") as device:
     train_denoiser(train_config(), TwoTone(), Path({out!r}), torch.device(device))
     wait_for_all()
     train_prior(train_config(), TwoTone(), Path({out!r}), torch.device(device))

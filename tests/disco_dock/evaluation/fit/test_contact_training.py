@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from disco_dock.evaluation.fit.contact_training import ContactFitSettings, fit_contacts, member_without
+from disco_dock.evaluation.fit.contact_training import ContactFitSettings, fit_contacts, held_out_member
 from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.ranking.contact_network import ContactScorer, ContactScorerConfig
 from disco_dock.training.score.run import train_score
@@ -40,7 +40,7 @@ def test_poses_of_unseen_clusters_are_ranked_by_what_was_planted(examples, fitte
     scorer, losses = fitted
     assert losses[-1] < 0.5 * losses[0]
     right = [
-        bool(one.rmsd[scorer(one.contacts)[member_without(one.cluster, CONFIG.members)].argmax()] < 2)
+        bool(one.rmsd[scorer(one.contacts)[held_out_member(one.cluster, CONFIG.members)].argmax()] < 2)
         for one in examples
     ]
     energy = [bool(one.rmsd[one.contacts.energy.sum(1).argmin()] < 2) for one in examples]
@@ -49,7 +49,7 @@ def test_poses_of_unseen_clusters_are_ranked_by_what_was_planted(examples, fitte
 
 def test_a_member_does_not_change_when_its_unseen_clusters_do(examples, fitted):
     changed = [
-        replace(one, rmsd=one.rmsd.flip(0)) if member_without(one.cluster, CONFIG.members) == 1 else one
+        replace(one, rmsd=one.rmsd.flip(0)) if held_out_member(one.cluster, CONFIG.members) == 1 else one
         for one in examples
     ]
     other = fit_contacts(changed, CONFIG, SETTINGS)
@@ -81,7 +81,8 @@ def test_the_right_place_is_learnt_where_no_pose_is_right(examples):
     assert torch.equal(untaught.outer, torch.zeros_like(untaught.outer))
     scorer = fit_contacts(placed, CONFIG, SETTINGS)
     right = [
-        bool(one.rmsd[scorer(one.contacts)[member_without(one.cluster, CONFIG.members)].argmax()] < 5) for one in placed
+        bool(one.rmsd[scorer(one.contacts)[held_out_member(one.cluster, CONFIG.members)].argmax()] < 5)
+        for one in placed
     ]
     assert sum(right) > 36
 

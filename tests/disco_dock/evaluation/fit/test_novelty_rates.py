@@ -6,7 +6,7 @@ from disco_dock.data.novelty import read_rates
 from disco_dock.data.training_index import NearestTraining, build_index, read_index
 from disco_dock.evaluation.cases import FileCases
 from disco_dock.evaluation.fit.novelty_rates import cells, nearest_of_cases
-from disco_dock.evaluation.rows import Row
+from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.weights.config import read_config
 from disco_dock.weights.networks import bundled_checkpoint
 from tests.support.complexes import write_complexes
@@ -18,13 +18,13 @@ def test_cells_count_failures_as_misses():
         return NearestTraining(protein_id="p", identity=identity, ligand_id="l", tanimoto=tanimoto)
 
     rows = [
-        Row(id="a", rmsd=(1.0, 9.0)),
-        Row(id="b", rmsd=(4.0, 1.0)),
-        Row(id="c", error="x"),
-        Row(id="d", rmsd=(1.0,)),
+        MeasuredComplex(id="a", rmsd=(1.0, 9.0)),
+        MeasuredComplex(id="b", rmsd=(4.0, 1.0)),
+        MeasuredComplex(id="c", error="x"),
+        MeasuredComplex(id="d", rmsd=(1.0,)),
     ]
     nearest = {"a": near(0.2, 0.9), "b": near(0.1, 0.8), "c": near(0.0, 0.7), "d": near(0.95, 0.1)}
-    found = cells([*rows, Row(id="e", rmsd=(1.0,))], nearest)
+    found = cells([*rows, MeasuredComplex(id="e", rmsd=(1.0,))], nearest)
     counts = {(cell.protein, cell.ligand): (cell.complexes, cell.under_2, cell.under_5) for cell in found}
     assert counts == {("90 % or more", "below 0.4"): (1, 1, 1), ("below 30 %", "0.7 or more"): (3, 1, 2)}
 

@@ -69,9 +69,9 @@ def test_a_molecule_that_one_shard_has_docked_and_another_waits_for_is_docked(tm
 
 
 def inline():
-    from disco_dock.screening.workers.inline import InlineEngine
+    from disco_dock.screening.workers.inline import InlinePool
 
-    return InlineEngine(StubPlan())
+    return InlinePool(StubPlan())
 
 
 def test_missing_shards_are_named_and_docked_by_a_run_on_the_merged_store(tmp_path, library):

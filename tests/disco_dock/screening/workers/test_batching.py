@@ -12,7 +12,7 @@ from disco_dock.docking.settings import PredictSettings
 from disco_dock.screening.ledger.identity import ScreenSettings
 from disco_dock.screening.messages import Work
 from disco_dock.screening.plan import BATCH_LIGANDS, BUCKET_ATOMS
-from disco_dock.screening.workers.batching import ALONE, Company, Queue, company_of
+from disco_dock.screening.workers.batching import ONE_PER_BATCH, BatchPolicy, Queue, batch_policy
 from tests.support.screening import amide
 
 
@@ -26,7 +26,7 @@ def batches(queue: Queue, largest: int) -> list[tuple[Work, ...]]:
 
 @pytest.mark.parametrize("width", [BUCKET_ATOMS, 1])
 def test_batches_hold_ligands_of_like_size_the_largest_first(width):
-    queue = Queue(ALONE if width > 1 else Company(ligands=2, num_poses=4))
+    queue = Queue(ONE_PER_BATCH if width > 1 else BatchPolicy(ligands=2, num_poses=4))
     works = [work(number, atoms=5 + 7 * (number % 5)) for number in range(40)]
     queue.add(works)
     assert len(queue) == 40
@@ -40,13 +40,13 @@ def test_batches_hold_ligands_of_like_size_the_largest_first(width):
 
 
 def test_ligands_with_different_shares_of_a_batch_come_together():
-    company = Company(ligands=4, num_poses=2, places=True)
+    batching = BatchPolicy(ligands=4, num_poses=2, places=True)
     works = [work(number) for number in range(200)]
-    queue = Queue(company)
+    queue = Queue(batching)
     queue.add(works)
     found = batches(queue, 4)
-    full = [batch for batch in found if len({company.share(one) for one in batch}) == 4]
-    fewest = min(sum(company.share(one) == share for one in works) for share in range(4))
+    full = [batch for batch in found if len({batching.share(one) for one in batch}) == 4]
+    fewest = min(sum(batching.share(one) == share for one in works) for share in range(4))
     assert len(full) == fewest > 30
     assert sorted(one.id for batch in found for one in batch) == list(range(200))
 
@@ -59,7 +59,7 @@ def test_a_ligand_that_cost_a_worker_is_docked_alone():
 
 @given(st.integers(0, 200), st.integers(1, 100), st.sampled_from([1, 4, 16]))
 def test_batches_shrink_towards_the_end(waiting, workers, ligands):
-    queue = Queue(Company(ligands=ligands))
+    queue = Queue(BatchPolicy(ligands=ligands))
     queue.add([work(number) for number in range(waiting)])
     size = queue.batch_size(workers)
     assert 1 <= size <= max(BATCH_LIGANDS, ligands)
@@ -73,14 +73,14 @@ def test_batches_shrink_towards_the_end(waiting, workers, ligands):
 )
 def test_how_many_ligands_share_a_network_batch(device, num_poses, expected):
     settings = ScreenSettings(predict=PredictSettings(num_poses=num_poses, batch_size=100))
-    company = company_of(settings, device)
-    assert company.ligands == expected
-    assert company.places == (device == "cpu" and expected > 1)
+    batching = batch_policy(settings, device)
+    assert batching.ligands == expected
+    assert batching.places == (device == "cpu" and expected > 1)
 
 
 def test_who_decides_ligand_by_ligand_docks_them_alone():
     predict = PredictSettings(num_poses=2, batch_size=100)
-    assert company_of(ScreenSettings(predict=predict, stop_when_converged=True), "cuda") == ALONE
-    assert company_of(ScreenSettings(predict=predict, time_budget=9.0), "cuda") == ALONE
-    assert company_of(ScreenSettings(predict=predict, time_budget=9.0), "cpu").ligands == 4  # one round anyway
-    assert company_of(ScreenSettings(predict=replace(predict, modes=2)), "cpu") == ALONE
+    assert batch_policy(ScreenSettings(predict=predict, stop_when_converged=True), "cuda") == ONE_PER_BATCH
+    assert batch_policy(ScreenSettings(predict=predict, time_budget=9.0), "cuda") == ONE_PER_BATCH
+    assert batch_policy(ScreenSettings(predict=predict, time_budget=9.0), "cpu").ligands == 4  # one round anyway
+    assert batch_policy(ScreenSettings(predict=replace(predict, modes=2)), "cpu") == ONE_PER_BATCH

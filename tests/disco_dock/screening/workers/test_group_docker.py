@@ -14,9 +14,9 @@ from disco_dock.runtime.errors import NumericsError
 from disco_dock.screening.ledger.identity import ScreenSettings
 from disco_dock.screening.messages import Docked, Failed, Work
 from disco_dock.screening.screen import run_screen
-from disco_dock.screening.workers.batching import Company
+from disco_dock.screening.workers.batching import BatchPolicy
 from disco_dock.screening.workers.group_docker import GroupDocker
-from disco_dock.screening.workers.inline import InlineEngine
+from disco_dock.screening.workers.inline import InlinePool
 from disco_dock.screening.workers.ligand_docker import LigandDocker
 from tests.disco_dock.docking.fake_engine import fake_dock, fake_engine
 from tests.support.screening import query, request, statuses
@@ -131,8 +131,8 @@ def test_the_ledger_adds_up(peptide, tmp_path):
     library = tmp_path / "lib.smi"
     library.write_text("".join(f"{one} m{k}\n" for k, one in enumerate(SMILES)) + "OCCCCC again\nC(C broken\n")
     together = Together(room=2, bad=(SMILES[2],))
-    asked = replace(request(tmp_path / "s.sqlite", library), company=Company(ligands=8, num_poses=2))
-    run_screen(asked, lambda: InlineEngine(lambda: docker(peptide, together, device=torch.device("cpu"))))
+    asked = replace(request(tmp_path / "s.sqlite", library), batching=BatchPolicy(ligands=8, num_poses=2))
+    run_screen(asked, lambda: InlinePool(lambda: docker(peptide, together, device=torch.device("cpu"))))
     assert statuses(tmp_path / "s.sqlite") == {"docked": 7, "failed": 2, "duplicate": 1}
     codes = dict(query(tmp_path / "s.sqlite", "SELECT name, error_code FROM ligand WHERE status = 'failed'"))
     assert codes == {"m2": "numerics", "broken": "input"}
@@ -146,7 +146,7 @@ def test_ligands_of_other_sizes_and_shares_have_other_batches():
         work = Work(id=0, smiles=smiles, name="", heavy_atoms=atoms)
         return SimpleNamespace(work=work, complex=SimpleNamespace(graph=graph))
 
-    groups = GroupDocker(fake_engine(), Company(ligands=3, num_poses=2), {}).groups(
+    groups = GroupDocker(fake_engine(), BatchPolicy(ligands=3, num_poses=2), {}).groups(
         [ready("A", 5), ready("B", 6), ready("C", 5), ready("D", 5), ready("E", 5)]
     )
     assert [[one.work.smiles for one in group] for group in groups] == [["A", "C", "D"], ["B"], ["E"]]

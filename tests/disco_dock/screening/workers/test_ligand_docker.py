@@ -15,7 +15,7 @@ from disco_dock.docking.settings import PocketHint, PredictSettings
 from disco_dock.runtime.errors import ConfigError, InputError
 from disco_dock.screening.ledger.coordinates import GRID, digest, unpack
 from disco_dock.screening.ledger.identity import ScreenSettings
-from disco_dock.screening.ledger.schema import POSE_COLUMNS
+from disco_dock.screening.ledger.schema import STORED_POSE_COLUMNS
 from disco_dock.screening.library.entries import canonical_ligand
 from disco_dock.screening.messages import Docked, Failed, Work
 from disco_dock.screening.workers.ligand_docker import DockerPlan, LigandDocker
@@ -51,7 +51,9 @@ def test_the_best_poses_of_predict_are_kept(peptide):
     pos = np.stack([pose.pos for pose in prediction.ranked[:3]])
     assert outcome.digest == digest(pos)
     assert np.abs(unpack(outcome.coordinates, 3, 11) - pos).max() <= GRID / 2 + 1e-9
-    assert outcome.poses == tuple({column: row[column] for column in POSE_COLUMNS} for row in prediction.table[:3])
+    assert outcome.poses == tuple(
+        {column: row[column] for column in STORED_POSE_COLUMNS} for row in prediction.table[:3]
+    )
     assert outcome.num_poses == 5
     assert {"conformer", "docking", "total"} <= set(outcome.seconds)
 

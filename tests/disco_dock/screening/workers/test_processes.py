@@ -12,12 +12,12 @@ import pytest
 
 from disco_dock.runtime.errors import DiscoError
 from disco_dock.screening.screen import run_screen
-from disco_dock.screening.workers.processes import ProcessEngine
+from disco_dock.screening.workers.processes import ProcessPool
 from tests.support.screening import StubPlan, content, query, request, screen, statuses, write_library
 
 
 def run(store, library, plan, *, workers=2, seconds=30.0):
-    return run_screen(request(store, library), lambda: ProcessEngine(plan, workers, ligand_seconds=seconds))
+    return run_screen(request(store, library), lambda: ProcessPool(plan, workers, ligand_seconds=seconds))
 
 
 def test_processes_give_what_one_process_gives(tmp_path):
@@ -30,7 +30,7 @@ def test_processes_give_what_one_process_gives(tmp_path):
 
 def test_a_killed_worker_costs_the_ligand_that_it_was_at(tmp_path):
     library, log = write_library(tmp_path / "lib.smi", 60), tmp_path / "log"
-    engine = ProcessEngine(StubPlan(log=log, seconds=0.05), 2, ligand_seconds=30)
+    engine = ProcessPool(StubPlan(log=log, seconds=0.05), 2, ligand_seconds=30)
 
     def kill():
         while not log.exists() or len(log.read_text().split()) < 10:

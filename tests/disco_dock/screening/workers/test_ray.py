@@ -27,9 +27,9 @@ def _priority(monkeypatch):
 
 
 def engine(plan, workers=2, seconds=60.0):
-    from disco_dock.screening.workers.ray import RayEngine
+    from disco_dock.screening.workers.ray import RayPool
 
-    return RayEngine(plan, workers, address=None, device="cpu", ligand_seconds=seconds)
+    return RayPool(plan, workers, address=None, device="cpu", ligand_seconds=seconds)
 
 
 def test_actors_give_what_one_process_gives_even_when_one_is_killed(tmp_path):

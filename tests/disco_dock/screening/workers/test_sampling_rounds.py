@@ -10,7 +10,7 @@ from rdkit import Chem
 
 from disco_dock.sampling.sample import DockedPoses, DockingSettings
 from disco_dock.screening.workers import sampling_rounds
-from disco_dock.screening.workers.sampling_rounds import RoundSampler, StopRule, agree, joined
+from disco_dock.screening.workers.sampling_rounds import RoundSampler, StopRule, agree, concatenate_docked
 
 MOL = Chem.MolFromSmiles("CCCO")
 SHAPE = np.random.default_rng(0).normal(size=(MOL.GetNumAtoms(), 3))
@@ -98,7 +98,7 @@ def test_agreement_is_of_symmetric_molecules_too():
 
 def test_one_part_is_itself():
     part = Docker([0], [1])(NOTHING, NOTHING, DockingSettings(num_poses=1))
-    assert joined([part]) is part
+    assert concatenate_docked([part]) is part
 
 
 def test_missing_confidence_stays_missing():
@@ -106,6 +106,6 @@ def test_missing_confidence_stays_missing():
     for _ in range(2):
         part = Docker([0], [1])(NOTHING, NOTHING, DockingSettings(num_poses=1))
         parts.append(DockedPoses(**{**vars(part), "confidence": None}))
-    assert joined(parts).confidence is None
+    assert concatenate_docked(parts).confidence is None
     with pytest.raises(AttributeError):
-        _ = joined(parts).nothing  # type: ignore[attr-defined]
+        _ = concatenate_docked(parts).nothing  # type: ignore[attr-defined]
