@@ -138,8 +138,7 @@ def print_status(path: Path, *, as_json: bool) -> None:
         print(json.dumps(asdict(status)))
         return
     counts = status.counts
-    running = {True: "a run is on", False: "no run is on", None: "whether a run is on is not known here"}
-    print(f"{path}: {running[status.running]}, {status.bytes / 1e6:,.1f} MB")
+    print(f"{path}: {'a' if status.running else 'no'} run is on, {status.bytes / 1e6:,.1f} MB")
     for library in status.libraries:
         print(f"  {library.name}: {library.records} records read{'' if library.complete else ', more to come'}")
     for name in ("docked", "duplicate", "failed", "pending"):

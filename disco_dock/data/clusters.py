@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from rdkit import Chem
 from rdkit.Chem.Scaffolds import MurckoScaffold
+from scipy.cluster.hierarchy import DisjointSet
 
 from disco_dock.chem.residue_features import RESIDUE_TYPES, one_letter, parent_residue
 from disco_dock.data.dataset import ComplexDataset
@@ -52,19 +53,19 @@ def sequence_clusters(chains: Sequence[tuple[str, ...]], *, identity: float = 0.
     """
     sequences = sorted({sequence for own in chains for sequence in own})
     number_of = {sequence: number for number, sequence in enumerate(sequences)}
-    sets = _DisjointSets(len(sequences))
+    sets = DisjointSet(range(len(sequences)))
     for own in chains:
         for other in own[1:]:
-            sets.join(number_of[own[0]], number_of[other])
+            sets.merge(number_of[own[0]], number_of[other])
     index = SequenceIndex(sequences)
     for number, sequence in enumerate(sequences):
         for other in index.candidates(sequence):
-            if other >= number or sets.find(other) == sets.find(number):
+            if other >= number or sets.connected(other, number):
                 continue
             found = likeness(sequence, sequences[other])
             if found.identity >= identity and found.coverage >= coverage:
-                sets.join(number, other)
-    roots = [sets.find(number_of[own[0]]) for own in chains]
+                sets.merge(number, other)
+    roots = [sets[number_of[own[0]]] for own in chains]
     first = {root: place for place, root in enumerate(dict.fromkeys(roots))}
     return np.array([first[root] for root in roots], dtype=np.int64)
 
@@ -74,22 +75,3 @@ def scaffold(smiles: str) -> str:
     mol = Chem.MolFromSmiles(smiles)
     core = MurckoScaffold.GetScaffoldForMol(mol)
     return Chem.MolToSmiles(core if core.GetNumAtoms() else mol, isomericSmiles=False)
-
-
-class _DisjointSets:
-    """Union by attaching the larger root to the smaller, with path halving."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def find(self, item: int) -> int:
-        """The root of an item."""
-        while self._parent[item] != item:
-            self._parent[item] = self._parent[self._parent[item]]
-            item = self._parent[item]
-        return item
-
-    def join(self, first: int, second: int) -> None:
-        """Make one set of two."""
-        low, high = sorted((self.find(first), self.find(second)))
-        self._parent[high] = low

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,15 +165,11 @@ def _way(physics: PhysicsSettings) -> tuple[str, tuple[int, ...], str]:
 
 
 def interval(hits: int, count: int) -> tuple[float, float]:
-    """95 % interval of a rate.
+    """95 % interval of a rate, by Wilson's score."""
+    from scipy.stats import binomtest
 
-    Source: Wilson, J. Am. Stat. Assoc. 1927, 22, 209.
-    """
-    z = 1.96
-    rate, scale = hits / count, 1 + z * z / count
-    middle = (rate + z * z / (2 * count)) / scale
-    half = z * math.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count)) / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
+    found = binomtest(hits, count).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def read_rates(directory: Path) -> NoveltyRates | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from torch import Tensor
 from disco_dock.geometry.torsion import TorsionTopology
 from disco_dock.graph.heavy_atoms import HeavyAtoms
 from disco_dock.graph.receptor_atoms import ReceptorAtomBatch, ReceptorAtoms
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
 
 NUM_TRACE_SCALARS = 12
 NUM_TRACE_VECTORS = 3
@@ -65,6 +69,23 @@ class ComplexGraph:
     def num_torsions(self) -> int:
         """Number of rotatable bonds."""
         return len(self.torsion_bonds)
+
+    def to_pyg(self, pos: Tensor | None = None, *, radius: float = 15.0, neighbours: int = 24) -> HeteroData:
+        """The complex as a PyTorch Geometric graph; arguments and layout as of `graph.pyg.hetero_data`."""
+        from disco_dock.graph.pyg import hetero_data
+
+        return hetero_data(vars(self), pos, radius=radius, neighbours=neighbours)
+
+    @classmethod
+    def from_pyg(cls, data: HeteroData) -> ComplexGraph:
+        """The complex of which `to_pyg` made this graph, also after it came through a loader.
+
+        Raises:
+            KeyError: a part is missing.
+        """
+        from disco_dock.graph.pyg import graph_parts
+
+        return cls(**graph_parts(data))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
-from disco_dock.screening.ledger.schema import STORED_POSE_COLUMNS
+from disco_dock.screening.ledger import store
+from disco_dock.screening.ledger.schema import PLAIN_TABLES, STORED_POSE_COLUMNS
 from disco_dock.screening.library.ingest import CHUNK
 from tests.fuzz.edits import Edit, flip_bits, insert_noise, truncate
 from tests.fuzz.tables import NAMES
@@ -60,10 +62,10 @@ SCHEMES = (
 
 @lru_cache(maxsize=1)
 def store_seeds() -> tuple[bytes, ...]:
-    """A small store with rows of every status and tricky names, and one of more pages."""
+    """A small store with rows of every status and tricky names, and one of more pages; of an older SQLite."""
     seeds = []
     for count in (20, 2 * CHUNK):
-        with TemporaryDirectory() as temporary:
+        with TemporaryDirectory() as temporary, patch.object(store, "TABLES", PLAIN_TABLES):  # odd values fit in
             folder = Path(temporary)
             library = folder / "lib.smi"
             lines = [f"{amide(at)} {' '.join(NAMES[at % len(NAMES)].split())}" for at in range(count)]

@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from disco_dock.screening.ledger.errors import StoreError
+from filelock import FileLock, Timeout
 
-try:
-    import fcntl
-except ImportError:  # Windows: SQLite's own locks still keep the file whole
-    fcntl = None
+from disco_dock.screening.ledger.errors import StoreError
 
 
 def lock_path(store: Path) -> Path:
@@ -27,35 +24,32 @@ def only_run(store: Path) -> Iterator[None]:
     Raises:
         StoreError: another process holds it.
     """
-    if fcntl is None:
-        yield
-        return
     path = lock_path(store)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = FileLock(path)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreError(f"{store}: another disco-dock screen is running on it; wait until it ends") from error
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise StoreError(f"{store}: another disco-dock screen is running on it; wait until it ends") from error
+    try:
         yield
-        path.unlink(missing_ok=True)
+        if os.name == "posix":  # while it is held: who opened it before sees that it is gone and opens another
+            path.unlink(missing_ok=True)
     finally:
-        os.close(handle)
+        lock.release()
 
 
-def is_running(store: Path) -> bool | None:
-    """Whether a run holds the lock of a store; None where this cannot be told."""
-    if fcntl is None:
-        return None
-    try:
-        handle = os.open(lock_path(store), os.O_RDWR)
-    except OSError:
+def is_running(store: Path) -> bool:
+    """Whether a run holds the lock of a store."""
+    path = lock_path(store)
+    if not path.is_file():
         return False
+    lock = FileLock(path)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
+        lock.acquire(timeout=0)
+    except Timeout:
         return True
-    finally:
-        os.close(handle)
+    except OSError:  # the lock of another user
+        return False
+    lock.release()
+    return False

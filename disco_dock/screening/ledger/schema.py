@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 APPLICATION_ID = 0x44495343  # "DISC": tells a store from other SQLite files
 VERSION = 1  # raise when tables change
 
@@ -39,7 +41,7 @@ NEEDED = frozenset(
 
 PHASES = ("conformer", "docking", "physics", "total")
 
-TABLES = """
+PLAIN_TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE library (
@@ -115,7 +117,20 @@ LEFT JOIN ligand AS first ON first.id = ligand.duplicate_of
 JOIN ligand AS own ON own.id = coalesce(ligand.duplicate_of, ligand.id)
 LEFT JOIN pose ON pose.ligand = own.id AND pose.rank = 1;
 """
-"""The view `result` is a ligand with its best pose; a duplicate has the numbers of the ligand it repeats."""
+"""Tables of a store, as SQLite before 3.37 makes them and as older stores have them.
+
+The view `result` is a ligand with its best pose; a duplicate has the numbers of the ligand it repeats.
+"""
+
+STRICT_TABLES = (
+    PLAIN_TABLES.replace(" WITHOUT ROWID;", " WITHOUT ROWID, STRICT;")
+    .replace("\n);", "\n) STRICT;")
+    .replace("data BLOB NOT NULL);", "data BLOB NOT NULL) STRICT;")
+)
+"""The same, where SQLite refuses a value of another type than its column's."""
+STRICT = sqlite3.sqlite_version_info >= (3, 37)
+TABLES = STRICT_TABLES if STRICT else PLAIN_TABLES
+"""Tables of a new store."""
 
 RESULT_COLUMNS = (
     "library",

@@ -30,7 +30,7 @@ class StoreStatus:
     Attributes:
         counts: rows by status, failures by code.
         libraries: in the order in which they were given.
-        running: whether a run is on; None where this cannot be told.
+        running: whether a run is on.
         per_hour: ligands done in an hour, over the last ones; None before there are two.
         seconds_left: at that rate; None while libraries are read or no rate is known.
         idle: seconds since the last outcome, or None before the first.
@@ -40,7 +40,7 @@ class StoreStatus:
 
     counts: Counts
     libraries: tuple[LibraryStatus, ...]
-    running: bool | None
+    running: bool
     per_hour: float | None
     seconds_left: float | None
     idle: float | None

@@ -12,9 +12,18 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from disco_dock.runtime.errors import InputError
-from disco_dock.screening.ledger.errors import StoreError, damaged, store_errors
+from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError, damaged, store_errors
 from disco_dock.screening.ledger.identity import StoreIdentity
-from disco_dock.screening.ledger.schema import APPLICATION_ID, PHASES, STORED_POSE_COLUMNS, TABLES, VERSION
+from disco_dock.screening.ledger.schema import (
+    APPLICATION_ID,
+    PHASES,
+    PLAIN_TABLES,
+    STORED_POSE_COLUMNS,
+    STRICT,
+    STRICT_TABLES,
+    TABLES,
+    VERSION,
+)
 from disco_dock.screening.ledger.values import check_values
 from disco_dock.screening.messages import Entry, Failed, Outcome, Status, Work
 
@@ -87,20 +96,33 @@ def _check_kind(path: Path, connection: sqlite3.Connection) -> None:
     with store_errors(path):
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = set(connection.execute(SCHEMA_ROWS))
     if application != APPLICATION_ID:
         raise StoreError(f"{path}: is another kind of SQLite file; give a store that disco-dock screen made")
     if version != VERSION:
         raise StoreError(f"{path}: is a store of version {version}, this is {VERSION}; use the disco-dock that made it")
-    if tables != _own_schema():
+    try:
+        with store_errors(path):
+            tables = set(connection.execute(SCHEMA_ROWS))
+    except DamagedStoreError as error:
+        if STRICT:
+            raise
+        raise StoreError(
+            f"{path}: SQLite {sqlite3.sqlite_version} of this Python cannot read it, because the store is damaged or "
+            "was made with SQLite 3.37 or later; use a newer Python"
+        ) from error
+    if tables not in _own_schemas():
         raise StoreError(f"{path}: has other tables than a store; give a store as disco-dock screen made it")
 
 
 @lru_cache(maxsize=1)
-def _own_schema() -> set[tuple[str, str, str]]:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(TABLES)
-        return set(connection.execute(SCHEMA_ROWS))
+def _own_schemas() -> list[set[tuple[str, str, str]]]:
+    """What SQLite says of the tables of a store, new or old."""
+    found = []
+    for tables in (PLAIN_TABLES, *([STRICT_TABLES] if STRICT else [])):
+        with closing(sqlite3.connect(":memory:")) as connection:
+            connection.executescript(tables)
+            found.append(set(connection.execute(SCHEMA_ROWS)))
+    return found
 
 
 class Store:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import pytest
 import torch
+from e3nn import o3
+from e3nn.util.test import assert_equivariant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -14,6 +17,7 @@ from torch import Tensor
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.batch import collate
 from disco_dock.graph.schema import ComplexGraph, GraphBatch
+from disco_dock.models.layers.irreps import Features
 from disco_dock.models.trunk import Conditioning
 from disco_dock.training.score.step import pad_positions
 from tests.support.graphs import (
@@ -24,6 +28,7 @@ from tests.support.graphs import (
     random_pose,
     random_rotation,
 )
+from tests.support.reference_convolution import irreps, to_e3nn
 from tests.support.small_models import DESIGNS, LM_DIM, SmallModels, random_code, small_models
 
 seeds = st.integers(0, 10_000)
@@ -102,6 +107,51 @@ def test_reflection_of_the_published_trunk(seed: int) -> None:
     for ours, expected, sign in zip(after, before, signs, strict=True):
         close(ours, sign * expected)
         assert float(expected.abs().max()) > 1e-4
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_scores_are_vectors_and_scalars_by_e3nn(design: str) -> None:
+    """Positions in, one vector of translation and one of rotation and a scalar per torsion out."""
+    graph = graph_for(design, 3)
+    code = random_code(collate([graph]), 3)
+
+    def scores(pos: Tensor, rec_pos: Tensor) -> tuple[Tensor, ...]:
+        found = single(design, replace(graph, rec_pos=rec_pos), pos, code)
+        return found.tr, found.rot, found.tor
+
+    torsions = o3.Irreps(f"{graph.num_torsions}x0e")
+    assert_equivariant(
+        scores,
+        args_in=[random_pose(graph, 3), graph.rec_pos],
+        irreps_in=["cartesian_points", "cartesian_points"],
+        irreps_out=["1x1o", "1x1o", torsions],
+        tolerance=2e-3,
+        do_parity=False,  # see test_scores_tell_mirror_images_apart
+        ntrials=3,
+    )
+
+
+def test_features_of_the_published_trunk_have_the_irreps_that_they_name() -> None:
+    """All of O(3) and the translations, by e3nn."""
+    graph = graph_for("published", 5)
+    trunk, code = models("published").score.trunk, random_code(collate([graph]), 5)
+    condition = Conditioning(t=torch.tensor([0.3]), sigma_tr=torch.tensor([1.0]), code=code)
+
+    @torch.no_grad()
+    def features(pos: Tensor, rec_pos: Tensor) -> Tensor:
+        found, _ = trunk(collate([replace(graph, rec_pos=rec_pos)]), pos[None], condition)
+        return to_e3nn(Features(*(part[0] for part in found)))
+
+    channels = trunk.config.channels(trunk.config.layers)
+    assert irreps(channels).simplify() == o3.Irreps(channels.irreps()).simplify()
+    assert_equivariant(
+        features,
+        args_in=[random_pose(graph, 5), graph.rec_pos],
+        irreps_in=["cartesian_points", "cartesian_points"],
+        irreps_out=[irreps(channels)],
+        tolerance=2e-3,
+        ntrials=2,
+    )
 
 
 @pytest.mark.parametrize("design", DESIGNS)

@@ -11,17 +11,21 @@ from rdkit import Chem
 
 from disco_dock.cli.main import main
 from disco_dock.screening.export import export
+from disco_dock.screening.ledger import store as store_module
 from disco_dock.screening.ledger.coordinates import unpack
 from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError
 from disco_dock.screening.ledger.merge import merge
 from disco_dock.screening.ledger.query import Query, open_results
+from disco_dock.screening.ledger.schema import PLAIN_TABLES, STRICT
 from disco_dock.screening.ledger.status import store_status
 from disco_dock.screening.ledger.store import Store
 from tests.support.screening import query, screen, statuses, write_library
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path, monkeypatch):
+    """With the tables of an older SQLite, which takes values of any type."""
+    monkeypatch.setattr(store_module, "TABLES", PLAIN_TABLES)
     path = tmp_path / "s.sqlite"
     screen(path, write_library(tmp_path / "lib.smi", 12))
     return path
@@ -66,6 +70,19 @@ def test_values_of_another_type_are_damage(tmp_path, store, column, value, suffi
     with open_results(store) as results, pytest.raises(DamagedStoreError, match=r"seconds|" + column):
         export(results, Query(), tmp_path / f"x.{suffix}")
     assert not (tmp_path / f"x.{suffix}").exists()
+
+
+@pytest.mark.skipif(not STRICT, reason="SQLite before 3.37")
+def test_a_new_store_refuses_values_of_another_type(tmp_path):
+    screen(tmp_path / "new.sqlite", write_library(tmp_path / "lib.smi", 3))
+    with pytest.raises(sqlite3.IntegrityError, match="cannot store TEXT value in INTEGER column"):
+        change(tmp_path / "new.sqlite", "UPDATE ligand SET heavy_atoms = ?", "many")
+
+
+def test_a_store_of_an_older_sqlite_goes_on(tmp_path, store):
+    library = write_library(tmp_path / "lib.smi", 15)
+    screen(store, library)
+    assert statuses(store) == {"docked": 15}
 
 
 @pytest.mark.parametrize(
