@@ -17,12 +17,12 @@ from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_sdf import PoseRecord, pose_mol, write_sdf
 from disco_dock.data.novelty import Novelty
 from disco_dock.docking.binding_modes import Mode, PocketSuggestion
-from disco_dock.docking.pocket import PocketContacts
+from disco_dock.docking.pocket import Pocket
 from disco_dock.docking.refinement import NO_PHYSICS, PosePhysics
 from disco_dock.docking.validity import PoseValidity
 from disco_dock.interactions.find import Interaction, find_interactions
 from disco_dock.interactions.fingerprint import fingerprint, key_residues
-from disco_dock.interactions.pocket import PocketContacts as PocketAtoms
+from disco_dock.interactions.pocket import PocketContacts
 from disco_dock.interactions.reference import Reference
 from disco_dock.physics.settings import RANKINGS
 from disco_dock.ranking.reliability import Reliability, band
@@ -149,7 +149,7 @@ class Prediction:
     rejected: tuple[RankedPose, ...] = ()
     draw_budget: int
     novelty: Novelty | None = None
-    pocket: PocketContacts | None
+    pocket: Pocket | None
     seed: int
     sampled: np.ndarray | None = None
     notes: tuple[str, ...]
@@ -189,9 +189,9 @@ class Prediction:
         return find_interactions(pose_mol(self.ligand, pose.pos), self._atoms)
 
     @cached_property
-    def _atoms(self) -> PocketAtoms:
+    def _atoms(self) -> PocketContacts:
         poses = [pose.pos for pose in (*self.ranked, *self.rejected)]
-        return PocketAtoms(self.receptor, np.concatenate(poses))
+        return PocketContacts(self.receptor, np.concatenate(poses))
 
     @cached_property
     def _known(self) -> Reference | None:

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Train the stages and leave a grid of samples."""
     from disco_dock.runtime.config import from_dict, to_dict, write_yaml
     from disco_dock.runtime.device import resolve_device
-    from disco_dock.runtime.distributed import joined, processes, wait_for_all
+    from disco_dock.runtime.distributed import process_group, processes, wait_for_all
     from disco_dock.runtime.log import setup_logging
     from disco_image.data.open_source import open_source
     from disco_image.training.presets import PRESETS
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     if args.average is not None:
         return _average(out, args.average)
     source = open_source(config.data.source, config.data.resolution, config.data.crop)
-    with joined(args.device) as device_name:
+    with process_group(args.device) as device_name:
         group = processes()
         setup_logging(1 if group.first else 0)
         device = resolve_device(device_name)
