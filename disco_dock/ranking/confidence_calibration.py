@@ -1,4 +1,4 @@
-"""From a confidence logit to a probability, and how far that can be trusted; fitted on held-out complexes."""
+"""From a confidence logit to a probability and its reliability; fitted on held-out complexes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from disco_dock.runtime.errors import ConfigError
 class ThresholdCalibration:
     """P(RMSD < threshold) = 1 / (1 + exp(-(slope * logit + intercept))).
 
-    The errors are of probabilities that were fitted on other complexes than those they are measured on (two halves).
+    Errors are measured by halves: each half of the complexes with the probabilities fitted on the other.
 
     Attributes:
         threshold: Angstrom.
-        slope: not negative, so that the ranking stays.
+        slope: not negative, so that the order of poses stays.
         intercept: of the logit.
         ece: expected calibration error, the mean distance of predicted and observed over the bins.
         brier: mean squared error of the probability.
-        base_brier: the same of a constant, the share of poses below the threshold.
+        base_brier: Brier score of a constant prediction, the share of poses below the threshold.
         bins: reliability by probability.
     """
 

@@ -1,4 +1,4 @@
-"""What the contact score knows of atoms: a class of each receptor atom, chemistry of each ligand atom."""
+"""Input of the contact score: a class for each receptor atom, chemical features for each ligand atom."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECEPTOR_CLASSES = (
     "sulfur",
 )
 NO_CLASS = -1
-"""Of metals, phosphorus, halogens and whatever else no protein of the fit had; Vina's energy alone feels these."""
+"""Class of metals, phosphorus, halogens and other atoms that the fit did not see; only Vina's energy sees them."""
 ELEMENTS = ("C", "N", "O", "S", "P", "F", "Cl", "Br", "I")
 RING_RESIDUES = frozenset({"PHE", "TYR", "TRP", "HIS", "HID", "HIE", "HIP"})
 CHARGED, AMIDES, CARBOXYLATES = frozenset({"LYS", "ARG"}), frozenset({"ASN", "GLN"}), frozenset({"ASP", "GLU"})

@@ -1,4 +1,4 @@
-"""Which receptor atoms are near the atoms of poses, and of what class they are."""
+"""Receptor atoms near the atoms of poses, and their classes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ContactField:
 
     Args:
         receptor: with its atoms.
-        atoms: the same as Vina sees it.
+        atoms: its Vina atom types.
     """
 
     def __init__(self, receptor: Receptor, atoms: VinaReceptor) -> None:
@@ -48,6 +48,6 @@ class ContactField:
         """
         atoms = KDTree(pos.reshape(-1, 3))
         pairs = atoms.sparse_distance_matrix(self._tree, cutoff, output_type="ndarray")
-        pairs = pairs[np.lexsort((pairs["j"], pairs["i"]))]  # sums depend on the order in the last bits
+        pairs = pairs[np.lexsort((pairs["j"], pairs["i"]))]  # the last bits of the sums depend on the order
         first = np.searchsorted(pairs["i"], np.arange(pos.shape[0] * pos.shape[1]))
         return NearAtoms(first, self._classes[pairs["j"]], pairs["v"])

@@ -1,4 +1,4 @@
-"""The contact score of poses: Vina energies, and a small network's opinion of the surroundings of each ligand atom."""
+"""The contact score of poses: Vina energies, and a small network on the surroundings of each ligand atom."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from disco_dock.runtime.errors import ConfigError
 
 TABLE_SCALE = 0.1
 SUM_SCALE = 0.3
-"""Of an atom's summed surroundings, which has some hundred terms, before the nonlinearity."""
+"""Factor on an atom's summed surroundings (some hundred terms) before the nonlinearity."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +25,7 @@ class ContactScorerConfig:
         hidden: channels of an atom's surroundings, and hidden width.
         receptor_classes: of receptor atoms.
         ligand_features: of ligand atoms.
-        knots: Angstrom, increasing; a distance is a blend of the two knots around it, and at the last nothing is felt.
+        knots: increasing distances in Angstrom; interpolated in between, zero from the last on.
         dropout: of the surroundings and of the hidden layer, in training.
     """
 
@@ -50,7 +50,7 @@ class ContactScorerConfig:
 
     @property
     def cutoff(self) -> float:
-        """Angstrom beyond which nothing is felt."""
+        """Distance in Angstrom beyond which receptor atoms do not count."""
         return self.knots[-1]
 
 
@@ -73,12 +73,12 @@ class PoseContacts(NamedTuple):
 
 
 class ContactScorer(nn.Module):
-    """Networks of one form, whose weights lie side by side: the first axis of each parameter is that of the members.
+    """An ensemble of networks of one form; the first axis of each parameter is the member.
 
-    A score is a sum over ligand atoms of a function of the receptor atoms around them, and the Vina energies, weighed.
+    Score = sum over ligand atoms of a learnt function of their surroundings, minus the weighted Vina energies.
 
-    The surroundings of an atom are a sum over receptor atoms of a vector by class and distance; features of the ligand
-    atom scale and shift them. The sum holds angles in so far as neighbours of a receptor atom are in it too.
+    The surroundings of an atom are a sum of vectors, one for each receptor atom, looked up by class and distance.
+    Features of the ligand atom scale and shift the sum. Angles enter only through the neighbours of a receptor atom.
     """
 
     inside: Tensor
@@ -102,7 +102,7 @@ class ContactScorer(nn.Module):
         self.register_buffer("knots", torch.tensor(config.knots, dtype=torch.float64), persistent=False)
 
     def forward(self, contacts: PoseContacts) -> Tensor:
-        """(members, P) scores, higher is better; about in units of the logarithm of a probability."""
+        """(members, P) scores, higher is better; roughly log probabilities."""
         atoms = len(contacts.ligand)
         poses = len(contacts.first) // atoms
         surroundings = self._surroundings(contacts).reshape(poses, atoms, self.config.members, -1)
@@ -116,7 +116,7 @@ class ContactScorer(nn.Module):
         return learnt - self.energy_weight @ contacts.energy.T
 
     def member(self, number: int) -> ContactScorer:
-        """A scorer of one member alone, with copies of its weights."""
+        """A scorer of one member, with copies of its weights."""
         alone = ContactScorer(replace(self.config, members=1)).to(self.table)
         alone.load_state_dict({name: value[number : number + 1] for name, value in self.state_dict().items()})
         return alone.train(self.training)

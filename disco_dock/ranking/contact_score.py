@@ -15,7 +15,7 @@ from disco_dock.ranking.contact_field import ContactField
 from disco_dock.ranking.contact_network import ContactScorer, PoseContacts
 
 AT_ONCE = 50
-"""Poses, so that memory is bounded."""
+"""Poses scored at a time, which bounds memory."""
 
 PoseScore = Callable[[np.ndarray, VinaScores], np.ndarray]
 """Scores (poses,) of poses (poses, atoms, 3) with known energies, higher is better."""
@@ -29,7 +29,7 @@ def contact_score_of(scorer: ContactScorer, field: ContactField, ligand: Ligand)
 def pose_contacts(
     field: ContactField, ligand: Ligand, pos: np.ndarray, energies: VinaScores, cutoff: float
 ) -> PoseContacts:
-    """What the contact score looks at, in double precision.
+    """Input of the contact score, in double precision.
 
     Args:
         field: the receptor.
@@ -48,7 +48,7 @@ def pose_contacts(
 def contact_scores(
     scorer: ContactScorer, field: ContactField, ligand: Ligand, pos: np.ndarray, energies: VinaScores
 ) -> np.ndarray:
-    """(poses,) scores, higher is better: the mean over the scorer's members; each of its own pose only."""
+    """(poses,) scores, higher is better: the mean over members; poses do not influence each other."""
     scorer, cutoff = copy.deepcopy(scorer).to("cpu", torch.float64), scorer.config.cutoff
     found = []
     for first in range(0, len(pos), AT_ONCE):

@@ -1,4 +1,4 @@
-"""What speaks for or against minimised poses of one complex, before anyone weighs it."""
+"""Features of minimised poses of one complex that the judge reads."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 NEIGHBOURHOOD = 2.0  # Angstrom of symmetry-corrected RMSD: poses this close agree
 TEMPERATURE = 1.0  # kcal/mol of the Boltzmann weights in `basin`
 FLOOR = 0.01  # of the shares in `basin`, so that its log odds are finite
-LARGEST_LEAD = 5.0  # kcal/mol or units of the contact score; a larger lead over other places says no more
+LARGEST_LEAD = 5.0  # kcal/mol or units of the contact score; larger leads over other places are cut
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PoseInputs:
-    """What is known of the poses of one complex.
+    """Scores and neighbours of the poses of one complex.
 
     Attributes:
         energy: (poses,) Vina energy with the receptor and inside the ligand, kcal/mol.
         near: (poses, poses) bool, whether two poses are within 2 Angstrom; True on the diagonal.
         confidence: (poses,) logits of the confidence model for the minimised poses, or None without one.
-        contacts: (poses,) contact scores, higher is better, or None without a checkpoint's.
+        contacts: (poses,) contact scores, higher is better, or None where the checkpoint has no contact score.
         atoms: heavy atoms of the ligand.
     """
 
@@ -34,7 +34,7 @@ class PoseInputs:
 
 
 def energy_per_atom(facts: PoseInputs) -> np.ndarray:
-    """Energy by heavy atom, kcal/mol."""
+    """Energy per heavy atom, kcal/mol."""
     return facts.energy / facts.atoms
 
 
@@ -49,12 +49,12 @@ def lead(facts: PoseInputs) -> np.ndarray:
 
 
 def agreement(facts: PoseInputs) -> np.ndarray:
-    """Share of the other poses that are within 2 Angstrom; 0 for a pose alone."""
+    """Share of the other poses within 2 Angstrom; 0 for a single pose."""
     return (facts.near.sum(1) - 1) / max(len(facts.energy) - 1, 1)
 
 
 def basin(facts: PoseInputs) -> np.ndarray:
-    """Log odds of the share of the Boltzmann weights of all poses that lies within 2 Angstrom."""
+    """Log odds of the Boltzmann weight within 2 Angstrom of the pose, as a share of that of all poses."""
     return _basin(-facts.energy / TEMPERATURE, facts.near)
 
 
@@ -70,7 +70,7 @@ def confidence(facts: PoseInputs) -> np.ndarray:
 
 
 def contacts_per_atom(facts: PoseInputs) -> np.ndarray:
-    """Contact score by heavy atom."""
+    """Contact score per heavy atom."""
     return _contacts(facts) / facts.atoms
 
 
@@ -80,7 +80,7 @@ def contacts_lead(facts: PoseInputs) -> np.ndarray:
 
 
 def contacts_basin(facts: PoseInputs) -> np.ndarray:
-    """Log odds of the share of the exponentials of all poses' contact scores that lies within 2 Angstrom."""
+    """The same log odds with exp(contact score) as the weight."""
     return _basin(_contacts(facts), facts.near)
 
 
@@ -109,9 +109,9 @@ EVIDENCE: Mapping[str, Callable[[PoseInputs], np.ndarray]] = MappingProxyType(
         )
     }
 )
-"""Functions from facts to (poses,) numbers, by name; none depends on the order of the poses."""
+"""Features by name: functions that give (poses,) numbers, whatever the order of the poses."""
 
 
 def evidence(facts: PoseInputs, names: tuple[str, ...]) -> np.ndarray:
-    """(poses, names) of the evidence that is named."""
+    """(poses, names) the features of these names."""
     return np.stack([EVIDENCE[name](facts) for name in names], axis=1)

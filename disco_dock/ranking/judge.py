@@ -1,4 +1,4 @@
-"""One judge of minimised poses: its logit ranks them, and is that of P(RMSD < 2 Angstrom)."""
+"""The judge of minimised poses, a logistic model; its logit of P(RMSD < 2 Angstrom) ranks by consensus."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from disco_dock.runtime.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HowMade:
-    """How the poses were made that a judge was fitted on.
+    """How the poses of the fit were made.
 
     Attributes:
         num_poses: samples of each complex.
         steps: of the reverse diffusion.
-        minimize: by what they were minimised.
+        minimize: the method of minimisation.
         moves: Monte-Carlo steps of each pose.
-        restarts: further searches of each pose.
+        restarts: additional searches of each pose.
         finalists: places whose best pose was searched further.
     """
 
@@ -40,7 +40,7 @@ class ThresholdWeights:
     Attributes:
         threshold: Angstrom.
         intercept: of the logit.
-        weights: one for each name of the judge's evidence.
+        weights: one for each feature.
     """
 
     threshold: float
@@ -53,11 +53,11 @@ class PoseJudge:
     """Logistic model of poses, fitted on training complexes and measured on others.
 
     Attributes:
-        evidence: names of what it looks at, see `evidence.EVIDENCE`.
+        evidence: names of its features, see `evidence.EVIDENCE`.
         thresholds: the weights for each threshold; the first ranks poses.
-        made: how the poses were made that it was fitted on.
-        complexes: training complexes that it was fitted on.
-        poses: of them.
+        made: how the poses of the fit were made.
+        complexes: training complexes of the fit.
+        poses: of these complexes.
         reliability: on held-out complexes; of the first-ranked poses by the checkpoint's own ranking.
     """
 
@@ -69,7 +69,7 @@ class PoseJudge:
     reliability: tuple[Reliability, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the names and that each has a weight."""
+        """Check that the features are known and that each has a weight."""
         unknown = [name for name in self.evidence if name not in EVIDENCE]
         if unknown:
             raise ConfigError(f"pose_judge.evidence: {unknown[0]!r} is unknown; known are {', '.join(EVIDENCE)}")
@@ -78,12 +78,12 @@ class PoseJudge:
 
     @property
     def needs_confidence(self) -> bool:
-        """Whether it looks at the confidence model's logit."""
+        """Whether it reads the confidence logit."""
         return "confidence" in self.evidence
 
     @property
     def needs_contacts(self) -> bool:
-        """Whether it looks at the contact score."""
+        """Whether it reads the contact score."""
         return any(name.startswith("contacts_") for name in self.evidence)
 
     def logit(self, facts: PoseInputs) -> np.ndarray:

@@ -9,7 +9,7 @@ def rank_order(confidence: np.ndarray | None, stereo_kept: np.ndarray) -> np.nda
     """Indices of the poses from best to worst: stereo as in the input first, then confidence, then sampling order.
 
     Args:
-        confidence: (poses,) logits or another score of which more is better, or None; NaN counts as the worst.
+        confidence: (poses,) logits or another score, higher is better, or None; NaN counts as the worst.
         stereo_kept: (poses,) bool.
 
     Returns:

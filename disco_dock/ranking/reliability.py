@@ -1,4 +1,4 @@
-"""How well probabilities held on complexes that they were not fitted on, and what they mean in words."""
+"""Reliability of probabilities on held-out complexes, and what a probability means in words."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class ReliabilityBin:
     """Held-out poses whose probability lies in an interval.
 
     Attributes:
-        low: end of the interval.
-        high: other end.
+        low: lower end of the interval.
+        high: upper end.
         poses: how many.
         predicted: their mean probability.
         observed: share of them that were below the threshold.
@@ -45,16 +45,16 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reliability:
-    """How well probabilities of an RMSD below a threshold held.
+    """How well predicted P(RMSD < threshold) agree with what was observed.
 
     Attributes:
         threshold: Angstrom.
         which: all poses of the complexes, or the first-ranked one of each.
-        complexes: that nothing was fitted on.
-        poses: of them.
-        ece: expected calibration error, the mean distance of predicted and observed over the bins.
+        complexes: held-out complexes.
+        poses: of these complexes.
+        ece: expected calibration error, the mean gap between predicted and observed over the bins.
         brier: mean squared error of the probability.
-        base_brier: the same of a constant, the share of poses below the threshold.
+        base_brier: Brier score of a constant prediction, the share of poses below the threshold.
         bins: by probability.
     """
 
@@ -71,7 +71,7 @@ class Reliability:
 def measure_reliability(
     probability: Sequence[np.ndarray], near: Sequence[np.ndarray], *, threshold: float, which: Which = "all"
 ) -> Reliability:
-    """Reliability of probabilities, one array (poses,) for each complex, of poses that are or are not near.
+    """Reliability of probabilities; one array (poses,) per complex, with whether each pose is near.
 
     Source: expected calibration error, Naeini et al., AAAI 2015; Brier, Mon. Weather Rev. 1950, 78, 1.
     """
@@ -89,7 +89,7 @@ def measure_reliability(
 
 
 def reliability_bins(probability: np.ndarray, near: np.ndarray) -> tuple[ReliabilityBin, ...]:
-    """Bins of equal width that hold any pose."""
+    """Bins of equal width that are not empty."""
     which = _bin_of(probability)
     bins = []
     for k in np.unique(which):

@@ -38,7 +38,7 @@ PARTS = ("score", "encoder", "prior", "confidence", "contacts", "expert")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointConfig:
-    """All that is needed to rebuild the networks and to sample with them.
+    """Everything needed to rebuild the networks and to sample with them.
 
     Attributes:
         name: of the checkpoint, for reports.
@@ -55,8 +55,8 @@ class CheckpointConfig:
         latent_inverse_temperature: factor on the prior's logits.
         guidance: latent guidance.
         calibration: of the confidence model, or None.
-        pose_judge: of its minimised poses, or None.
-        physics: what is done with its poses before they are ranked.
+        pose_judge: judge of minimised poses, or None.
+        physics: minimisation and scores before the poses are ranked.
         training: what the weights were trained on and for how long; free form.
     """
 
@@ -133,7 +133,7 @@ def read_config(directory: Path) -> CheckpointConfig:
 
 
 def _check_sizes(config: Any, where: str) -> None:
-    """Raise CheckpointError for a number of layers or channels that no network has, before one is made of it."""
+    """Raise CheckpointError for an absurd number of layers or channels, before a network is made."""
     if not is_dataclass(config):
         return
     for setting in fields(config):

@@ -58,7 +58,7 @@ class Models:
 
 
 def bundled_checkpoint() -> Path:
-    """The folder of the checkpoint that is installed with the package.
+    """Folder of the checkpoint that comes with the package.
 
     Raises:
         CheckpointError: the installation has none.
@@ -130,7 +130,7 @@ def load_part(directory: Path, part: str, config: CheckpointConfig) -> nn.Module
 
 
 def weights_sha256(models: Models) -> dict[str, str]:
-    """SHA-256 of the weights by part; unlike the checkpoint's they stay the same when its configuration changes."""
+    """SHA-256 of the weights by part, which a change of the configuration does not touch."""
     files = {part: models.directory / f"{part}.safetensors" for part in PARTS}
     return {part: sha256_file(path) for part, path in files.items() if path.is_file()}
 
