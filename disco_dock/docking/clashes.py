@@ -1,4 +1,4 @@
-"""What a pose touches: steric clashes with the receptor, distance from the pocket, and names of latent nodes."""
+"""Steric clashes of a pose with the receptor, its distance from the pocket, and names of latent nodes."""
 
 from __future__ import annotations
 

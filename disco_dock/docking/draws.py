@@ -1,4 +1,4 @@
-"""Drawing samples of a complex: as many as are asked for, or until so many are valid."""
+"""Drawing samples of a complex: a fixed number, or until enough are valid."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Drawn:
         refined: the same after physics.
         validity: of each, or empty where they were not checked.
         kept: (samples,) bool, those that are the result; at least one.
-        note: a sentence where the result is not what was asked for, or "".
+        note: why the result is not what was asked for, or "".
     """
 
     docked: DockedPoses
@@ -36,21 +36,21 @@ class Drawn:
 
 
 def draw_all(draw: Draw, settings: PredictSettings) -> Drawn:
-    """As many samples as poses are asked for, whatever they are."""
+    """The number of samples asked for, valid or not."""
     docked, refined = draw(0, settings.num_poses)
     kept = np.ones(settings.num_poses, dtype=bool)
     return Drawn(docked=docked, refined=refined, validity=(), kept=kept, note="")
 
 
 def draw_valid(draw: Draw, check: CheckValidity, settings: PredictSettings) -> Drawn:
-    """Samples until as many are valid as poses are asked for, or the budget of draws ends.
+    """Samples until enough are valid, or until the budget of draws is spent.
 
     The result is the first valid samples by number, so it does not depend on how many are drawn at a time. Where none
-    is valid, or PoseBusters cannot tell, it is the first samples as they are.
+    is valid, or PoseBusters fails, it is the first samples, unchecked.
 
     Args:
-        draw: gives the samples from a number on, so many of them.
-        check: tells which poses (poses, atoms, 3) are valid, or why it cannot.
+        draw: (first number, count) -> samples.
+        check: poses (poses, atoms, 3) -> validity of each, or why it cannot tell.
         settings: number of poses and budget.
     """
     wanted, budget = settings.num_poses, settings.draw_budget
@@ -62,7 +62,7 @@ def draw_valid(draw: Draw, check: CheckValidity, settings: PredictSettings) -> D
         full = -(-(first + missing) // CPU_GROUP) * CPU_GROUP if first else wanted  # whole groups cost little more
         docked, refined = draw(first, min(budget, full) - first)
         found, problem = check(refined.pos)
-        if problem and parts:  # what was checked before stands
+        if problem and parts:  # earlier checks remain
             break
         parts.append((docked, refined))
         validity += found
@@ -84,7 +84,7 @@ def draw_valid(draw: Draw, check: CheckValidity, settings: PredictSettings) -> D
 
 
 def _shortfall(valid: int, drawn: int, wanted: int, problem: str) -> str:
-    """The sentence for a result that is not the valid poses asked for."""
+    """Why there are fewer valid poses than asked for, or ""."""
     if valid == wanted:
         return ""
     found = f"{valid or 'none'} of {drawn} draws {'is' if valid < 2 else 'are'} valid"

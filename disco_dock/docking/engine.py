@@ -1,4 +1,4 @@
-"""The networks of a checkpoint and the function that docks with them."""
+"""The networks of a checkpoint and the functions that dock with them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def load_engine(checkpoint: Path | None, device: str) -> Engine:
 
 
 def docking_settings(models: Models, settings: PredictSettings, restraint: Restraint | None) -> DockingSettings:
-    """The checkpoint's sampling settings with the user's in their place.
+    """The checkpoint's sampling settings, overridden by the user's.
 
     Raises:
         ConfigError: a setting has no effect on this checkpoint.

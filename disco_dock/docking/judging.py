@@ -25,16 +25,16 @@ from disco_dock.weights.networks import Models
 
 NEAR, FAR = 2.0, 5.0  # Angstrom
 FEWEST_SHARE = 0.5
-"""Share of the poses of the fit below which a judge gives no probability: it would be too high, see docs/ranking.md."""
+"""With a smaller share of the poses of the fit the judge gives no probability: it would be too high (docs/ranking.md)."""
 NOT_AN_AFFINITY = "not a binding affinity"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Verdict:
-    """What is thought of the poses of one complex, in the order of sampling.
+    """Scores and probabilities of the poses of one complex, in the order of sampling.
 
     Attributes:
-        scores: (poses,) each by the names of `physics_settings.RANKINGS`, those that are known; higher is better.
+        scores: those that are known, by the names of `physics.settings.RANKINGS`, each (poses,); higher is better.
         rank_by: which of them ranks.
         near: (poses,) P(RMSD < 2 Angstrom), or None where nothing is calibrated for such poses.
         far: (poses,) the same for 5 Angstrom, or None.
@@ -77,8 +77,8 @@ def judge_poses(
         config: of the checkpoint, with its calibration and its judge.
         ligand: the molecule.
         docked: poses after physics, with the confidence in them.
-        refined: what physics says of them.
-        physics: what was done.
+        refined: their energies and scores.
+        physics: how they were minimised and scored.
         settings: how they were sampled.
     """
     scores = {} if docked.confidence is None else {"confidence": docked.confidence}
@@ -121,7 +121,7 @@ def judge_poses(
 
 
 def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
-    """What is done with the poses of a checkpoint, after checking that it can be, and ranked as asked.
+    """Minimisation, scores and ranking of poses, after checking that the checkpoint allows them.
 
     Raises:
         ConfigError: the checkpoint has no judge, or one of poses minimised otherwise; or the choice contradicts itself.
@@ -147,7 +147,7 @@ def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
 
 
 def pose_inputs(ligand: Ligand, pos: np.ndarray, refined: RefinedPoses, confidence: np.ndarray | None) -> PoseInputs:
-    """What a judge looks at, of poses (poses, atoms, 3) in Angstrom with their Vina energies and contact scores."""
+    """Input of the judge for poses (poses, atoms, 3) in Angstrom with their Vina energies and contact scores."""
     assert refined.energy is not None
     symmetry = automorphisms(ligand.mol)
     rmsd = np.stack([symmetric_rmsd(ligand.mol, pos, one, symmetry=symmetry) for one in pos])
@@ -177,7 +177,7 @@ def _by_calibration(verdict: Verdict, calibration: Calibration | None, logits: n
 
 
 def _lacks(judge: PoseJudge, confidence: object, contacts: object) -> bool:
-    """Whether something that the judge looks at is not there."""
+    """Whether a score that the judge reads is missing."""
     return (judge.needs_confidence and confidence is None) or (judge.needs_contacts and contacts is None)
 
 
@@ -200,7 +200,7 @@ def _reliability_notes(how: str, reliability: Sequence[Reliability]) -> Iterator
 def _made_otherwise(
     made: HowMade, config: CheckpointConfig, physics: PhysicsSettings, settings: DockingSettings
 ) -> Iterator[str]:
-    """A warning when the judge was fitted on poses that were made otherwise."""
+    """A warning when the poses of the fit were made with other settings."""
     pairs = (
         ("poses", settings.num_poses, made.num_poses),
         ("steps", settings.sampler.steps, made.steps),

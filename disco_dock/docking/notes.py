@@ -18,13 +18,13 @@ BORDER = 0.25  # Angstrom
 
 
 def conformer_notes(rung: str) -> Iterator[str]:
-    """What is worth telling about the starting conformer."""
+    """Notes about the starting conformer."""
     if rung != "etkdg":
         yield f"the usual embedding of the ligand failed, so the starting conformer comes from the fallback {rung!r}"
 
 
 def pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> Iterator[str]:
-    """What is worth telling about the poses."""
+    """Notes about the poses."""
     total = len(ranked)
     if ranked[0].confidence is None and ranked[0].physics is None:
         yield "the checkpoint has no confidence model, so poses are listed in the order of sampling"
@@ -40,7 +40,7 @@ def pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> It
 def validity_notes(
     prepared: PreparedReceptor, ranked: tuple[RankedPose, ...], settings: PredictSettings, problem: str
 ) -> Iterator[str]:
-    """What is worth telling about the checks of the poses."""
+    """Notes about the validity checks."""
     judged = [pose.validity for pose in ranked if pose.validity is not None]
     if problem:
         yield problem

@@ -54,14 +54,14 @@ class PreparedComplex:
 
     Attributes:
         protein: receptor file.
-        receptor: what follows from it.
+        receptor: read and prepared.
         ligand: the molecule.
         conformer: that sampling starts from.
         graph: of both.
         sampling: how to sample.
         stream: key of the random numbers.
         physics: what is done with the poses.
-        skipped_physics: why less than asked for is done, or "".
+        skipped_physics: why poses are not minimised, or "".
         clock: seconds so far.
         reference: a known pose to compare with, or None.
     """
@@ -80,7 +80,7 @@ class PreparedComplex:
 
     @property
     def target(self) -> Target:
-        """What its poses are sampled and refined in."""
+        """The same, for sampling and refinement."""
         pocket = self.receptor.pocket
         return Target(
             receptor=self.receptor,

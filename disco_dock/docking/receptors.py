@@ -1,4 +1,4 @@
-"""Receptors of a run, each read and prepared once and forgotten after its last use."""
+"""Receptors of a run: each is read and prepared once, and dropped after its last use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReceptorFields:
-    """A receptor as scores of poses need it, prepared when it is first asked for.
+    """A receptor prepared for scores of poses, each at first use.
 
     Attributes:
         receptor: as read.
@@ -50,7 +50,7 @@ class ReceptorFields:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PreparedReceptor(ReceptorFields):
-    """A receptor and everything that follows from it and the settings, whatever the ligand.
+    """A receptor and everything derived from it and the settings, for any ligand.
 
     Attributes:
         path: file it came from.
@@ -99,7 +99,7 @@ def prepare_receptor(path: Path, settings: PredictSettings, lm_dim: int) -> Prep
 
 
 class ReceptorStore:
-    """Prepared receptors by file; a file that failed fails again without being read again."""
+    """Prepared receptors by file; a file that failed is not read again."""
 
     def __init__(self, settings: PredictSettings, lm_dim: int, uses: Iterable[Path] = ()) -> None:
         """Serve receptors for these settings.
@@ -129,7 +129,7 @@ class ReceptorStore:
         return found
 
     def release(self, path: Path) -> None:
-        """Count one complex of this file as done and forget the receptor after the last."""
+        """Count one complex of this file as done; drop the receptor after the last."""
         key = path.resolve()
         self._left[key] -= 1
         if self._left[key] <= 0:

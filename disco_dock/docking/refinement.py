@@ -1,4 +1,4 @@
-"""What physics does with sampled poses: Vina scores, minimisation and strain."""
+"""Physics on sampled poses: Vina scores, minimisation and strain."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PosePhysics:
 
     Attributes:
         vina_score: kcal/mol, not an affinity.
-        contact_score: of the checkpoint, higher is better, or None without one.
+        contact_score: higher is better, or None where the checkpoint has none.
         vina_score_before: the same of the pose before it was minimised, or None.
         minimize_rmsd: Angstrom by which minimisation moved it, or None.
         strain: kcal/mol of MMFF94s above the free ligand's nearest minimum, or None.
@@ -67,7 +67,7 @@ class RefinedPoses:
         minimised: whether they differ from the sampled ones.
         score: (poses,) Vina scores, kcal/mol, or None when they were not asked for.
         energy: (poses,) Vina energy with the receptor and inside the ligand, kcal/mol, or None.
-        contacts: (poses,) contact scores, higher is better, or None without a checkpoint's.
+        contacts: (poses,) contact scores, higher is better, or None where the checkpoint has none.
         poses: physics of each pose; empty when it was not asked for.
     """
 
@@ -80,7 +80,7 @@ class RefinedPoses:
 
     @classmethod
     def unchanged(cls, pos: np.ndarray) -> RefinedPoses:
-        """The poses (poses, atoms, 3) of which physics says nothing."""
+        """Poses (poses, atoms, 3) without physics."""
         return cls(pos=pos, minimised=False, score=None, energy=None)
 
     def take(self, index: slice) -> RefinedPoses:
@@ -108,17 +108,17 @@ def concatenate_refined(parts: Sequence[RefinedPoses]) -> RefinedPoses:
 
 
 def is_trace(receptor: Receptor) -> bool:
-    """Whether a receptor is too bare for physics: less than a backbone."""
+    """Whether a receptor has fewer atoms than a backbone, which is too little for physics."""
     return len(receptor.atom_pos) < MIN_ATOMS_PER_RESIDUE * len(receptor.restype)
 
 
 def physics_for(receptor: Receptor, settings: PhysicsSettings, *, requested: bool) -> tuple[PhysicsSettings, str]:
-    """What is done with poses in a receptor: the settings, but nothing for a trace; and why, or "".
+    """Physics settings for a receptor, and why they are less than the given ones, or "". A trace gets no physics.
 
     Args:
         receptor: as read.
         settings: for receptors with side chains.
-        requested: whether the user asked for them; what was asked for is done whatever the receptor.
+        requested: whether the user asked for physics, which is then done for any receptor.
     """
     if settings.scores and not requested and is_trace(receptor):
         why = "the receptor is a trace without side chains, so poses are not minimised and are ranked by confidence"
@@ -140,9 +140,9 @@ def refine(
     with_strain: bool = True,
     contacts: PoseScore | None = None,
 ) -> RefinedPoses:
-    """Poses minimised and scored as asked; pose k depends on (seed, stream, k) and its start only.
+    """Poses minimised and scored; pose k depends only on (seed, stream, k) and its start.
 
-    But for finalists: which poses are searched further depends on the energies of all of them.
+    Finalists are the exception: which poses are searched further depends on the energies of all.
 
     Args:
         receptor: with its atoms.
@@ -210,7 +210,7 @@ def restarted(
     Args:
         ligand: of L heavy atoms.
         pos: (poses, L, 3) Angstrom.
-        key: of the random numbers, beside the number of the pose and of the start.
+        key: of the random numbers, together with the number of the pose and of the start.
         first: sample number of the first pose.
         count: starts for each pose; all poses' first ones come first.
     """

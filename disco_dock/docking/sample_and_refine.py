@@ -22,7 +22,7 @@ from disco_dock.runtime.errors import NumericsError
 from disco_dock.sampling.sample import DockedPoses, DockingSettings
 
 OnStep = Callable[[int, int], None]
-"""Called with the units of sampling that are done, and with their total."""
+"""Called with the finished and the total units of sampling."""
 Phase = Callable[[str], AbstractContextManager[None]]
 """Context manager of a named phase, which may time it."""
 
@@ -127,7 +127,7 @@ def sample(
 
 
 def check_finite(docked: DockedPoses) -> None:
-    """Refuse poses with coordinates that are no numbers.
+    """Refuse poses with coordinates that are not finite.
 
     Raises:
         NumericsError: with the first such sample.
@@ -139,7 +139,7 @@ def check_finite(docked: DockedPoses) -> None:
 
 
 def after_physics(engine: Engine, graph: ComplexGraph, docked: DockedPoses, refined: RefinedPoses) -> DockedPoses:
-    """Docked poses with minimised ones in their place, and with the confidence in those."""
+    """Docked poses, replaced by the minimised ones and their confidence."""
     if not refined.minimised:
         return docked
     if docked.confidence is None:

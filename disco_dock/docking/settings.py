@@ -10,11 +10,11 @@ from typing import Any
 from disco_dock.physics.settings import PhysicsChoice
 from disco_dock.runtime.errors import ConfigError
 
-FREE_LATENT = "any"  # the name that leaves a latent to the prior
+FREE_LATENT = "any"  # lets the prior choose this latent
 ARGMAX_INVERSE_TEMPERATURE = 1e4  # stands for a latent temperature of zero; 100 and above means argmax to the sampler
 
 
-BUDGET_FACTOR = 3  # draws per pose, where only valid ones are wanted
+BUDGET_FACTOR = 3  # draws per pose with --valid-only
 
 
 def _require(condition: bool, message: str) -> None:
@@ -154,7 +154,7 @@ class PredictSettings:
 
     @property
     def draw_budget(self) -> int:
-        """Samples drawn at most."""
+        """Most samples that are drawn."""
         if not self.valid_only:
             return self.num_poses
         return BUDGET_FACTOR * self.num_poses if self.valid_budget is None else self.valid_budget

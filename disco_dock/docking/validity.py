@@ -1,4 +1,4 @@
-"""Which poses PoseBusters finds valid, with the process that it runs in and the note where it cannot tell."""
+"""Validity of poses by PoseBusters, which runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from disco_dock.docking.settings import PredictSettings
 from disco_dock.runtime.capped_worker import CappedWorker, WorkerError
 
 STEREO = "stereochemistry"
-"""Name of the one check that is ours: stereo centres and double bonds as in the input, see `chem.stereo`."""
+"""Name of our own check: stereo centres and double bonds as in the input, see `chem.stereo`."""
 NOT_INSTALLED = "PoseBusters is not installed, so poses were not checked; pip install 'disco-dock[evaluate]'"
 
 _worker, _turn = CappedWorker((PACKAGE,)), threading.Lock()  # imports take seconds, so one process serves all complexes
@@ -53,7 +53,7 @@ def prepare_checks(settings: PredictSettings) -> int:
 def pose_validity(
     ligand: Ligand, pos: np.ndarray, stereo_kept: np.ndarray, around: Surroundings
 ) -> tuple[list[PoseValidity], str]:
-    """The verdict on each pose; none, and why, where PoseBusters fails or takes too long.
+    """Validity of each pose; or none, and why, where PoseBusters fails or takes too long.
 
     Args:
         ligand: of L heavy atoms.

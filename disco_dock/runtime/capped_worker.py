@@ -1,4 +1,4 @@
-"""A process that runs functions of other libraries under a time limit, and survives nothing but is replaced."""
+"""A process that runs functions of other libraries under a time limit; a new one takes its place when it dies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import psutil
 
 from disco_dock.runtime.errors import DiscoError
 
-START_SECONDS = 60.0  # granted to a new process for its imports, on top of the limit
-WALL_FACTOR = 20  # limits are of processor time, so that a busy machine changes no result; waiting may take this longer
+START_SECONDS = 60.0  # extra time for the imports of a new process
+WALL_FACTOR = 20  # limits count processor time, which a busy machine does not change; wall time may be longer
 POLL = 0.05  # seconds between two looks at the process
 
 
@@ -32,11 +32,11 @@ class WorkerError(DiscoError):
 class CappedWorker:
     """Runs one function at a time in a process of its own; a context manager that ends it.
 
-    A library that hangs, or falls over in compiled code, costs one call and not the run. The process is a fresh
+    A library that hangs, or crashes in compiled code, costs one call and not the run. The process is a fresh
     interpreter, not a child of `multiprocessing`, which would run the caller's script again.
 
     Args:
-        modules: that the process imports before the first call, if they are there.
+        modules: imported by the process before the first call, where they are installed.
     """
 
     def __init__(self, modules: Sequence[str] = ()) -> None:
@@ -53,7 +53,7 @@ class CappedWorker:
 
     def start(self) -> None:
         """Start the process if there is none, without waiting for it."""
-        if self._owner != os.getpid():  # this process was forked, and the other one still uses its own
+        if self._owner != os.getpid():  # after a fork the worker belongs to the parent
             self._process, self._owner = None, os.getpid()
         if self._process is not None and self._process.poll() is None:
             return
@@ -88,7 +88,7 @@ class CappedWorker:
             answer = self._answer_within(seconds, grace)
         except (OSError, psutil.NoSuchProcess):
             answer = None
-        except BaseException:  # an interrupt: the answer must not be taken for that of a later call
+        except BaseException:  # an interrupt: this answer must not be read as that of a later call
             self.close()
             raise
         if answer is None:
@@ -119,7 +119,7 @@ class CappedWorker:
             self._process.wait()
             for stream in (self._process.stdin, self._process.stdout):
                 if stream is not None:
-                    with contextlib.suppress(OSError):  # what was not sent has nowhere to go
+                    with contextlib.suppress(OSError):  # unsent data can be dropped
                         stream.close()
         self._process = None
 
@@ -139,28 +139,28 @@ def _listen(stream: IO[bytes], answers: queue.SimpleQueue[tuple[bool, Any] | Non
 
 
 def serve() -> None:
-    """Run what comes through standard input until it closes; what libraries print is dropped, their errors are not."""
+    """Run calls from standard input until it closes; what libraries print is dropped, their errors are sent back."""
     answers = os.fdopen(os.dup(1), "wb")
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(silence, stream)
     calls: queue.SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = queue.SimpleQueue()
     for module in sys.argv[1:]:
-        with contextlib.suppress(ImportError):  # the call that needs it tells
+        with contextlib.suppress(ImportError):  # the call that needs it will report it
             importlib.import_module(module)
     threading.Thread(target=_receive, args=(calls,), daemon=True).start()
     while True:
         function, args = calls.get()
         try:
             answer = (True, function(*args))
-        except Exception as error:  # whatever a library raises has to cross to the other process as text
+        except Exception as error:  # any error of a library crosses to the other process as text
             answer = (False, " ".join(str(error).split()) or type(error).__name__)
         pickle.dump(answer, answers)
         answers.flush()
 
 
 def _receive(calls: queue.SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]]) -> None:
-    """Read calls; end the process at once when the other side is gone, in the middle of a call too."""
+    """Read calls; end the process at once when the parent is gone, even during a call."""
     try:
         while True:
             calls.put(pickle.load(sys.stdin.buffer))

@@ -73,13 +73,13 @@ def _check_size(path: Path, limit: int) -> None:
 
 
 def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
-    """Raise CheckpointError unless names, shapes and kinds of numbers of the tensors are those of a module.
+    """Raise CheckpointError unless the tensors have a module's names, shapes and number types.
 
-    The module may lie on the meta device, where it takes no memory: so the sizes that a configuration claims are
-    compared with those of the weights before anything is allocated.
+    The module may lie on the meta device, which takes no memory: sizes of a configuration are compared with those of
+    the weights before anything is allocated.
 
     Raises:
-        CheckpointError: names the first tensor that is missing, unexpected, of another shape or no number.
+        CheckpointError: with the first tensor that is missing, unexpected, or of another shape or type.
     """
     expected = module.state_dict()
     for name, tensor in expected.items():
@@ -116,7 +116,7 @@ def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
     Raises:
         OSError: the folder cannot be written or the disk is full; the file that was there is kept.
     """
-    buffer = io.BytesIO()  # torch's own writer answers a full disk with a RuntimeError
+    buffer = io.BytesIO()  # torch's writer raises RuntimeError when the disk is full
     torch.save(dict(state), buffer)
     with atomic_write(path) as handle:
         handle.write(buffer.getbuffer())
@@ -134,7 +134,7 @@ def load_state(path: str | Path) -> dict[str, Any]:
     _check_size(path, MAX_WEIGHTS_BYTES)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes make the unpickler fail in any way, an IndexError for one
+    except Exception as error:  # damaged bytes make the unpickler raise many kinds, such as IndexError
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: not a readable training state ({first}); delete it to start again") from error
     if not isinstance(state, dict):

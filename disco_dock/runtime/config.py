@@ -23,7 +23,7 @@ Config = TypeVar("Config")
 MAX_YAML_BYTES = MIB // 4
 """Largest configuration file; PyYAML reads some 100 KB a second."""
 MAX_YAML_DEPTH = 100
-"""Most brackets within brackets."""
+"""Deepest nesting of brackets."""
 
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 """Numbers such as 1e-3, which YAML 1.1 reads as text; they are numbers where a float is expected."""
@@ -162,7 +162,7 @@ def _parse_yaml(text: str) -> Any:
 
     Raises:
         yaml.YAMLError: it is not YAML.
-        ValueError: it has aliases, which a few lines can nest to gigabytes, is nested too deeply, or holds an
+        ValueError: it has aliases (a few lines of them can expand to gigabytes), is nested too deeply, or holds an
             impossible number or date.
     """
     depth = 0

@@ -1,4 +1,4 @@
-"""Several processes that train one model together, as torchrun starts them; alone, every function is the identity."""
+"""Processes of torchrun that train one model together; with one process, every function is the identity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from disco_dock.runtime.errors import ConfigError
 
 Item = TypeVar("Item")
 PATIENCE = timedelta(hours=2)
-"""How long a process waits for the others; docking for validation takes its time."""
+"""How long a process waits for the others; validation by docking is slow."""
 
 
 class Processes(NamedTuple):
@@ -27,7 +27,7 @@ class Processes(NamedTuple):
 
     @property
     def first(self) -> bool:
-        """Whether this process writes files and talks."""
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
     def share(self, items: Sequence[Item]) -> list[Item]:
@@ -116,7 +116,7 @@ def gathered(items: Sequence[Item]) -> list[Item]:
 
 
 def wait_for_all() -> None:
-    """Return when every process has come here."""
+    """Wait until every process has arrived here."""
     if processes().size > 1:
         dist.barrier()
 
@@ -125,7 +125,7 @@ def wait_for_all() -> None:
 def average_gradients(parameters: Iterable[torch.nn.Parameter], loss: Tensor) -> Tensor:
     """Replace each gradient by its mean over the processes, in one exchange; returns the mean of the losses.
 
-    A parameter that this process's loss does not reach counts as zero here; one that no process reaches keeps none.
+    A parameter without a gradient in this process counts as zero; one without a gradient in any process keeps none.
     """
     size = processes().size
     if size == 1:

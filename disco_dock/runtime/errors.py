@@ -1,14 +1,14 @@
-"""The errors that a user can cause or meet; each message is one sentence that says what, where and what to do."""
+"""Errors that users meet; each message is one sentence that says what, where, and what to do."""
 
 MAX_MESSAGE = 1000
-"""Most characters of a message; a file can put any amount of text into one."""
+"""Longest message; text from a file can be of any length."""
 
 
 def one_line(text: str, most: int = MAX_MESSAGE) -> str:
-    """A text as one line of printable characters, its middle left out where it is longer than `most`.
+    """A text as one line of printable characters, with its middle cut out where it is longer than `most`.
 
-    Control characters, line ends and halves of surrogate pairs, which can come from any file or name, would change
-    what a terminal shows or could not be written at all.
+    Files and names can hold control characters, line ends and halves of surrogate pairs, which garble a terminal or
+    cannot be written.
     """
     line = " ".join(text.split())
     if not line.isprintable():

@@ -42,7 +42,7 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:
-    """Write several files: all are on the disk under other names before the first gets its own.
+    """Write several files: all are on disk under temporary names before the first is renamed.
 
     Raises:
         OSError: a folder cannot be written or the disk is full; all files are then as they were.

@@ -27,7 +27,7 @@ class MetricsLog:
     Args:
         path: of the file.
         resume_step: keep only lines with a step up to this one.
-        writes: False makes it mute, for all processes but the first.
+        writes: False writes nothing, for all processes but the first.
         tensorboard: folder that gets the numbers for TensorBoard too, or None.
 
     Raises:
@@ -50,7 +50,7 @@ class MetricsLog:
                     handle.write(kept)
 
     def write(self, step: int, values: dict[str, Any]) -> None:
-        """Append step, wall-clock time (s since the epoch) and values; a full disk costs the line, not the run."""
+        """Append step, wall-clock time (s since the epoch) and values; a full disk loses the line, not the run."""
         if not self.writes:
             return
         line = json.dumps({"step": step, "time": round(time.time(), 3), **values})
@@ -64,7 +64,7 @@ class MetricsLog:
                 self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Write what TensorBoard still holds back."""
+        """Flush TensorBoard."""
         if self._board is not None:
             self._board.close()
 
@@ -81,7 +81,7 @@ def _board(folder: Path, resume_step: int) -> Any:
 
 
 def _step(line: str) -> float:
-    """The step of a line; a line that a crash cut short counts as later than any."""
+    """The step of a line; a line that a crash cut short sorts last."""
     try:
         return float(json.loads(line)["step"])
     except (json.JSONDecodeError, KeyError, TypeError, ValueError):

@@ -36,8 +36,8 @@ class LoopConfig:
 
     Attributes:
         max_steps: updates in all.
-        max_seconds: training seconds in all, over every resume; 0 for no limit. A run that this limits depends on the
-            speed of the machine; one that `max_steps` limits has the same result always.
+        max_seconds: training seconds in all, over every resume; 0 for no limit. A run that ends by time depends on the
+            speed of the machine; one that ends by `max_steps` does not.
         log_every: steps between metric lines.
         checkpoint_seconds: seconds between training states.
         clip_norm: largest gradient norm; 0 for none.
@@ -90,7 +90,7 @@ class LoopConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """What a run does to watch itself; every process calls `measure`, the first one writes.
+    """Validation during a run; every process calls `measure`, the first one writes.
 
     Attributes:
         measure: step -> values by name.
@@ -106,7 +106,7 @@ class Validation:
 
 
 class PausedError(Exception):
-    """A call's own time limit passed before the run's end; the state has been written."""
+    """The time limit of this call passed before the end of the run; the state is saved."""
 
 
 class TrainingRun:
@@ -171,7 +171,7 @@ class TrainingRun:
             self._sums, self._counted = dict(state["sums"]), state["counted"]
             if self._scaler.is_enabled():
                 self._scaler.load_state_dict(state["scaler"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # torch's own complaints take many lines
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # torch's message takes many lines
             raise CheckpointError(
                 f"{self.out_dir / STATE_FILE}: the training state of another model or version; "
                 "train into another folder or delete it"
@@ -285,7 +285,7 @@ class TrainingRun:
         self._checkpoint(None if validation is not None else on_checkpoint)
 
     def _goes_on(self, deadline: float) -> bool:
-        """Whether there is a next step; all processes decide together, by the clock and the signals of any."""
+        """Whether there is a next step; all processes decide together, by the clocks and signals of all."""
         if time.monotonic() > deadline and self._stop is None and self.progress() < 1:
             self._stop = PAUSE
         if processes().size > 1:

@@ -26,7 +26,7 @@ def mixed_precision(device: torch.device, name: str) -> AbstractContextManager:
 
 
 def full_precision(device: torch.device) -> AbstractContextManager:
-    """Inside the block nothing runs in 16 bits, whatever is around it: for positions, noise and losses."""
+    """Nothing in the block runs in 16 bits, whatever surrounds it: for positions, noise and losses."""
     return torch.autocast(device.type, enabled=False)
 
 
@@ -36,7 +36,7 @@ def loss_scaler(device: torch.device, name: str) -> torch.amp.GradScaler:
 
 
 def make_deterministic() -> None:
-    """Ask GPU kernels for the same bits in every run; those that have no such form say so once and go on."""
+    """Ask GPU kernels for the same bits in every run; kernels that cannot warn once and run anyway."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first matrix product runs
     torch.use_deterministic_algorithms(True, warn_only=True)
     # a help for finding bugs that costs time; pyright does not see it, for the module makes it a property

@@ -13,7 +13,7 @@ Mode = Literal["min", "max"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlateauConfig:
-    """When the rate falls because the watched metric has stopped to improve.
+    """Lowering of the rate when the watched metric no longer improves.
 
     Attributes:
         factor: that the rate is multiplied by.
@@ -52,7 +52,7 @@ class Watch:
     validated: int = -1
 
     def see(self, value: float, step: int, mode: Mode, plateau: PlateauConfig) -> bool:
-        """Take in a validation; whether it is the best so far. A value that is not a number never is."""
+        """Record a validation; returns whether it is the best so far. NaN never is."""
         self.validated = step
         better = not math.isnan(value) and (
             self.best is None or (value < self.best if mode == "min" else value > self.best)

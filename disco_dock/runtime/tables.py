@@ -1,4 +1,4 @@
-"""Text of tables and records, and how they get to disk: CSV cells, JSON."""
+"""Tables and records as text, written atomically: CSV cells, JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from disco_dock.runtime.files import atomic_write
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+"""Characters that begin a formula in a spreadsheet."""
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:

@@ -1,8 +1,8 @@
 """Files that a user names, read within limits: regular files only, of a bounded size, also when compressed.
 
-A gzip file of a few kilobytes can hold gigabytes, a device never ends, and a named pipe waits for ever; each is refused
-in one sentence. What cannot be opened raises OSError, what is no complete gzip file EOFError or zlib.error, so that
-the callers can say what the file is for.
+A gzip file of a few kilobytes can hold gigabytes, a device never ends, and a named pipe waits for ever: each is refused
+in one sentence. A file that cannot be opened raises OSError, a damaged gzip file EOFError or zlib.error; the caller
+says what the file is for.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MAX_FILE_BYTES = 200 * MIB
 """Most bytes of a file that is read as a whole, after decompression."""
 
 MAX_LINE_BYTES = 1 * MIB
-"""Longest line of a text file; no format that is read here has lines of more than some thousand characters."""
+"""Longest line of a text file; the formats read here stay below some thousand characters."""
 
 MAX_EXPANSION, FREE_EXPANSION = 200, 16 * MIB
-"""A gzip or Parquet file that is streamed may hold 16 MiB or 200 times its own size; molecules shrink about tenfold."""
+"""A streamed gzip or Parquet file may expand to 16 MiB or 200 times its size; molecules compress about tenfold."""
 
 MAX_NAME_BYTES = 200
 """Longest file name made of a text; file systems take 255 bytes with the suffix."""
@@ -33,7 +33,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a text can be the name of a file inside a folder, and of none elsewhere."""
+    """Whether a text is a plain file name that cannot point outside its folder."""
     return (
         0 < len(text.encode(errors="replace")) <= MAX_NAME_BYTES
         and text not in (".", "..")
@@ -119,7 +119,7 @@ def check_lines(path: Path, data: bytes) -> None:
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a plain or gzipped file with their ends, however large it is; never more than one is held.
+    """The lines of a plain or gzipped file of any size, with line ends; one is held at a time.
 
     Raises:
         InputError: no regular file, a line longer than `MAX_LINE_BYTES`, or a gzip file that expands beyond measure.
@@ -145,7 +145,7 @@ def _bounded_lines(path: Path, stream: BinaryIO | gzip.GzipFile, expansion: Expa
 
 
 class Expansion:
-    """Counts what comes out of a compressed file."""
+    """Counts the bytes that come out of a compressed file."""
 
     def __init__(self, path: Path, size: int) -> None:
         """Of a file of `size` bytes."""

@@ -1,4 +1,4 @@
-"""Versions of Python, this package and what it stands on."""
+"""Versions of Python, this package and its dependencies."""
 
 from __future__ import annotations
 
