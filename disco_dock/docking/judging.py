@@ -25,7 +25,7 @@ from disco_dock.weights.networks import Models
 
 NEAR, FAR = 2.0, 5.0  # Angstrom
 FEWEST_SHARE = 0.5
-"""With a smaller share of the poses of the fit the judge gives no probability: it would be too high (docs/ranking.md)."""
+"""With a smaller share of the poses of the fit, a probability would be too high: see docs/ranking.md."""
 NOT_AN_AFFINITY = "not a binding affinity"
 
 
