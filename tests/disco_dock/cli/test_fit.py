@@ -72,11 +72,10 @@ def test_rates_by_novelty_come_beside_the_checkpoint(checkpoint, tmp_path, capsy
     data, evaluation = tmp_path / "data", tmp_path / "evaluation"
     write_complexes(data)
     evaluation.mkdir()
-    arguments = [
-        *("fit", "novelty", str(evaluation), "--checkpoint", str(checkpoint), "--data", str(data)),
-        *("--source", "made-up complexes"),
-    ]
-    assert main(arguments) == 1 and "has no training index; make it with" in capsys.readouterr().err
+    shared = ["fit", "novelty", str(evaluation), "--data", str(data), "--source", "made-up complexes", "--checkpoint"]
+    bare = shutil.copytree(checkpoint, tmp_path / "bare")
+    assert main([*shared, str(bare)]) == 1 and "has no training index; make it with" in capsys.readouterr().err
+    arguments = [*shared, str(checkpoint)]
     write_index(checkpoint / FILE, build_index([made_up_shards()], ["made0", "made1"]))
     assert main(arguments) == 1 and "evaluate it first" in capsys.readouterr().err
     sha256 = checkpoint_sha256(checkpoint)
