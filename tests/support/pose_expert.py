@@ -17,7 +17,7 @@ from disco_dock.graph.ligand_batch import collate_ligands
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.models.pose_expert.config import PoseExpertConfig
 from disco_dock.models.pose_expert.network import PoseExpert
-from disco_dock.models.score import Prediction
+from disco_dock.models.score import ScoreOutput
 from disco_dock.training.score.step import pad_positions
 from tests.support.graphs import random_graph
 
@@ -59,7 +59,7 @@ def levels(rows: int, level: float = 0.5) -> Sigmas:
 @torch.no_grad()
 def predicted(
     expert: PoseExpert, graphs: Sequence[ComplexGraph], pos: Sequence[Tensor], sigma: Sigmas | None = None
-) -> Prediction:
+) -> ScoreOutput:
     """What an expert says of one pose of each complex."""
     ligands = collate_ligands(graphs)
     parts = [graph.heavy_atoms for graph in graphs if graph.heavy_atoms is not None]

@@ -22,7 +22,7 @@ from disco_dock.models.pose_expert.layers import BondLayer, PoseLayer, ReceptorL
 from disco_dock.models.pose_expert.noise import NOISE_FEATURES, noise_features
 from disco_dock.models.pose_expert.pairs import ANGLES, Points, ligand_sides, make_pairs, near_ligand, near_receptor
 from disco_dock.models.pose_expert.readout import PoseReadout
-from disco_dock.models.score import Prediction
+from disco_dock.models.score import ScoreOutput
 
 TYPICAL_CROWD = 40.0  # heavy atoms within 6 Angstrom inside a protein
 
@@ -117,7 +117,7 @@ class PoseExpert(nn.Module):
         ligands: LigandState,
         receptors: Receptors,
         owner: Sequence[int],
-    ) -> Prediction:
+    ) -> ScoreOutput:
         """Scores and displacements of a batch of poses.
 
         Args:
@@ -157,7 +157,7 @@ class PoseExpert(nn.Module):
         rot_norm = table.score_norm(torch.as_tensor(sigma.rot)).to(pos.dtype)
         tor_norm = torus_score_norm(torch.as_tensor(sigma.tor)).to(pos.dtype)
         tr = motion.tr / torch.as_tensor(sigma.tr)[:, None]
-        return Prediction(
+        return ScoreOutput(
             Scores(tr, motion.rot * rot_norm[:, None], motion.tor * tor_norm.sqrt()[:, None]), motion.field
         )
 
