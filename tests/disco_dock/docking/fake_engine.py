@@ -39,11 +39,18 @@ def fake_models(
         pose_judge=pose_judge,
         physics=physics,
         all_atom_confidence=None,
+        expert=None,
         score=SimpleNamespace(trunk=SimpleNamespace(num_latents=NUM_LATENTS if latents else 0)),
     )
     prior = object() if latents else None
     return SimpleNamespace(
-        prior=prior, confidence=object(), contacts=None, config=config, directory=Path("fake"), sha256=sha256
+        prior=prior,
+        confidence=object(),
+        contacts=None,
+        expert=None,
+        config=config,
+        directory=Path("fake"),
+        sha256=sha256,
     )
 
 
