@@ -22,6 +22,7 @@ COMMANDS = {
     "results": ("disco_dock.cli.results", "list or export the ligands of a screen, best first"),
     "report": ("disco_dock.cli.report", "write a page that shows docked poses, for any browser"),
     "serve": ("disco_dock.cli.serve", "serve a page and a web service that dock"),
+    "easydock": ("disco_dock.cli.easydock", "answer the docking requests of EasyDock"),
     "mcp": ("disco_dock.cli.mcp", "serve docking as tools for agents (Model Context Protocol)"),
     "doctor": ("disco_dock.cli.doctor", "check the installation and say how to repair it"),
     "train": ("disco_dock.cli.train", "train a stage on shards of complexes"),
