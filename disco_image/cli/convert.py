@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from disco_dock.runtime.command_line import Parser, run_command
+from disco_image.cli.parsing import command_parser
 
 
 def build_parser() -> Parser:
     """Options of the command."""
-    parser = Parser("convert", __doc__ or "")
+    parser = command_parser("convert", __doc__)
     parser.add_argument(
         "state", type=Path, metavar="EDM_STATE", help="state dict (.safetensors, or .pt without pickled code)"
     )

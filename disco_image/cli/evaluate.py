@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from disco_dock.runtime.command_line import Parser, run_command
+from disco_image.cli.parsing import command_parser
 
 
 def build_parser() -> Parser:
     """Options of the command."""
-    parser = Parser(prog="python -m disco_image.evaluate", description=__doc__)
+    parser = command_parser("evaluate", __doc__)
     parser.add_argument("checkpoint", type=Path, help="run folder of training")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="folder of the report (CHECKPOINT/evaluation)")
     parser.add_argument("--data", metavar="SOURCE", help="images to compare with (those of training)")

@@ -11,6 +11,7 @@ from disco_image import __version__
 COMMANDS = {
     "train": ("disco_image.cli.train", "train a denoiser with latents, and the prior of its latents"),
     "sample": ("disco_image.cli.sample", "sample images and grids from a trained model"),
+    "dataset": ("disco_image.cli.dataset", "crop, resize and store images as one zip with labels"),
     "convert": ("disco_image.cli.convert", "import the weights of an EDM network"),
     "evaluate": ("disco_image.cli.evaluate", "measure a trained model against its images"),
     "toy": ("disco_image.toy.__main__", "compare plain, discrete and continuous latents on 2-D data"),

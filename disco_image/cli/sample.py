@@ -1,24 +1,29 @@
-"""Sample images: PNG files, a grid, or a grid that shows what latents and noise each decide."""
+"""Sample images: PNG files, a grid, or a grid that shows what latents and noise each decide.
+
+Images are written as they come and skipped where they are there: the same command goes on after an interruption.
+torchrun shares the seeds among its processes.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from disco_dock.runtime.command_line import Parser, run_command
+from disco_image.cli.parsing import command_parser
 
 SHOWS = ("samples", "same-latent", "same-noise", "switch", "guidance")
 ACROSS = 8
+GRID_IMAGES = 256
 SWITCH_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 GUIDANCE_WEIGHTS = (0.0, 1.0, 2.0, 4.0)
 
 
 def build_parser() -> Parser:
     """Options of the command."""
-    parser = Parser(prog="python -m disco_image.sample", description=__doc__)
+    parser = command_parser("sample", __doc__)
     parser.add_argument("checkpoint", type=Path, help="run folder of training")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder for the images")
     parser.add_argument(
@@ -47,20 +52,22 @@ def build_parser() -> Parser:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as solver.churn=20")
     parser.add_argument("--batch-size", type=int, default=64, help="images at once; does not change them (%(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
-    parser.add_argument("--no-files", action="store_true", help="only the grid, no file per image")
+    parser.add_argument("--subdirs", action="store_true", help="a folder for each thousand seeds")
+    parser.add_argument("--no-files", action="store_true", help="only the grid of the first 256, no file per image")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Sample and write."""
-    from disco_dock.runtime.config import apply_overrides, from_dict, to_dict
+    from disco_dock.runtime.config import apply_overrides, from_dict
     from disco_dock.runtime.device import resolve_device
-    from disco_dock.runtime.files import atomic_write
-    from disco_image.data.batches import to_pixels
-    from disco_image.models.checkpoint import load_models
+    from disco_dock.runtime.distributed import joined, processes
+    from disco_image.cli.progress import Progress
+    from disco_image.models.checkpoint import load_models, weights_digest
+    from disco_image.sampling.files import sample_to_files
     from disco_image.sampling.generate import SampleConfig, class_labels, draw_latents, generate
-    from disco_image.sampling.grids import write_grid, write_png
-    from disco_image.sampling.solvers import evaluations, solver_settings
+    from disco_image.sampling.grids import write_grid
+    from disco_image.sampling.solvers import solver_settings
 
     low, high = args.guidance_interval
     given = {
@@ -69,32 +76,36 @@ def run(args: argparse.Namespace) -> int:
         "batch_size": args.batch_size,
     }
     config = from_dict(SampleConfig, apply_overrides(given, args.set), where="settings")
-    models = load_models(args.checkpoint, resolve_device(args.device))
-    if args.show != "samples":
-        images, columns = _show(models, args, config)
-        write_grid(args.out / f"{args.show}.png", images, columns)
-        print(args.out / f"{args.show}.png")
-        return 0
-    labels = class_labels(models, args.seeds, args.label)
-    latents = draw_latents(models, args.seeds, labels, config.inverse_temperature)
-    images = generate(models, args.seeds, config, latents=latents, labels=labels)
-    if not args.no_files:
-        for seed, pixels in zip(args.seeds, to_pixels(images), strict=True):
-            write_png(args.out / f"{seed:06d}.png", pixels)
-    write_grid(args.out / "grid.png", images[:256])
-    factor = 2 if config.guidance.weight else 1
-    record = {
-        "checkpoint": str(args.checkpoint),
-        "settings": to_dict(config),
-        "evaluations": factor * evaluations(config.solver, models.config.process),
-        "seeds": args.seeds,
-        "classes": None if labels is None else labels.tolist(),
-    }
-    if latents is not None and models.config.latents.kind == "discrete":
-        record["codes"] = latents.argmax(-1).tolist()
-    with atomic_write(args.out / "samples.json", "w") as handle:
-        json.dump(record, handle)
-    print(args.out / "grid.png")
+    with joined(args.device) as device_name:
+        group = processes()
+        models = load_models(args.checkpoint, resolve_device(device_name))
+        if args.show != "samples":
+            if group.first:
+                images, columns = _show(models, args, config)
+                write_grid(args.out / f"{args.show}.png", images, columns)
+                print(args.out / f"{args.show}.png")
+            return 0
+        if args.no_files:
+            if group.first:
+                seeds = args.seeds[:GRID_IMAGES]
+                labels = class_labels(models, seeds, args.label)
+                latents = draw_latents(models, seeds, labels, config.inverse_temperature)
+                write_grid(args.out / "grid.png", generate(models, seeds, config, latents=latents, labels=labels))
+                print(args.out / "grid.png")
+            return 0
+        with Progress("samples", "images", len(args.seeds), silent=not group.first) as progress:
+            grid = sample_to_files(
+                models,
+                args.seeds,
+                config,
+                args.out,
+                weights=weights_digest(args.checkpoint),
+                label=args.label,
+                subdirs=args.subdirs,
+                advance=progress.advance,
+            )
+        if group.first:
+            print(grid)
     return 0
 
 

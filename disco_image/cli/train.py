@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from disco_dock.runtime.command_line import Parser, run_command
+from disco_image.cli.parsing import command_parser
 
 STAGES = ("denoiser", "prior")
 GIB = 2**30
@@ -19,7 +20,7 @@ GIB = 2**30
 
 def build_parser() -> Parser:
     """Options of the command."""
-    parser = Parser(prog="python -m disco_image.train", description=__doc__)
+    parser = command_parser("train", __doc__)
     parser.add_argument(
         "--preset", default="digits", help="settings to start from (%(default)s); --help-presets lists them"
     )

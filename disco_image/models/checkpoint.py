@@ -14,6 +14,7 @@ from disco_dock.latents.transformer import CodePrior, CodePriorConfig
 from disco_dock.runtime.checkpoint import load_into, load_weights, save_weights
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import CheckpointError, ConfigError
+from disco_dock.runtime.files import sha256_bytes, sha256_file
 from disco_image.models.denoiser import Denoiser, ModelConfig
 from disco_image.models.gaussian_prior import GaussianPrior, GaussianPriorConfig
 from disco_image.models.latents import LatentEncoder
@@ -68,6 +69,18 @@ def build_encoder(config: ModelConfig) -> LatentEncoder:
     )
 
 
+def run_checkpoint(folder: str | Path) -> Path:
+    """The `checkpoint` folder of a run folder, or the folder itself."""
+    folder = Path(folder)
+    return folder / FOLDER if (folder / FOLDER).is_dir() else folder
+
+
+def weights_digest(folder: str | Path) -> str:
+    """Hexadecimal SHA-256 of the denoiser and the prior of a run folder, which decide what a seed becomes."""
+    parts = [run_checkpoint(folder) / f"{name}.safetensors" for name in ("denoiser", "prior")]
+    return sha256_bytes("".join(sha256_file(path) for path in parts if path.exists()).encode())
+
+
 def load_models(folder: str | Path, device: torch.device, *, with_encoder: bool = False) -> ImageModels:
     """The networks in a run folder or its `checkpoint` folder.
 
@@ -79,8 +92,7 @@ def load_models(folder: str | Path, device: torch.device, *, with_encoder: bool 
     Raises:
         CheckpointError: a file is missing or damaged, or the parts do not belong together.
     """
-    folder = Path(folder)
-    folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    folder = run_checkpoint(folder)
     path = folder / "denoiser.safetensors"
     tensors, metadata = read_part(path, "denoiser")
     try:

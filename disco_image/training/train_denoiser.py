@@ -19,7 +19,7 @@ from disco_dock.runtime.prefetch import Prefetcher
 from disco_image.data.augment import WIDTH as AUGMENT_WIDTH
 from disco_image.data.batches import ImageBatches
 from disco_image.data.source import ImageSource, SourceInfo
-from disco_image.models.checkpoint import FOLDER, read_part, save_part
+from disco_image.models.checkpoint import FOLDER, read_part, run_checkpoint, save_part
 from disco_image.models.denoiser import DenoiserWithEncoder, ModelConfig
 from disco_image.sampling.generate import SampleConfig
 from disco_image.training.denoiser_stage import DenoiserStage, StageBatch, batch_maker
@@ -97,8 +97,7 @@ def load_initial(denoiser: nn.Module, path: Path) -> set[str]:
     Source: DisCo-Diff (arXiv:2407.03300), sec. 4.1: class-conditional models are fine-tuned from plain ones.
     """
     if path.is_dir():
-        path = path / FOLDER if (path / FOLDER).is_dir() else path
-        path = path / "denoiser.safetensors"
+        path = run_checkpoint(path) / "denoiser.safetensors"
     tensors, _ = read_part(path, "denoiser")
     own = denoiser.state_dict()
     new = {name for name in own if name not in tensors}

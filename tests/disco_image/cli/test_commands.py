@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from disco_image.cli import evaluate, sample, train
 from disco_image.cli.main import COMMANDS, main
@@ -47,6 +50,24 @@ def test_samples_files_and_record(trained, tmp_path):
     record = json.loads((tmp_path / "samples.json").read_text())
     assert record["seeds"] == [3, 5, 6] and record["evaluations"] == 6 and len(record["codes"]) == 3
     assert (tmp_path / "000005.png").exists() and (tmp_path / "grid.png").exists()
+
+
+def test_sampling_goes_on_in_subfolders_and_refuses_other_settings(trained, tmp_path, capsys):
+    argv = [str(trained), "-o", str(tmp_path), "--seeds", "998-1001", "--steps", "2", "--subdirs", "--batch-size", "2"]
+    assert sample.main(argv) == 0
+    first, second = tmp_path / "000000/000998.png", tmp_path / "001000/001001.png"
+    record, before = (tmp_path / "samples.json").read_text(), second.read_bytes()
+    first.write_bytes(b"kept as it is")
+    second.unlink()
+    (tmp_path / "000000/000999.png").touch()
+    assert sample.main([*argv[:-1], "1", "--no-files"]) == 0  # the grid alone touches no file
+    first.unlink()
+    (tmp_path / "000000/000999.png").unlink()
+    assert sample.main([*argv[:-1], "3"]) == 0
+    again, once = (np.asarray(Image.open(file)).astype(int) for file in (second, io.BytesIO(before)))
+    assert np.abs(again - once).max() <= 1 and (tmp_path / "samples.json").read_text() == record
+    assert sample.main([*argv, "--guidance", "1"]) == 1
+    assert "other settings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("show", ["same-latent", "same-noise", "switch", "guidance"])
@@ -114,7 +135,7 @@ def test_console_script_finds_the_commands(capsys):
 
 
 def test_modules_run_as_before():
-    for name in ("train", "sample", "evaluate", "convert"):
+    for name in ("train", "sample", "evaluate", "convert", "dataset"):
         argv = [sys.executable, "-m", f"disco_image.{name}", "--help"]
         out = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert out.returncode == 0 and "usage" in out.stdout
