@@ -1,1 +1,1 @@
-"""How good the poses of a checkpoint are: docking of known complexes, deviations from the crystal, success rates."""
+"""Accuracy of a checkpoint: docking of complexes with known poses, RMSDs, success rates."""

@@ -1,4 +1,4 @@
-"""Where methods are told to look: everywhere, or around the crystal ligand."""
+"""Search boxes: the whole receptor, or around the crystal ligand."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def pocket_box(crystal: np.ndarray) -> Box:
 
 
 def pocket_sphere(crystal: np.ndarray) -> Pocket:
-    """Where the networks keep the centroid when they are told the centre of the pocket box and nothing else."""
+    """The sphere that holds the centroid when the networks are told only the centre of the pocket box."""
     return Pocket(center=pocket_box(crystal).center, radius=DEFAULT_RADIUS)

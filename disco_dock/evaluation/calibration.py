@@ -1,4 +1,4 @@
-"""Whether the confidence means what it says: the probability of an RMSD below 2 Angstrom."""
+"""Calibration of P(RMSD < 2 Angstrom)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poses of the complex at hand, docked once for all methods that differ only in what is done with them afterwards."""
+"""Poses of the current complex, docked once for all methods that differ only in physics and ranking."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Value = TypeVar("Value")
 
 
 class Timed(NamedTuple, Generic[Value]):
-    """Something and how long it took.
+    """A value and the time that it took.
 
     Attributes:
-        value: the thing.
+        value: the result.
         seconds: wall time.
         cpu_seconds: processor time over all threads.
     """
@@ -38,7 +38,7 @@ class Timed(NamedTuple, Generic[Value]):
 
 
 class SharedDocking:
-    """What was sampled and minimised for the last complex; times are those of a method that does all of it alone.
+    """Sampled and minimised poses of the last complex; times are as if each method had done all of it.
 
     Args:
         engine: the networks.
@@ -74,7 +74,7 @@ class SharedDocking:
     def refined(
         self, case: Case, physics: PhysicsSettings, *, in_pocket: bool
     ) -> Timed[tuple[DockedPoses, RefinedPoses]]:
-        """Poses after physics with the confidence in them, and what physics says of them.
+        """Poses after physics with their confidence, and their energies and scores.
 
         Raises:
             DiscoError: not one pose can be sampled, or physics cannot be done.
@@ -99,7 +99,7 @@ class SharedDocking:
             ).refined
             return after_physics(self.engine, case.graph, docked, refined), refined
 
-        # the ranking changes nothing before it but whether there are scores at all
+        # the ranking only decides whether there are scores at all
         key = (in_pocket, replace(physics, rank_by="vina") if physics.scores else physics)
         after = self._once(case, key, work)
         return Timed(after.value, seconds + after.seconds, cpu_seconds + after.cpu_seconds)

@@ -1,4 +1,4 @@
-"""Dock complexes with a method and measure every pose; one row per complex, kept as soon as it is there."""
+"""Dock complexes with a method and measure every pose; one row per complex, saved at once."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _loaded(cases: Cases, name: str) -> Case | DiscoError:
 
 
 def evaluate_one(method: Method, case: Case, worker: CappedWorker, *, check_poses: int, sdf: Path) -> MeasuredComplex:
-    """Dock one complex and measure its poses; what goes wrong is in the row."""
+    """Dock one complex and measure its poses; errors go into the row."""
     facts = {
         "id": case.name,
         "atoms": case.ligand.num_atoms,
@@ -109,7 +109,7 @@ def evaluate_one(method: Method, case: Case, worker: CappedWorker, *, check_pose
 def _validity(
     worker: CappedWorker, case: Case, docked: RankedPoses, count: int
 ) -> tuple[tuple[bool, ...], tuple[str, ...], tuple[str, ...]]:
-    """Verdict on each of the first poses, tests that the first one failed, and notes.
+    """Validity of each of the first poses, tests that the first one failed, and notes.
 
     Poses that PoseBusters cannot judge in time count as not valid.
     """

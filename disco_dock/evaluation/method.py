@@ -1,4 +1,4 @@
-"""What is evaluated: anything that gives ranked poses of a complex. Here the networks; Vina is in `vina`."""
+"""Methods to evaluate: anything that gives ranked poses of a complex. Here the networks; Vina is in `vina`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RankedPoses(NamedTuple):
 
     Attributes:
         pos: (poses, atoms, 3) in the frame of the case's ligand, Angstrom.
-        score: (poses,) by which they are ranked, higher is better, or None.
+        score: (poses,) the ranking score, higher is better, or None.
         probability: (poses,) that the RMSD is below 2 Angstrom, or None when the method says nothing about it.
         seconds: wall time of the docking.
         cpu_seconds: processor time over all threads.
@@ -74,7 +74,7 @@ class NetworkMethod:
         physics_requested: whether the user asked for physics, which traces without side chains get only then.
 
     Raises:
-        ConfigError: the checkpoint cannot rank as physics_requested.
+        ConfigError: the checkpoint cannot rank as asked.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class NetworkMethod:
         self._requested, self._in_pocket = physics_requested, in_pocket
         self.name = "-".join(["disco-dock", *_physics_name(physics), *(["pocket"] if in_pocket else [])])
         plain = asdict(shared.settings)
-        for name in ("batch_size", "first"):  # the first changes time and memory only, the other is always 0
+        for name in ("batch_size", "first"):  # the batch size changes no pose, and the first sample is always 0
             plain.pop(name)
         self.settings: dict[str, Any] = {
             "checkpoint": engine.models.sha256,
@@ -129,9 +129,9 @@ class NetworkMethod:
         )
 
     def _probability(self, verdict: Verdict, docked: DockedPoses) -> np.ndarray | None:
-        """P(RMSD < 2 Angstrom) of poses: by calibration or judge if there is one, else what the logit says.
+        """P(RMSD < 2 Angstrom) of poses: by calibration or judge if there is one, else by the logit.
 
-        The published confidence network ranks by a class's logit that is no probability of its own.
+        The published confidence network ranks by the logit of a class, which is not a probability.
         """
         published = self._shared.engine.models.config.all_atom_confidence is not None
         if verdict.near is not None or docked.confidence is None or published or self._physics.minimize != "none":

@@ -1,4 +1,4 @@
-"""What an evaluation writes and prints: summary.json, complexes.csv, and the methods side by side."""
+"""Results of an evaluation: summary.json, complexes.csv, and the methods side by side."""
 
 from __future__ import annotations
 

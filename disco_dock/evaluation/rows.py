@@ -1,4 +1,4 @@
-"""What is known of one complex after docking it with one method, and the file that keeps it."""
+"""Measurements of one complex docked with one method, and the file that keeps them."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     """The summary of an evaluation, after writing all its files; finished complexes of an earlier run are kept.
 
     Raises:
-        DiscoError: something that is needed is absent; this is found out before any docking.
+        DiscoError: something needed is missing; this is checked before any docking.
     """
     ids = None if settings.split is None else read_ids(settings.split)
     trained = [name for file in settings.training_ids for name in read_ids(file)] or None
@@ -129,7 +129,7 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
 
 
 def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
-    """Fail at once, not after hours, when an optional package or the files are absent."""
+    """Fail before any docking when an optional package or the files are missing."""
     if settings.figures:
         require_matplotlib()
     if settings.check_poses and cases.has_files:
@@ -145,13 +145,13 @@ def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
 
 
 def _rankings(settings: EvaluationSettings, physics: PhysicsSettings) -> list[PhysicsSettings]:
-    """What is measured beside the networks alone: as chosen, and the same poses ranked otherwise."""
+    """Physics settings to measure beside the networks alone: the chosen one, and other rankings of its poses."""
     others = (replace(physics, rank_by=name) for name in settings.rankings if name != physics.rank_by)
     return [*([] if physics == NO_PHYSICS else [physics]), *others]
 
 
 def _sampling(engine: Engine, settings: EvaluationSettings) -> DockingSettings:
-    """The checkpoint's sampling settings with the user's steps in their place."""
+    """The checkpoint's sampling settings with the user's steps."""
     config = engine.models.config
     return DockingSettings(
         num_poses=settings.num_poses,
@@ -164,7 +164,7 @@ def _sampling(engine: Engine, settings: EvaluationSettings) -> DockingSettings:
 
 
 def _budget(settings: EvaluationSettings, rows: Sequence[MeasuredComplex]) -> dict[str, float]:
-    """Processor seconds of Vina by complex: as asked, or what the networks took (their mean where they failed)."""
+    """Processor seconds of Vina by complex: as given, or as the networks took (their mean where they failed)."""
     if settings.vina_cpu_seconds is not None:
         return {row.id: settings.vina_cpu_seconds for row in rows}
     used = [row.cpu_seconds for row in rows if row.rmsd]

@@ -17,12 +17,12 @@ PERCENTILES = (25, 50, 75)
 
 
 def selections(rows: Sequence[MeasuredComplex]) -> dict[str, int]:
-    """Names of the ways to choose poses, and how many best-ranked ones each looks at: the first, five, all."""
+    """Selections of poses by name, and how many best-ranked ones each takes: the first, five, all."""
     return {"top1": 1, f"top{TOP}": TOP, "best": max((len(row.rmsd) for row in rows), default=0)}
 
 
 def lowest(values: Sequence[float], count: int) -> float:
-    """The least of the first values; infinite for none."""
+    """Minimum of the first values; infinity for none."""
     return min(values[:count], default=np.inf)
 
 
@@ -67,7 +67,7 @@ def was_checked(rows: Sequence[MeasuredComplex], count: int) -> bool:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float | None]:
-    """Quartiles; None where a failure, which counts as infinitely far, stands there."""
+    """Quartiles; None where a quartile is a failure, which counts as infinite."""
     found = np.percentile(np.asarray(values, dtype=float), PERCENTILES, method="higher")
     return {
         str(name): round(float(value), 2) if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""All figures of an evaluation from its rows."""
+"""All numbers of an evaluation from its rows."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from disco_dock.evaluation.success import (
     was_checked,
 )
 
-SMALL = 10  # complexes; fewer in a group make its interval say little
+SMALL = 10  # complexes; the interval of a smaller group says little
 
 
 def summarise(rows: Sequence[MeasuredComplex], *, manifest: Manifest | None = None) -> dict[str, Any]:
-    """Everything that is reported of one method; failures count as misses throughout.
+    """Everything reported of one method; failures count as misses.
 
     Args:
         rows: one per complex, at least one.

@@ -1,1 +1,1 @@
-"""Docking of whole libraries into one protein: streamed input, a ledger on disk, and engines that spread the work."""
+"""Docking of whole libraries into one protein: streamed input, a ledger on disk, and pools of workers."""

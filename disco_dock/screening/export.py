@@ -19,7 +19,7 @@ from disco_dock.screening.ledger.schema import RESULT_COLUMNS, TEXT, WHOLE
 from disco_dock.screening.library.entries import canonical_ligand
 
 BATCH = 4096  # rows of a Parquet file in memory
-MAX_TAG = 10_000  # characters; no SMILES is longer
+MAX_TAG = 10_000  # longest SMILES, in characters
 
 
 def export(results: Results, query: Query, path: Path, *, poses: int = 1) -> int:
@@ -32,7 +32,7 @@ def export(results: Results, query: Query, path: Path, *, poses: int = 1) -> int
         poses: of each ligand in an SDF.
 
     Raises:
-        ConfigError: of another suffix.
+        ConfigError: the suffix is none of these.
         OSError: the file cannot be written.
     """
     rows = results.rows(query)
@@ -72,14 +72,14 @@ def _write_sdf(results: Results, rows: Iterable[dict[str, Any]], path: Path, pos
             try:
                 ligand = canonical_ligand(row["smiles"] or "", row["name"])
                 file.write(sdf_text(ligand, records).encode("utf-8"))
-            except (InputError, ValueError) as error:  # what was docked was a molecule of as many atoms
+            except (InputError, ValueError) as error:  # the docked molecule had this many atoms
                 raise damaged(results.path, f"molecule of {row['name']}: {error}") from error
             count += 1
     return count
 
 
 def _tags(values: dict[str, Any]) -> dict[str, str]:
-    """Tags on one line each; four dollar signs, as a library's name may have, would end the record."""
+    """Tags, each on one line; four dollar signs (a library's name may hold them) would end the record."""
     lines = {name: one_line(cell_text(value), MAX_TAG) for name, value in values.items() if value is not None}
     return {name: line.replace("$$$$", "$") for name, line in lines.items()}
 

@@ -1,4 +1,4 @@
-"""What passes between library, ledger and workers; all of it is plain data that can be sent to another machine."""
+"""Messages between library, ledger and workers: plain data that can be sent to another machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: DiscoError) -> Failure:
-        """The failure that an error describes; its sentence says what is wrong, then "; ", then what to do."""
+        """The failure of an error, whose sentence says what is wrong, then "; ", then what to do."""
         what, _, remedy = str(error).rpartition("; ")
         return cls(code=error.code, message=what or remedy, hint=remedy if what else "")
 
@@ -39,9 +39,9 @@ class Entry:
     Attributes:
         position: in the library, from 0.
         name: title, on one line.
-        smiles: canonical isomeric SMILES: the molecule's identity, and what is docked; None when it is unreadable.
-        heavy_atoms: of the molecule; 0 when it is unreadable.
-        failure: why it is unreadable, or None.
+        smiles: canonical isomeric SMILES, which identifies the molecule and is docked; None if unreadable.
+        heavy_atoms: of the molecule; 0 if unreadable.
+        failure: why it cannot be read, or None.
     """
 
     position: int

@@ -1,4 +1,4 @@
-"""Which records a shard takes, and what a worker is given."""
+"""Records of a shard, and batches for the workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.screening.messages import Work
 
-BUCKET_ATOMS = 8  # ligands of one bucket differ by less
+BUCKET_ATOMS = 8  # width of a bucket of ligands
 BATCH_LIGANDS = 4  # of a worker's batch, unless more share a network batch
 
 
@@ -26,7 +26,7 @@ class Shard:
             raise ConfigError(f"a shard is written i/n with 1 <= i <= n, not {self.index}/{self.count}")
 
     def __str__(self) -> str:
-        """As on the command line."""
+        """As written on the command line."""
         return f"{self.index}/{self.count}"
 
     def takes(self, position: int) -> bool:
@@ -54,7 +54,7 @@ class Shard:
         """The shard of a SLURM array task, or None outside of one; the array may start at any number.
 
         Raises:
-            ConfigError: the array has gaps, so that its tasks do not say which part is theirs.
+            ConfigError: the array has gaps, so that a task cannot know its part.
         """
         if "SLURM_ARRAY_TASK_ID" not in environment:
             return None
@@ -70,6 +70,6 @@ class Shard:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """Ligands of like size that one worker docks, one after the other or several in one network batch."""
+    """Ligands of similar size for one worker, which docks them one by one or several in a network batch."""
 
     works: tuple[Work, ...]

@@ -1,4 +1,4 @@
-"""How far a run is: counts, rate, time left and failures by kind, as numbers and as lines of JSON."""
+"""Progress of a run: counts, rate, time left and failures by kind, as numbers and as JSON lines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Snapshot:
         failed: records without, those that could not be read included.
         duplicates: records that repeat a molecule.
         pending: ligands that wait.
-        reading: whether more records are to come, so that the time left is not known yet.
+        reading: whether more records follow, so that the time left is not known yet.
         failures: number of failures by code.
         seconds: since this run began.
         per_hour: ligands done in an hour, over the last ones of this run; None before there are any.
@@ -56,12 +56,12 @@ class ScreenProgress(Protocol):
     """Receiver of a run's progress."""
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show where the run is; called often."""
+        """Show the numbers; called often."""
         ...
 
 
 class Tally:
-    """Counts of a run, kept up to date without asking the store."""
+    """Counts of a run, updated without queries to the store."""
 
     def __init__(self, counts: Counts) -> None:
         """Start from what the ledger holds."""
@@ -81,7 +81,7 @@ class Tally:
         self._failures.update(counts.failures)
 
     def count(self, outcome: Outcome) -> None:
-        """Count what came of a ligand."""
+        """Count the outcome of a ligand."""
         self._pending -= 1
         self.finished += 1
         self._recent.append(time.monotonic())
@@ -125,7 +125,7 @@ class JsonLines:
         self._written = 0.0
 
     def update(self, snapshot: Snapshot) -> None:
-        """Write a line when it is time."""
+        """Write a line if the interval has passed."""
         now = time.monotonic()
         if snapshot.event != "progress" or now - self._written >= JSON_SECONDS or not self._written:
             self._written = now

@@ -1,4 +1,4 @@
-"""The loop of a screening run: reads ahead, keeps the workers busy, and enters every outcome at once."""
+"""The loop of a screening run: reads ahead, keeps the workers busy, and records every outcome at once."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ DEATHS = 2  # workers that a ligand may kill before it has failed
 
 
 class Screen:
-    """Docks all pending ligands of a store, and those of libraries that it reads on the way.
+    """Docks all pending ligands of a store, and those of the libraries that it is still reading.
 
-    One ligand is in the queue, in the pool, or in the ledger with its outcome; when the process dies, the ledger
-    still has it as pending.
+    A ligand waits in the queue, is in the pool, or is in the ledger with its outcome. When the process dies, the ledger
+    still has the first two as pending.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class Screen:
             store: gets the rows and outcomes.
             ingests: libraries to read, already past what the store holds.
             pool: the workers that dock.
-            progress: is told how far the run is.
-            stop_after: seconds after which no further ligand is begun, or None.
+            progress: receives the numbers.
+            stop_after: seconds after which no new ligand starts, or None.
             batching: how many ligands a worker docks in one network batch.
         """
         self._store, self._pool, self._progress = store, pool, progress
@@ -57,7 +57,7 @@ class Screen:
         self._tally = Tally(store.counts())
 
     def run(self) -> Snapshot:
-        """Work until nothing is left or the time is over; returns the last numbers.
+        """Work until nothing is left or the time is up; returns the last numbers.
 
         Raises:
             DiscoError: the store cannot be written or no worker can be kept alive; what is in the ledger stays.
@@ -100,7 +100,7 @@ class Screen:
             self._pool.submit(batch)
 
     def _take(self, events: Sequence[Event]) -> None:
-        """Enter outcomes in one transaction, and decide about the work of lost workers."""
+        """Record outcomes in one transaction, and requeue the work of lost workers."""
         outcomes: list[Outcome] = []
         for event in events:
             if isinstance(event, Lost):
@@ -115,9 +115,9 @@ class Screen:
             self._tally.count(outcome)
 
     def _after_loss(self, lost: Lost) -> list[Outcome]:
-        """Queue the work of a lost worker again; a ligand that is surely to blame once too often has failed.
+        """Requeue the work of a lost worker; a ligand that killed too many workers has failed.
 
-        Where several ligands may be to blame, each is docked alone, and only a death over one alone counts.
+        If several ligands may have killed it, each is docked alone; only a death over a single ligand counts.
         """
         self._tally.workers_lost += 1
         names = ", ".join(work.name for work in lost.suspects[:4])

@@ -26,12 +26,12 @@ class ScreenRequest:
     Attributes:
         libraries: files of ligands.
         columns: of libraries that are tables.
-        store: file of the ledger; made when it is absent, gone on with when it is there.
+        store: file of the ledger; a new one is made, an existing one is continued.
         largest_fragment: keep the largest fragment of a salt or mixture.
         identity: what the store must have been made for.
         about: what a new store keeps for a reader, such as paths and versions.
         shard: part of the libraries.
-        stop_after: seconds after which no further ligand is begun, or None.
+        stop_after: seconds after which no new ligand starts, or None.
         batching: how many ligands a worker docks in one network batch.
     """
 
@@ -63,14 +63,14 @@ PoolMaker = Callable[[], AbstractContextManager[WorkerPool]]
 
 
 def run_screen(request: ScreenRequest, make_pool: PoolMaker, progress: ScreenProgress | None = None) -> ScreenEnd:
-    """Run a screen, or go on with one, until all that can be docked is docked or the time is over.
+    """Start or continue a screen, until everything that can be docked is docked or the time is up.
 
     The libraries are opened and compared with the ledger before any worker starts.
 
     Args:
         request: what to do.
         make_pool: starts the workers.
-        progress: is told how far it is.
+        progress: receives the numbers.
 
     Raises:
         DiscoError: with one sentence; what is in the ledger stays.
@@ -86,7 +86,7 @@ def run_screen(request: ScreenRequest, make_pool: PoolMaker, progress: ScreenPro
 
 
 def open_libraries(store: Store, request: ScreenRequest) -> Sequence[Ingest]:
-    """The libraries of a run, already past what the store holds of them."""
+    """The libraries of a run, read past the records that the store holds."""
     return [
         Ingest(
             store,

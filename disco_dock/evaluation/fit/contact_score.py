@@ -1,4 +1,4 @@
-"""A checkpoint's contact score, fitted on training complexes and looked at on clusters that a member did not see."""
+"""Fit of a checkpoint's contact score on training complexes; each member is measured on clusters it did not see."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class ContactSettings:
-    """What to fit on.
+    """Settings of the fit.
 
     Attributes:
         data: folder of the complexes' files.
         train: file of ids of training complexes.
         manifest: CSV of their clusters.
-        out: folder for decoys and results; a run that was stopped goes on there.
-        held_out: files of ids that nothing may be fitted on.
+        out: folder for decoys and results; an interrupted run continues there.
+        held_out: files of ids that must not be fitted on.
         scorer: sizes.
         decoys: how many, and how they are made.
         fit: of the weights.
@@ -118,7 +118,7 @@ def fit_contact_score(
 
 
 def contact_example(cases: FileCases, name: str, cluster: str, decoys: Decoys, cutoff: float) -> ContactExample:
-    """The decoys of a complex as the fit needs them, in single precision."""
+    """The decoys of a complex as input of the fit, in single precision."""
     case = cases.load(name)
     assert case.receptor is not None
     field = ContactField(case.receptor, VinaField(case.receptor).receptor)

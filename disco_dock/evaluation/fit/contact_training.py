@@ -1,4 +1,4 @@
-"""Fit the contact score: the poses of a complex compete, and those near the crystal's must win."""
+"""Training of the contact score: the poses of a complex compete, and those near the crystal pose must win."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLIP = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContactFitSettings:
-    """How the contact score is fitted.
+    """Settings of the training.
 
     Attributes:
         epochs: times that each complex is seen.
@@ -60,7 +60,7 @@ class ContactExample:
 
 
 def held_out_member(cluster: str, members: int) -> int:
-    """The member that is not fitted to a cluster, and so can speak for its complexes."""
+    """The member that is not fitted to a cluster, and so is a fair judge of its complexes."""
     return zlib.crc32(cluster.encode()) % members
 
 
@@ -126,7 +126,7 @@ def _weights(examples: Sequence[ContactExample], members: int, power: float) -> 
 def _loss(
     scorer: ContactScorer, example: ContactExample, settings: ContactFitSettings, generator: torch.Generator
 ) -> Tensor | None:
-    """(members,) losses, or None where nothing can be told apart."""
+    """(members,) losses, or None where no poses can be told apart."""
     rmsd = example.rmsd[keep := torch.rand(len(example.rmsd), generator=generator) < settings.kept]
     wanted = [(weight, rmsd < limit) for limit, weight in ((NEAR, 1.0), (FAR, settings.far_weight))]
     wanted = [(weight, right) for weight, right in wanted if weight and right.any() and not right.all()]
@@ -138,7 +138,7 @@ def _loss(
 
 
 def _clip(scorer: ContactScorer) -> None:
-    """Shorten the gradient of each member that is too long."""
+    """Clip the gradient of each member."""
     gradients = [p.grad for p in scorer.parameters() if p.grad is not None]
     norm = sum((gradient.flatten(1).square().sum(1) for gradient in gradients), torch.zeros(())).sqrt()
     factor = (CLIP / (norm + 1e-6)).clamp(max=1.0)

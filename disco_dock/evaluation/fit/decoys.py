@@ -1,4 +1,4 @@
-"""Minimised poses of training complexes, near the crystal's and far from it, that the contact score learns from."""
+"""Minimised poses of training complexes, near the crystal pose and far from it, for the contact score's training."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from disco_dock.weights.networks import weights_sha256
 SETTINGS_FILE = "settings.json"
 SAMPLED, SHIFTED, NATIVE, ELSEWHERE = 0, 1, 2, 3
 SITES_PER_POSE = 4
-"""Places tried for each pose elsewhere."""
+"""Places tried for each pose in another pocket."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class Decoys(NamedTuple):
 
     @property
     def energies(self) -> VinaScores:
-        """The energies, without a score per rotor, which nothing needs here."""
+        """The energies; the score per rotor is not needed here."""
         return VinaScores(self.inter, self.inter, self.intra)
 
 
@@ -86,7 +86,7 @@ def make_decoys(
     *,
     on_case: Callable[[str, str, int, int], None] | None = None,
 ) -> list[str]:
-    """Ids of the complexes that have decoys, in order; one file each, and those that are there are kept.
+    """Ids of the complexes with decoys, in order; one file each, existing files are kept.
 
     Args:
         engine: the networks.
@@ -96,7 +96,7 @@ def make_decoys(
         on_case: called with id, error or "", how many are done, and of how many.
 
     Raises:
-        ConfigError: the folder has decoys that were made otherwise.
+        ConfigError: the folder has decoys made with other settings.
     """
     _check_settings(engine, settings, folder)
     made = []

@@ -15,11 +15,11 @@ from disco_dock.ranking.reliability import Reliability, measure_reliability
 from disco_dock.runtime.errors import ConfigError
 
 THRESHOLDS = (2.0, 5.0)  # Angstrom; the first ranks
-RIDGE = 1e-3  # on weights of standardised evidence, so that evidence that separates the poses does not run away
+RIDGE = 1e-3  # penalty on weights of standardised evidence, which bounds them when the poses are separable
 FIRST_SHARE = 0.3
 """Share of a complex's weight in the fit that its pose of lowest energy has, the others being mostly easy: it lowers
 the cross-validated log loss of all poses by 2 % and of the first ones by 1 % (72 training complexes)."""
-FEWEST = 50  # complexes with poses below which nothing is fitted
+FEWEST = 50  # fewest complexes with poses for a fit
 FOLDS = 5
 
 
@@ -46,7 +46,7 @@ def fit_judge(
         ConfigError: a row is of a held-out complex, there are too few complexes, or all poses are on one side.
     """
     check_training([row.id for row in rows], held_out)
-    docked = sorted((row for row in rows if row.rmsd), key=lambda row: row.id)  # so that their order changes no bit
+    docked = sorted((row for row in rows if row.rmsd), key=lambda row: row.id)  # rows in any order give the same bits
     if len(docked) < FEWEST:
         raise ConfigError(f"{len(docked)} complexes have poses and the fit needs {FEWEST} at least; give more of them")
     return PoseJudge(
@@ -59,7 +59,7 @@ def fit_judge(
 
 
 def check_training(ids: Sequence[str], held_out: Collection[str]) -> None:
-    """Check that no complex to fit on is held out.
+    """Check that no training complex is held out.
 
     Raises:
         ConfigError: some are.

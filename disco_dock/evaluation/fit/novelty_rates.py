@@ -1,4 +1,4 @@
-"""Success by distance from the training set, from the rows of an evaluation."""
+"""Success rates by distance from the training set, from the rows of evaluations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from disco_dock.weights.config import PARTS
 
 
 def nearest_of_cases(index: TrainingIndex, cases: Cases) -> dict[str, NearestTraining]:
-    """What is nearest in the training set to each complex that can be read.
+    """The nearest training complex of each complex that can be read.
 
     Raises:
         InputError: they come from shards, which hold no receptors.

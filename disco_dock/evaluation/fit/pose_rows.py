@@ -1,4 +1,4 @@
-"""What a judge of poses looks at, and how far the poses are from the crystal's, of complexes that are docked once."""
+"""Features and RMSDs of the poses of complexes, for fitting and measuring the judge; each is docked once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PoseRow:
         rmsd: Angstrom from the crystal pose.
         energy: Vina energy with the receptor and inside the ligand, kcal/mol.
         confidence: logits of the confidence model; empty without one.
-        contacts: contact scores; empty without a checkpoint's.
+        contacts: contact scores; empty where the checkpoint has none.
         stereo_kept: whether stereo is as in the input.
         near: of each pose, the others within 2 Angstrom.
         error: why there are no poses, or "".
@@ -54,7 +54,7 @@ class PoseRow:
 
     @property
     def facts(self) -> PoseInputs:
-        """What a judge looks at."""
+        """Input of the judge."""
         near = np.eye(len(self.rmsd), dtype=bool)
         for pose, others in enumerate(self.near):
             near[pose, list(others)] = True
@@ -67,7 +67,7 @@ class PoseRow:
         )
 
     def order(self, score: np.ndarray) -> np.ndarray:
-        """Indices of the poses as they are ranked by a score (poses,) of which more is better."""
+        """Indices of the poses, ranked by a score (poses,), higher is better."""
         return rank_order(score, np.array(self.stereo_kept))
 
 
@@ -81,15 +81,15 @@ def dock_rows(
     members: Mapping[str, int] | None = None,
     on_row: Callable[[PoseRow, int, int], None] | None = None,
 ) -> list[PoseRow]:
-    """Rows of all complexes in the order of their ids; those that the file has are kept.
+    """Rows of all complexes in the order of their ids; rows in the file are kept.
 
     Args:
         engine: the networks.
         cases: complexes with crystal poses, from their files.
         settings: how to sample.
         physics: how to minimise.
-        path: JSON lines, begun anew when the networks or the settings are others.
-        members: by id, the member of the contact score that was not fitted to a complex; None lets all speak.
+        path: JSON lines, started anew for other networks or settings.
+        members: by id, the member of the contact score that was not fitted to the complex; None uses all.
         on_row: called with each row, how many are done, and of how many.
     """
     sampling = asdict(settings)

@@ -1,4 +1,4 @@
-"""A checkpoint's ranking: its judge fitted on training complexes, measured and compared on held-out ones."""
+"""Fit of a checkpoint's judge on training complexes, measured and compared on held-out ones."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ OnRow = Callable[[PoseRow, int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class RankingSettings:
-    """What to fit and to measure.
+    """Settings of the fit and the measurement.
 
     Attributes:
         data: folder of the complexes' files.
         train: file of ids of training complexes.
         validation: file of ids to measure on.
-        out: folder for rows and results; a run that was stopped goes on there.
-        held_out: files of further ids that nothing may be fitted on.
+        out: folder for rows and results; an interrupted run continues there.
+        held_out: files of more ids that must not be fitted on.
         manifest: CSV of clusters, to take one training complex of each; None takes any.
         count: training complexes.
-        evidence: names of what the judge looks at, or None for what was best of what the checkpoint gives.
+        evidence: names of the features, or None for the best ones that the checkpoint gives.
         num_poses: samples per complex.
         moves: Monte-Carlo steps of each pose, or None for the checkpoint's.
         restarts: further searches of each pose, or None for the checkpoint's.
@@ -117,10 +117,10 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
 
 
 def _evidence(models: Models, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Names of what the judge looks at.
+    """Names of the features.
 
     Raises:
-        ConfigError: the checkpoint does not give what is wanted.
+        ConfigError: the checkpoint cannot compute one of them.
     """
     given = {"confidence": models.confidence, "contacts": models.contacts}
     lacking = [part for part, module in given.items() if module is None]
@@ -152,10 +152,10 @@ def evidence_losses(rows: Sequence[PoseRow], names: tuple[str, ...]) -> dict[str
 
 
 def members_by_id(contacts: ContactScorer | None, manifest: Path | None, ids: Collection[str]) -> dict[str, int] | None:
-    """Which member of a contact score was not fitted to each training complex; None without a contact score.
+    """The held-out member of the contact score for each training complex; None without a contact score.
 
     Raises:
-        ConfigError: clusters are not known, so that the judge would be fitted to scores of poses that were learnt.
+        ConfigError: clusters are not known, so the judge would be fitted to scores that were trained on the same poses.
     """
     if contacts is None:
         return None
@@ -169,7 +169,7 @@ def members_by_id(contacts: ContactScorer | None, manifest: Path | None, ids: Co
 
 
 def chosen_ids(ids: Collection[str], manifest: Path | None, count: int) -> list[str]:
-    """Ids in a fixed random order, at most one of each cluster where there is a manifest, as many as asked for.
+    """Up to `count` ids in a fixed random order, at most one of each cluster where there is a manifest.
 
     Raises:
         InputError: the manifest cannot be read.

@@ -35,7 +35,7 @@ Where = Literal["blind", "pocket"]
 
 
 def require_vina() -> None:
-    """Check that Vina and what prepares its input are there.
+    """Check that Vina and the programs that prepare its input are installed.
 
     Raises:
         ConfigError: one of them is not installed.
@@ -46,7 +46,7 @@ def require_vina() -> None:
 
 
 class VinaMethod:
-    """AutoDock Vina on one core, until it has used its processor time. A context manager.
+    """AutoDock Vina on one core with a limit of processor time; a context manager.
 
     Hydrogens are added and atoms typed by Open Babel for the receptor and by Meeko for the ligand, which starts from
     the conformer that the networks start from, never from the crystal pose.
@@ -55,7 +55,7 @@ class VinaMethod:
         where: "blind" (box around the receptor) or "pocket" (box around the crystal ligand).
         num_poses: to return.
         seed: of its random numbers.
-        budget: processor seconds by complex; at least one Monte-Carlo run is made whatever it takes.
+        budget: processor seconds by complex; at least one Monte-Carlo run is always made.
         budget_origin: what the budget depends on, as plain values; another origin makes earlier rows void.
     """
 

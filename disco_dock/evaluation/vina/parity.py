@@ -1,4 +1,4 @@
-"""Our Vina scores beside those of the `vina` package on the same poses."""
+"""Our Vina scores compared with those of the `vina` package on the same poses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Parity(NamedTuple):
 
 
 class ParityCheck:
-    """Scores poses both ways; Open Babel and Vina run in processes of their own, since they abort in a common one."""
+    """Scores poses both ways; Open Babel and Vina run in separate processes, since together they abort."""
 
     def __init__(self) -> None:
         self._preparing, self._scoring = CappedWorker(), CappedWorker()
@@ -70,7 +70,7 @@ class ParityCheck:
 
 @contextmanager
 def parity_check() -> Iterator[ParityCheck]:
-    """A check whose processes end with the block."""
+    """A comparison whose processes end with the block."""
     check = ParityCheck()
     try:
         yield check

@@ -1,4 +1,4 @@
-"""What runs in the processes of the Vina baseline: nothing here is imported by the evaluation's own process."""
+"""Code that runs in the processes of the Vina baseline; the main process imports none of it."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ _SMALL, _LARGE = b"s", b"l"  # 16-bit or 32-bit differences
 def pack(pos: np.ndarray) -> bytes:
     """Compressed coordinates, exact to half of `GRID`.
 
-    Neighbours in a canonical SMILES are mostly bonded, so differences from atom to atom are small; their high and low
-    bytes are kept apart, for the high ones repeat.
+    Neighbours in a canonical SMILES are mostly bonded, so differences between them are small. High and low bytes are
+    stored apart, because the high ones repeat.
 
     Args:
         pos: (poses, atoms, 3) in Angstrom, finite and below 10^6.

@@ -50,7 +50,7 @@ def store_errors(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", None)  # from Python 3.11 on
         primary = None if code is None else code & 0xFF
         unnamed = primary is None and type(error) in (sqlite3.DatabaseError, sqlite3.IntegrityError)
-        if primary in (CORRUPT, CONSTRAINT, NOTADB) or unnamed:  # a sound store meets all that its tables ask for
+        if primary in (CORRUPT, CONSTRAINT, NOTADB) or unnamed:  # a sound store meets the constraints of its tables
             raise damaged(path, error) from error
         if primary in (FULL, IOERR):
             raise StoreError(

@@ -1,4 +1,4 @@
-"""What a store was made for: everything that decides its poses, so that another run is not mixed into it."""
+"""The identity of a store: everything that decides its poses, so that no other run is mixed in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ScreenSettings:
 
     Attributes:
         predict: settings of one docking; `num_poses` is the largest number of a ligand.
-        keep: poses that are kept of each ligand.
+        keep: best poses kept of each ligand.
         stop_when_converged: sample no more poses of a ligand once the best ones agree.
         time_budget: seconds after which no further poses of a ligand are begun, or None.
     """
@@ -119,7 +119,7 @@ def store_identity(settings: ScreenSettings, protein: Path, checkpoint: str, sha
     chosen = settings.predict.result_dict()
     del chosen["embeddings"]
     if chosen["pocket"]:
-        del chosen["pocket"]["ligand"], chosen["pocket"]["box"]  # their content counts, not their place
+        del chosen["pocket"]["ligand"], chosen["pocket"]["box"]  # their content counts, not their path
     chosen.update(
         keep=settings.keep, stop_when_converged=settings.stop_when_converged, time_budget=settings.time_budget
     )

@@ -33,7 +33,7 @@ def only_run(store: Path) -> Iterator[None]:
         raise StoreError(f"{store}: another disco-dock screen is running on it; wait until it ends") from error
     try:
         yield
-        if os.name == "posix":  # while it is held: who opened it before sees that it is gone and opens another
+        if os.name == "posix":  # while held: a process that opened it earlier sees that it is gone, and opens a new one
             path.unlink(missing_ok=True)
     finally:
         lock.release()

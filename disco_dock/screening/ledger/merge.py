@@ -1,4 +1,4 @@
-"""One store from those of shards, or from what a damaged one still holds."""
+"""Merging the stores of shards into one, or saving what a damaged one still holds."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WORTH = {"docked": 3, "failed": 2, "duplicate": 1, "pending": 1}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MergeReport:
-    """What came of a merge.
+    """Result of a merge.
 
     Attributes:
         rows: of the new store.
@@ -73,7 +73,7 @@ def merge(out: Path, paths: Sequence[Path]) -> MergeReport:
     """Write a new store with the rows of others.
 
     The result is that of a run without shards: rows in the order of the libraries, and of the same molecule in several
-    stores the first one has the poses. What is damaged is passed over; a screen on the new store docks it again.
+    stores the first one has the poses. Damaged rows are skipped; a screen on the new store docks them again.
 
     Args:
         out: file that does not exist; complete or absent.
@@ -107,7 +107,7 @@ def merge(out: Path, paths: Sequence[Path]) -> MergeReport:
 
 
 def _open(path: Path) -> _Source:
-    """A store with what says what it is, on which no run is writing."""
+    """A store with its identity, on which no run is writing."""
     if is_running(path):
         raise StoreError(f"{path}: a disco-dock screen is running on it; wait until it ends")
     try:
@@ -224,7 +224,7 @@ def _readable(source: _Source) -> Iterator[dict[str, Any] | None]:
 
 
 def _is_sound(source: _Source, row: dict[str, Any]) -> bool:
-    """Whether a row can be one that a screen has written."""
+    """Whether a row is one that a screen could have written."""
     return (
         row["library"] in source.libraries
         and all(is_sound(column, row[column]) for column in COPIED)

@@ -1,4 +1,4 @@
-"""Asking a store for ligands, best first, with filters; a store may be asked while a run writes to it."""
+"""Queries for ligands, best first, with filters; also while a run writes to the store."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Results:
 
 @contextmanager
 def open_results(path: Path) -> Iterator[Results]:
-    """A store to ask, never changed by it.
+    """A store, opened for reading only.
 
     Raises:
         InputError: there is no such file.

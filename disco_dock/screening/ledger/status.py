@@ -1,4 +1,4 @@
-"""Where a store stands, from the ledger alone: also while a run is on, and after one has died."""
+"""Status of a store, from the ledger alone: also while a run is on, and after one has died."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from disco_dock.screening.plan import Batch
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lost:
-    """A worker that ended over its work.
+    """A worker that ended during its work.
 
     Attributes:
-        suspects: ligands that it may have died of.
-        others: ligands that it had not begun.
+        suspects: ligands that may have killed it.
+        others: ligands that it had not started.
         reason: it died, or was ended because a ligand took too long.
         detail: what is known about it.
     """
@@ -39,16 +39,16 @@ class DocksLigands(Protocol):
         ...
 
     def __call__(self, works: Sequence[Work]) -> Iterator[Outcome]:
-        """What came of each of at most `together` ligands, in any order."""
+        """The outcome of each of at most `together` ligands, in any order."""
         ...
 
 
 MakeDocker = Callable[[], DocksLigands]
-"""Loads what docks; can be pickled, for it is called in the worker."""
+"""Loads what docks; called in the worker, so it can be pickled."""
 
 
 def chunks(works: Sequence[Work], together: int) -> Iterator[Sequence[Work]]:
-    """The ligands of a batch, so many at a time."""
+    """The ligands of a batch, `together` at a time."""
     for begin in range(0, len(works), together):
         yield works[begin : begin + together]
 
@@ -70,7 +70,7 @@ class WorkerPool(Protocol):
         ...
 
     def has_room(self) -> bool:
-        """Whether a further batch may be given; what is in flight is bounded."""
+        """Whether another batch may be submitted; the number in flight is bounded."""
         ...
 
     def submit(self, batch: Batch) -> None:
@@ -78,7 +78,7 @@ class WorkerPool(Protocol):
         ...
 
     def wait(self, seconds: float) -> list[Event]:
-        """What came of the work, after waiting at most so long for something to come.
+        """Outcomes and losses, after waiting at most `seconds` for the first.
 
         Raises:
             DiscoError: no worker can be started.

@@ -35,10 +35,10 @@ ONE_PER_BATCH = BatchPolicy()
 
 
 def batch_policy(settings: ScreenSettings, device: str) -> BatchPolicy:
-    """How many ligands a worker with this type of device docks in one network batch.
+    """Ligands per network batch on this type of device.
 
-    A CPU advances 8 poses at a time: as many ligands as these hold. An accelerator takes the batch size, unless
-    sampling stops early, which is decided ligand by ligand.
+    A CPU advances 8 poses at a time, so as many ligands as fit into 8. An accelerator takes the batch size, unless
+    sampling may stop early, which is decided ligand by ligand.
     """
     predict = settings.predict
     if predict.choose_latents or predict.trajectory or predict.valid_only:
@@ -52,7 +52,7 @@ def batch_policy(settings: ScreenSettings, device: str) -> BatchPolicy:
 
 
 class Queue:
-    """Ligands that wait, bucketed by size; a bounded window of the ledger's pending rows."""
+    """Waiting ligands, bucketed by size; a bounded window of the ledger's pending rows."""
 
     def __init__(self, batching: BatchPolicy = ONE_PER_BATCH) -> None:
         """Start empty; ligands that share a network batch need the same number of atoms, others a like one."""
@@ -62,7 +62,7 @@ class Queue:
         self._alone: deque[Work] = deque()
 
     def __len__(self) -> int:
-        """How many wait."""
+        """Number of waiting ligands."""
         return len(self._alone) + sum(len(works) for shares in self._buckets.values() for works in shares.values())
 
     def add(self, works: Iterable[Work]) -> None:
@@ -79,7 +79,7 @@ class Queue:
         self._alone.extend(works)
 
     def take(self, largest: int) -> Batch | None:
-        """Up to `largest` ligands of the bucket of the largest molecules, so that a run ends with short ones.
+        """Up to `largest` ligands of the bucket with the largest molecules, so that a run ends with short jobs.
 
         Ligands of different shares are taken in turn.
         """

@@ -1,4 +1,4 @@
-"""Sampling of ligands that share a network batch; a batch that fails is halved until what is to blame is alone."""
+"""Sampling of ligands that share a network batch; a failing batch is halved until the culprit is alone."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class PreparedLigand:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sampled:
-    """What came of a ligand in a network batch.
+    """Poses of a ligand from a shared network batch.
 
     Attributes:
         ready: the ligand.
         docked: its poses, or why there are none.
-        seconds: its part of the time that the batch took.
+        seconds: its share of the time of the batch.
     """
 
     ready: PreparedLigand
@@ -96,7 +96,7 @@ class GroupDocker:
                 states=self._states,
             )
         except (DiscoError, *OUT_OF_MEMORY) as caught:
-            error = caught.with_traceback(None)  # whose frames would hold the batch's tensors
+            error = caught.with_traceback(None)  # the traceback would keep the tensors of the batch alive
         else:
             seconds = (time.perf_counter() - begin) / len(group)
             for one, docked in zip(group, found, strict=True):

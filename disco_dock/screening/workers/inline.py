@@ -16,7 +16,7 @@ class InlinePool:
     workers = 1
 
     def __init__(self, make: MakeDocker) -> None:
-        """Dock with what `make` gives."""
+        """Dock with the result of `make`."""
         self._make = make
         self._dock: DocksLigands | None = None
         self._waiting: deque[Sequence[Work]] = deque()
@@ -27,12 +27,12 @@ class InlinePool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Forget the docker."""
+        """Drop the docker."""
         self._dock = None
         self._waiting.clear()
 
     def has_room(self) -> bool:
-        """Whether nothing waits."""
+        """Whether no batch waits."""
         return not self._waiting
 
     def submit(self, batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""What a worker does: loads a checkpoint and a receptor once, then docks ligands, alone or several at a time."""
+"""The work of a worker: load checkpoint and receptor once, then dock ligands, alone or several at a time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from disco_dock.screening.workers.sampling_rounds import RoundSampler, StopRule
 
 @dataclass(frozen=True, kw_only=True)
 class DockerPlan:
-    """What a worker needs to become one; plain data that can be sent to another machine.
+    """Everything that a worker needs to start; plain data that can be sent to another machine.
 
     Attributes:
         settings: how every ligand is docked.
@@ -80,7 +80,7 @@ def check_screen(engine: Engine, settings: ScreenSettings) -> None:
 
 
 class LigandDocker:
-    """Docks ligands into one receptor; the same ligand gives the same poses whatever came before or with it."""
+    """Docks ligands into one receptor; a ligand gives the same poses whatever is docked before or with it."""
 
     def __init__(self, engine: Engine, settings: ScreenSettings, protein: Path) -> None:
         """Read the receptor.
@@ -120,7 +120,7 @@ class LigandDocker:
                 yield self._finished(sampled)
 
     def _prepared(self, work: Work) -> PreparedLigand | Failed:
-        """A ligand up to the networks."""
+        """A ligand, prepared for the networks."""
         begin = time.perf_counter()
         try:
             ligand = canonical_ligand(work.smiles, work.name)
@@ -130,7 +130,7 @@ class LigandDocker:
         return PreparedLigand(work=work, complex=made, seconds=time.perf_counter() - begin)
 
     def _alone(self, ready: PreparedLigand) -> Outcome:
-        """A ligand with network batches of its own, which end early where a rule says so."""
+        """A ligand with its own network batches, which a stop rule may end early."""
         settings, bucket = self._settings.predict, ready.work.heavy_atoms // BUCKET_ATOMS
         smaller = min((size for known, size in self._fitting.items() if known <= bucket), default=settings.batch_size)
         dock = partial(self._engine.dock, states=self._states)
@@ -152,7 +152,7 @@ class LigandDocker:
         return self._predicted(ready, self._engine, docked)
 
     def _predicted(self, ready: PreparedLigand, engine: Engine, docked: DockedPoses | None = None) -> Outcome:
-        """A ligand from the networks on, or from its sampled poses on."""
+        """A ligand from sampling on, or from its sampled poses on."""
         begin, work = time.perf_counter(), ready.work
         try:
             prediction = predict_prepared(engine, self._settings.predict, ready.complex, name=work.name, docked=docked)

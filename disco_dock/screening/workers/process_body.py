@@ -1,4 +1,4 @@
-"""The inside of a worker process: takes batches from a pipe and answers for each ligand as soon as it is done."""
+"""The inside of a worker process: takes batches from a pipe and sends each outcome as soon as it is known."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The worker begins some ligands, in one network batch."""
+    """The worker starts some ligands, in one network batch."""
 
     ids: tuple[int, ...]
 
@@ -39,7 +39,7 @@ class Idle:
 def serve(pipe: Connection, make: MakeDocker) -> None:
     """Dock what comes through the pipe until it closes.
 
-    An error that is no `DiscoError` ends the process: the main one sees it die, and counts it against the ligand.
+    An error that is not a `DiscoError` ends the process; the main process counts this against the ligand.
     """
     silence_libraries()
     try:

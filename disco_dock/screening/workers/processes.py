@@ -24,15 +24,15 @@ LONGEST_TICK = 5.0  # seconds; a longer gap between two looks means that the who
 
 @dataclass(eq=False)
 class _Worker:
-    """A process and what it was given.
+    """A process and its work.
 
     Attributes:
         child: the process.
-        works: ligands that it has not answered for, in their order.
-        batches: batches of them.
-        current: the ligands that it is at.
-        limit: how many it began together, each of which may take its time.
-        seconds: how long it has been at them.
+        works: ligands without an answer, in order.
+        batches: number of unfinished batches.
+        current: ids of the ligands at work.
+        limit: number of ligands started together; the time limit counts for each.
+        seconds: time spent on them.
         ready: whether it has loaded the networks.
     """
 
@@ -49,13 +49,13 @@ class ProcessPool:
     """`workers` processes, each ligand limited to `ligand_seconds` of wall time."""
 
     def __init__(self, make: MakeDocker, workers: int, *, ligand_seconds: float, start_seconds: float = 300.0) -> None:
-        """Dock with what `make`, which can be pickled, gives in each process.
+        """Dock with the result of `make`, which is called in each process and can be pickled.
 
         Args:
             make: loads networks and receptor.
             workers: processes.
-            ligand_seconds: after which a ligand has failed; time in which the whole run is paused does not count.
-            start_seconds: for loading.
+            ligand_seconds: time limit of a ligand; time in which the whole run is paused does not count.
+            start_seconds: time limit of loading.
         """
         self._make, self._count = make, workers
         self._ligand_seconds, self._start_seconds = ligand_seconds, start_seconds
@@ -81,15 +81,15 @@ class ProcessPool:
         self._workers = []
 
     def process_ids(self) -> list[int]:
-        """Of the workers."""
+        """Process ids of the workers."""
         return [worker.child.pid for worker in self._workers if worker.child.pid is not None]
 
     def has_room(self) -> bool:
-        """Whether a worker has less than it may have."""
+        """Whether a worker can take another batch."""
         return any(worker.batches < QUEUED for worker in self._workers)
 
     def submit(self, batch: Batch) -> None:
-        """Give a batch to the worker with the least to do."""
+        """Give a batch to the worker with the least work."""
         worker = min(self._workers, key=lambda one: (one.batches, len(one.works)))
         worker.works.extend(batch.works)
         worker.batches += 1
@@ -99,12 +99,12 @@ class ProcessPool:
             pass  # it died; `wait` finds out and gives the work back
 
     def wait(self, seconds: float) -> list[Event]:
-        """What came from the workers; dead and stuck ones are replaced, and their work is given back as `Lost`."""
+        """Outcomes of the workers; dead and stuck workers are replaced, and their work comes back as `Lost`."""
         wait([one for worker in self._workers for one in worker.child.waitable], timeout=seconds)
         events: list[Event] = []
         for worker in list(self._workers):
             if not self._receive(worker, events) or not worker.child.alive():
-                self._receive(worker, events)  # what it sent between the two looks
+                self._receive(worker, events)  # messages that came in between
                 events.extend(self._replace(worker, "crashed"))
         now = time.monotonic()
         passed, self._looked = min(now - self._looked, LONGEST_TICK), now
@@ -117,7 +117,7 @@ class ProcessPool:
         return events
 
     def _receive(self, worker: _Worker, events: list[Event]) -> bool:
-        """Take in all that a worker has sent; False when it is gone."""
+        """Read all messages of a worker; False when it is gone."""
         try:
             while worker.child.poll():
                 message = worker.child.recv()

@@ -1,5 +1,5 @@
 """Docking in actors of a Ray cluster, each with its own networks; actors that die, alone or with their node, are
-replaced, and their work is given back.
+replaced, and their work comes back.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ LONGEST_TICK = 5.0  # seconds; a longer gap between two looks means that the run
 
 
 class DockActor:
-    """What runs on a node: networks and receptor, loaded once."""
+    """The actor on a node: networks and receptor, loaded once."""
 
     def __init__(self, make: MakeDocker) -> None:
-        """Keep what loads them; `start` does it, for an actor cannot say why its making failed."""
+        """Keep the loader; `start` calls it, because an actor cannot report why its construction failed."""
         self._make = make
         self._dock: DocksLigands | None = None
 
@@ -43,14 +43,14 @@ class DockActor:
         return os.getpid(), ""
 
     def dock(self, batch: Batch) -> list[Outcome]:
-        """What came of each ligand of a batch."""
+        """The outcome of each ligand of a batch."""
         assert self._dock is not None
         return [outcome for works in chunks(batch.works, self._dock.together) for outcome in self._dock(works)]
 
 
 @dataclass(eq=False)
 class _Actor:
-    """An actor and what it was given.
+    """An actor and its work.
 
     Attributes:
         handle: of Ray.
@@ -87,15 +87,15 @@ class RayPool:
         ligand_seconds: float,
         start_seconds: float = 600.0,
     ) -> None:
-        """Dock with what `make`, which can be pickled, gives in each actor.
+        """Dock with the result of `make`, which is called in each actor and can be pickled.
 
         Args:
             make: loads networks and receptor.
             workers: actors; each takes a processor, and a GPU when the device is one.
             address: of a running cluster, "auto" for the one of this node; None starts one here.
             device: "cuda" asks for a GPU per actor.
-            ligand_seconds: after which a ligand has failed.
-            start_seconds: in which one actor must be ready.
+            ligand_seconds: time limit of a ligand.
+            start_seconds: time limit for the first ready actor.
 
         Raises:
             ConfigError: Ray is not installed, or there are no workers.
@@ -141,22 +141,22 @@ class RayPool:
         self._ray.shutdown()
 
     def process_ids(self) -> list[int]:
-        """Of the actors that are ready, each on its node."""
+        """Process ids of the ready actors, each on its node."""
         return [actor.process for actor in self._actors if actor.process]
 
     def has_room(self) -> bool:
-        """Whether an actor that is ready has less than it may have."""
+        """Whether a ready actor can take another batch."""
         return any(self._free(actor) for actor in self._actors)
 
     def submit(self, batch: Batch) -> None:
-        """Give a batch to the actor with the least to do."""
+        """Give a batch to the actor with the least work."""
         actor = min(filter(self._free, self._actors), key=lambda one: len(one.calls))
         if not actor.calls:
             actor.seconds = 0.0
         actor.calls.append((actor.handle.dock.remote(batch), batch))
 
     def wait(self, seconds: float) -> list[Event]:
-        """What came from the actors; dead and stuck ones are replaced, and their work is given back as `Lost`."""
+        """Outcomes of the actors; dead and stuck actors are replaced, and their work comes back as `Lost`."""
         awaited = [actor.awaited for actor in self._actors if actor.awaited is not None]
         if not awaited:
             return []
@@ -186,7 +186,7 @@ class RayPool:
         return actor.starting is None and len(actor.calls) < QUEUED
 
     def _answer(self, actor: _Actor) -> Iterator[Event]:
-        """Take in the answer that an actor has given, or its death."""
+        """Read the answer of an actor, or notice its death."""
         try:
             value = self._ray.get(actor.awaited)
         except self._ray.exceptions.RayError as error:

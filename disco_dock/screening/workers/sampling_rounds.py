@@ -1,4 +1,4 @@
-"""Sampling of a ligand in rounds, until its best poses agree or its time is over."""
+"""Sampling of a ligand in rounds, until its best poses agree or its time is up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AGREEING = 4  # poses near the best one, itself included
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StopRule:
-    """When no further poses of a ligand are sampled.
+    """When sampling of a ligand stops.
 
     Attributes:
         converged: once the best-ranked pose stays within 2 Angstrom of the best-ranked one of the rounds before, and
@@ -36,7 +36,7 @@ class StopRule:
 
     @property
     def acts(self) -> bool:
-        """Whether it can stop anything."""
+        """Whether it can stop sampling."""
         return self.converged or self.seconds is not None
 
 
