@@ -12,7 +12,7 @@ from torch import nn
 from disco_dock.runtime.errors import CheckpointError
 from disco_dock.runtime.files import atomic_write, sha256_file
 from disco_dock.runtime.loop import STATE_FILE
-from disco_dock.weights.networks import Models
+from disco_dock.weights.networks import Models, part_file
 
 INPUTS_FILE = "inputs.json"
 
@@ -29,7 +29,7 @@ def copy_matching(source: nn.Module, target: nn.Module) -> int:
 def part_hashes(models: Models, parts: Sequence[str]) -> dict[str, str]:
     """SHA-256 of the weights of those parts that the checkpoint has."""
     return {
-        part: sha256_file(models.directory / f"{part}.safetensors")
+        part: sha256_file(part_file(models.directory, part, models.config))
         for part in parts
         if getattr(models.config, part) is not None
     }

@@ -17,10 +17,8 @@ from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.training.presets import Preset, preset
 from disco_dock.training.settings import TrainConfig, merged
-from disco_dock.weights.config import CheckpointConfig, read_config
-from disco_dock.weights.networks import bundled_checkpoint, load_part, make_module
-
-BUNDLED = "default"  # in the place of a checkpoint folder
+from disco_dock.weights.config import BUNDLED, CheckpointConfig, read_config
+from disco_dock.weights.networks import bundled_checkpoint, load_part, make_module, part_file
 
 
 def networks(config: TrainConfig) -> Preset:
@@ -84,8 +82,10 @@ def start_from(config: TrainConfig, part: str, module: nn.Module) -> None:
     """
     if not config.init:
         return
-    path = init_directory(config) / f"{part}.safetensors"
-    if getattr(read_config(path.parent), part) is not None and path.exists():
+    directory = init_directory(config)
+    found = read_config(directory)
+    path = part_file(directory, part, found)
+    if getattr(found, part) is not None and path.exists():
         load_into(module, load_weights(path)[0], where=str(path))
 
 

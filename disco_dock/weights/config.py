@@ -32,6 +32,8 @@ MAX_CONFIG_BYTES = 4 * MIB
 MAX_LAYERS, MAX_WIDTH = 64, 16_384
 """Most layers, and most channels or other counts, of a network in a checkpoint."""
 CONFIG_FILE = "config.json"
+BUNDLED = "default"
+"""Name of the bundled checkpoint where a folder is expected."""
 PARTS = ("score", "encoder", "prior", "confidence", "contacts", "expert")
 """Networks of a checkpoint, each in `<part>.safetensors`."""
 
@@ -58,6 +60,7 @@ class CheckpointConfig:
         pose_judge: judge of minimised poses, or None.
         physics: minimisation and scores before the poses are ranked.
         training: what the weights were trained on and for how long; free form.
+        base: ``default`` where networks whose weights the folder lacks are those of the bundled checkpoint, else "".
     """
 
     name: str
@@ -77,11 +80,14 @@ class CheckpointConfig:
     pose_judge: PoseJudge | None = None
     physics: PhysicsSettings = NO_PHYSICS
     training: dict[str, Any] = field(default_factory=dict)
+    base: str = ""
 
     def __post_init__(self) -> None:
         """Check that there is one confidence model at most, and a noise level that both score networks know."""
         if self.confidence is not None and self.all_atom_confidence is not None:
             raise ConfigError("a checkpoint has either confidence or all_atom_confidence, not both; leave one out")
+        if self.base not in ("", BUNDLED):
+            raise ConfigError(f"base must be {BUNDLED!r} or empty, got {self.base!r}")
         if self.expert is not None:
             low, high = self.expert.noise.tr_min, min(self.expert.noise.tr_max, self.score.noise.tr_max)
             if not low < self.handover <= high:

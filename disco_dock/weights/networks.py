@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from disco_dock.ranking.contact_network import ContactScorer
 from disco_dock.runtime.checkpoint import check_tensors, load_into, load_weights, save_weights, weights_bytes
 from disco_dock.runtime.errors import CheckpointError, one_line
 from disco_dock.runtime.files import sha256_file, write_together
-from disco_dock.weights.config import CONFIG_FILE, PARTS, CheckpointConfig, config_bytes, read_config
+from disco_dock.weights.config import BUNDLED, CONFIG_FILE, PARTS, CheckpointConfig, config_bytes, read_config
 
 Encoder = LatentEncoder | GaussianEncoder
 
@@ -108,6 +108,12 @@ def save_checkpoint(directory: Path, config: CheckpointConfig, parts: Mapping[st
     write_together({**files, directory / CONFIG_FILE: config_bytes(config)})
 
 
+def part_file(directory: Path, part: str, config: CheckpointConfig) -> Path:
+    """The file of a network's weights: the folder's own, or the bundled one where the folder builds on that."""
+    own = directory / f"{part}.safetensors"
+    return bundled_checkpoint() / own.name if config.base == BUNDLED and not own.is_file() else own
+
+
 def load_part(directory: Path, part: str, config: CheckpointConfig) -> nn.Module | None:
     """One network in eval mode, or None when the checkpoint has none."""
     try:
@@ -120,7 +126,7 @@ def load_part(directory: Path, part: str, config: CheckpointConfig) -> nn.Module
         ) from error
     if outline is None:
         return None
-    path = directory / f"{part}.safetensors"
+    path = part_file(directory, part, config)
     tensors, _ = load_weights(path)
     check_tensors(outline, tensors, where=str(path))
     module = make_module(part, config)
@@ -131,18 +137,47 @@ def load_part(directory: Path, part: str, config: CheckpointConfig) -> nn.Module
 
 def weights_sha256(models: Models) -> dict[str, str]:
     """SHA-256 of the weights by part, which a change of the configuration does not touch."""
-    files = {part: models.directory / f"{part}.safetensors" for part in PARTS}
+    files = {part: part_file(models.directory, part, models.config) for part in PARTS}
     return {part: sha256_file(path) for part, path in files.items() if path.is_file()}
 
 
 def checkpoint_sha256(directory: Path) -> str:
-    """SHA-256 over the hashes of the configuration and of all weights present."""
-    names = [CONFIG_FILE, *(f"{part}.safetensors" for part in PARTS)]
-    digest = hashlib.sha256()
-    for name in names:
-        if (directory / name).is_file():
-            digest.update(f"{name} {sha256_file(directory / name)}\n".encode())
+    """SHA-256 over the hashes of the configuration and of all weights that there are."""
+    digest, config = hashlib.sha256(), read_config(directory)
+    for path in (directory / CONFIG_FILE, *(part_file(directory, part, config) for part in PARTS)):
+        if path.is_file():
+            digest.update(f"{path.name} {sha256_file(path)}\n".encode())
     return digest.hexdigest()
+
+
+def extract_expert(source: Path, out: Path) -> int:
+    """Write the pose expert of a checkpoint alone, in half precision, on top of the bundled checkpoint.
+
+    Args:
+        source: checkpoint folder whose other networks are the bundled ones.
+        out: folder to write.
+
+    Returns:
+        Bytes of the weights.
+
+    Raises:
+        CheckpointError: the checkpoint has no expert, or other networks than the bundled ones.
+    """
+    config = read_config(source)
+    expert = load_part(source, "expert", config)
+    if expert is None:
+        raise CheckpointError(f"{source}: has no pose expert; train one with `disco-dock train expert`")
+    for part in PARTS:
+        own, bundled = part_file(source, part, config), bundled_checkpoint() / f"{part}.safetensors"
+        if part != "expert" and own.is_file() and (not bundled.is_file() or sha256_file(own) != sha256_file(bundled)):
+            raise CheckpointError(
+                f"{own}: is not the bundled checkpoint's, so the expert alone would lack it; give the folder as it is"
+            )
+    out.mkdir(parents=True, exist_ok=True)
+    weights = weights_bytes({name: value.half() for name, value in expert.state_dict().items()}, {"part": "expert"})
+    written = config_bytes(replace(config, base=BUNDLED))
+    write_together({out / "expert.safetensors": weights, out / CONFIG_FILE: written})
+    return len(weights)
 
 
 def load_models(directory: str | Path, device: torch.device | str = "cpu", *, with_encoder: bool = False) -> Models:
@@ -164,5 +199,9 @@ def load_models(directory: str | Path, device: torch.device | str = "cpu", *, wi
         module = load_part(directory, part, config) if wanted else None
         parts[part] = None if module is None else module.to(device)
     return Models(
-        **parts, config=config, directory=directory, sha256=checkpoint_sha256(directory), device=torch.device(device)
+        **parts,
+        config=config,
+        directory=directory,
+        sha256=checkpoint_sha256(directory),
+        device=torch.device(device),
     )

@@ -132,6 +132,6 @@ def _place_checkpoint(out: Path, config: TrainConfig) -> Path:
         if processes().first:
             parts = {part: load_part(source, part, found) for part in PARTS if part != "expert"}
             kept = {part: module for part, module in parts.items() if module is not None}
-            save_checkpoint(directory, replace(found, expert=None), kept)
+            save_checkpoint(directory, replace(found, expert=None, base=""), kept)
         wait_for_all()
     return directory
