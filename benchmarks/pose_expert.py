@@ -1,9 +1,9 @@
 """What a pose expert adds to the networks alone: python benchmarks/pose_expert.py CHECKPOINT SHARDS [options].
 
 SHARDS are of `disco-dock data build --all-atoms`. For each complex the score model samples poses to the end; the expert
-takes over from the same poses at each handover; and it starts at the true place (centroid and noise of the handover) with
-random orientation and torsions, which tells what it does where the place is known. Prints the shares of complexes with a
-pose below 2 and 5 Angstrom, of poses below them, and medians of the RMSD.
+takes over from the same poses at each handover; and it starts at the true place (centroid and noise of the handover)
+with random orientation and torsions, which tells what it does where the place is known. Prints the shares of complexes
+with a pose below 2 and 5 Angstrom, of poses below them, and medians of the RMSD.
 """
 
 from __future__ import annotations

@@ -11,15 +11,13 @@ import torch
 
 from disco_dock.cli.main import main
 from disco_dock.runtime.errors import CheckpointError
+from disco_dock.weights.config import CONFIG_FILE, read_config, write_config
 from disco_dock.weights.networks import (
-    CONFIG_FILE,
     bundled_checkpoint,
     checkpoint_sha256,
     extract_expert,
     load_models,
-    read_config,
     save_part,
-    write_config,
 )
 from tests.support.pose_expert import SMALL, small_expert
 
