@@ -11,6 +11,7 @@ from disco_dock.docking.engine import Engine, load_engine
 from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.prediction import Prediction
 from disco_dock.docking.receptors import ReceptorStore
+from disco_dock.docking.runs.names import complex_name
 from disco_dock.docking.settings import PocketHint, PredictSettings
 from disco_dock.physics.settings import PhysicsChoice, PhysicsSettings
 
@@ -105,5 +106,5 @@ def dock(
     engine = shared_engine(None if checkpoint is None else Path(checkpoint).resolve(), device)
     path = Path(protein)
     store = ReceptorStore(settings, engine.models.config.lm_dim, [path])
-    name = f"{path.name.split('.')[0]}_{molecule.name}"
+    name = complex_name(path, molecule.name)
     return predict_complex(engine, settings, store, path, molecule, name=name)

@@ -12,7 +12,7 @@ from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.receptors import ReceptorStore
 from disco_dock.docking.runs.input_files import file_hash, settings_files
 from disco_dock.docking.runs.inputs import DockingJob
-from disco_dock.docking.runs.names import safe_name
+from disco_dock.docking.runs.names import complex_name, safe_name
 from disco_dock.docking.runs.record import job_hashes, run_record
 from disco_dock.docking.settings import PredictSettings
 
@@ -61,7 +61,7 @@ class Docker:
             str(ligand), template_smiles=chosen.template_smiles, largest_fragment=chosen.largest_fragment
         )
         path = Path(protein)
-        name = safe_name(f"{path.name.split('.')[0]}_{molecule.name}")
+        name = safe_name(complex_name(path, molecule.name))
         job = DockingJob(name=name, protein=path, ligand=molecule, ligand_spec=str(ligand))
         hashes = job_hashes(self.engine, chosen, job, files, file_hash(path))
         store = ReceptorStore(chosen, self.engine.models.config.lm_dim, [path])

@@ -5,27 +5,34 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from disco_dock.runtime.errors import one_line
+from disco_dock.runtime.notes import Caution
+from disco_dock.runtime.tables import cell_text
 
 if TYPE_CHECKING:
+    from disco_dock.docking.runs.inputs import DockingJob
     from disco_dock.docking.runs.summary import ComplexSummary
+    from disco_dock.docking.settings import PredictSettings
 
 SHOWN_POSES = 5
 SHOWN_ROWS = 20
+WIDTH = 80
 MAX_CELL = 60
+SAMPLING = 0.7  # share of the bar that sampling fills
 LOG_STEPS = 4  # lines per complex when the output is no terminal
 
 
 class Console:
     """Progress on stderr, results on stdout; use it as a context manager around the work."""
 
-    def __init__(self, *, batch: bool) -> None:
-        """Show one complex with its notes, or a batch with a line for each complex."""
+    def __init__(self, *, batch: bool, verbose: bool = False) -> None:
+        """Show one complex with its warnings (and other notes when verbose), or a batch with a line for each."""
         self._batch = batch
+        self._verbose = verbose
         self._bar = None
         self._task = None
         self._all = None
@@ -59,25 +66,32 @@ class Console:
         self._name = f"[{number}/{total}] {name}" if self._batch else name
         self._shown = self._notes = 0
         if self._bar is not None:
-            from rich.markup import escape
-
             if self._batch and self._all is None:
                 self._all = self._bar.add_task("all complexes", total=total)
-            self._task = self._bar.add_task(escape(self._name), total=None)
+            self._task = self._bar.add_task(self._escaped(), total=None)
 
     def step(self, done: int, total: int) -> None:
-        """Show how far the sampling is."""
+        """Show how far the sampling is; the bar is full when the poses are refined and checked too."""
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=total)
+            self._bar.update(self._task, completed=SAMPLING * done, total=total)
+            if done >= total and not self._batch:
+                self._bar.update(self._task, description=f"{self._escaped()}: refining and checking")
         elif not self._batch and done * LOG_STEPS // max(total, 1) > self._shown:
             self._shown = done * LOG_STEPS // total
-            self._line(f"{self._name}: {100 * done // total} %")
+            ahead = "; refining and checking" if done >= total else ""
+            self.say(f"{self._name}: sampled {100 * done // total} %{ahead}")
+
+    def _escaped(self) -> str:
+        from rich.markup import escape
+
+        return escape(self._name)
 
     def note(self, text: str) -> None:
-        """Show a note; in a batch only count it, it is in the complex's run.json."""
-        self._notes += 1
-        if not self._batch:
-            self._line(f"note: {text}")
+        """Show a warning, other notes when verbose; in a batch only count warnings, they are in its run.json."""
+        must_read = isinstance(text, Caution)
+        self._notes += must_read
+        if not self._batch and (must_read or self._verbose):
+            self.say(f"{'warning' if must_read else 'note'}: {text}")
 
     def finish(self, row: ComplexSummary) -> None:
         """Show how a complex of a batch ended, and what happened to earlier results."""
@@ -88,20 +102,22 @@ class Console:
                 self._bar.advance(self._all)
         message = f": {row.message}" if row.message else ""
         if self._batch:
-            notes = f" ({self._notes} notes in its run.json)" if self._notes else ""
-            self._line(f"{self._name}: {row.status} in {row.seconds:.1f} s{notes}{message}")
+            count = f"{self._notes} warning{'' if self._notes == 1 else 's'}"
+            notes = f" ({count} in its run.json)" if self._notes else ""
+            self.say(f"{self._name}: {row.status} in {row.seconds:.1f} s{notes}{message}")
         elif message:
-            self._line(f"note{message}")
+            self.say(f"note{message}")
 
-    def _line(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Show one line above the bar."""
         text = one_line(text)
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             print(text, file=sys.stderr, flush=True)
 
-    def print_results(self, out: Path, rows: Sequence[ComplexSummary]) -> None:
-        """Print the table of poses of a single complex, or of the complexes of a batch."""
+    def print_results(self, out: Path, rows: Sequence[ComplexSummary], *, report: bool = False) -> None:
+        """Print the table of poses of a single complex, or of the complexes of a batch; `report`: it follows."""
         if self._batch:
             print(_batch_table(rows))
             counts = ", ".join(
@@ -109,23 +125,19 @@ class Console:
             )
             print(f"{len(rows)} complexes: {counts}; results in {out}")
             return
-        print(_pose_table(out / "results.csv"))
-        print(*_latent_tables(out / "run.json"), sep="\n", end="")
-        print(*_facts(rows[0]), sep="\n", end="")
-        print(f"{rows[0].num_poses} poses {'reused' if rows[0].status == 'reused' else 'written'} in {out}")
-
-
-def _facts(row: ComplexSummary) -> list[str]:
-    """Lines on the validity of the poses of a complex; none where they were not checked."""
-    if row.valid_poses is None:
-        return []
-    if row.draws > row.num_poses:
-        share = f"{row.valid_poses} valid poses of {row.draws} draws ({100 * row.valid_poses / row.draws:.0f} %)"
-        return [f"{share}; the others are in poses_rejected.sdf\n"]
-    return [f"{row.valid_poses} of {row.num_poses} poses are valid\n"]
-
-
-PHYSICS = ("vina_score", "contact_score", "vina_score_before", "minimize_rmsd", "strain")
+        with (out / "results.csv").open(newline="", encoding="utf-8") as file:
+            poses = list(csv.DictReader(file))
+        record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+        print(pose_table(poses))
+        left = len(distinct_poses(poses)) - SHOWN_POSES
+        if left > 0:
+            print(f"... and {left} more in results.csv")
+        print(*_latent_tables(record), sep="\n", end="")
+        print(*_facts(rows[0], record), sep="", end="")
+        count = "1 pose" if rows[0].num_poses == 1 else f"{rows[0].num_poses} poses"
+        print(f"{count} {'reused' if rows[0].status == 'reused' else 'written'} in {out}")
+        if not (report or (out / "report.html").exists()):
+            print(f"next: disco-dock report {out}")
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -138,33 +150,80 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _pose_table(path: Path) -> str:
-    """The first poses of a results.csv, without the columns that are empty."""
-    with path.open(newline="", encoding="utf-8") as file:
-        poses = list(csv.DictReader(file))[:SHOWN_POSES]
-    wanted = (
-        "rank",
-        "given_as",
-        "confidence",
-        "p_rmsd_under_2",
-        "p_rmsd_under_5",
-        "trust",
-        "latents",
-        "mode",
-        "cluster",
-        "pocket_distance",
-        "clash_count",
-        "stereo_kept",
-        "valid",
-        *PHYSICS,
-    )
-    columns = [name for name in wanted if any(pose.get(name) for pose in poses)]
-    return text_table(columns, [[pose[name] for name in columns] for pose in poses])
+def pose_table(poses: Sequence[Mapping[str, str]]) -> str:
+    """One row for each distinct pose of a results.csv, in 80 columns; columns that are empty are left out."""
+    distinct = distinct_poses(poses)[:SHOWN_POSES]
+    found = {
+        "pose": [first["rank"] for first, _ in distinct],
+        "given as": [first.get("given_as", "") for first, _ in distinct],
+        "P(<2 A)": [_percent(first["p_rmsd_under_2"]) for first, _ in distinct],
+        "Vina": [_number(first["vina_score"], 1) for first, _ in distinct],
+        "contacts": [_number(first["contact_score"], 2) for first, _ in distinct],
+        "RMSD": [_number(first.get("rmsd", ""), 1) for first, _ in distinct],
+        "valid": [{"true": "yes", "false": "NO"}.get(first["valid"], "") for first, _ in distinct],
+        "clashes": [first["clash_count"] for first, _ in distinct],
+        "copies": [str(len(others)) for _, others in distinct],
+    }
+    if any(found["valid"]) or not any(value.strip("0") for value in found["clashes"]):
+        del found["clashes"]
+    shown = {name: cells for name, cells in found.items() if any(cells)}
+    if not {"P(<2 A)", "Vina", "contacts"} & shown.keys():
+        shown["confidence"] = [_number(first["confidence"], 2) for first, _ in distinct]
+    used = sum(max(len(name), *map(len, cells)) + 2 for name, cells in shown.items())
+    residues = [_fitting((first.get("key_residues") or "").split(), WIDTH - used) for first, _ in distinct]
+    if any(residues):
+        shown["key residues"] = residues
+    return text_table(tuple(shown), list(zip(*shown.values(), strict=True)))
 
 
-def _latent_tables(path: Path) -> list[str]:
+def distinct_poses(
+    poses: Sequence[Mapping[str, str]],
+) -> list[tuple[Mapping[str, str], list[Mapping[str, str]]]]:
+    """The best pose of each group of like ones, with all of its group."""
+    groups: dict[str, list[Mapping[str, str]]] = {}
+    for pose in poses:
+        groups.setdefault(pose["cluster"] or pose["rank"], []).append(pose)
+    return [(group[0], group) for group in groups.values()]
+
+
+def _fitting(words: Sequence[str], width: int) -> str:
+    text = ""
+    for word in words:
+        if len(text) + len(word) + 1 > width:
+            break
+        text = f"{text} {word}".strip()
+    return text
+
+
+def _percent(value: str) -> str:
+    return f"{100 * float(value):.0f} %" if value else ""
+
+
+def _number(value: str, digits: int) -> str:
+    return f"{float(value):.{digits}f}" if value else ""
+
+
+def headline(job: DockingJob, settings: PredictSettings) -> str:
+    """What is docked into what, where, and how often."""
+    atoms = job.ligand.num_atoms
+    where = "anywhere in" if settings.pocket is None else "into the pocket of"
+    poses = "1 pose" if settings.num_poses == 1 else f"{settings.num_poses} poses"
+    return f"docking {job.ligand.name} ({atoms} heavy atoms) {where} {job.protein}: {poses}"
+
+
+def _facts(row: ComplexSummary, record: Mapping[str, Any]) -> list[str]:
+    """Lines on the validity of the poses of a complex; none where they were not checked."""
+    if row.valid_poses is None:
+        return []
+    if row.draws > row.num_poses:
+        share = f"{row.valid_poses} valid poses of {row.draws} draws ({100 * row.valid_poses / row.draws:.0f} %)"
+        return [f"{share}; the others are in poses_rejected.sdf\n"]
+    checked = (record.get("validity") or {}).get("checked", row.num_poses)
+    return [f"{row.valid_poses} of {checked} checked poses {'is' if checked == 1 else 'are'} valid\n"]
+
+
+def _latent_tables(record: Mapping[str, Any]) -> list[str]:
     """The enumerated modes and the suggested pockets of a run.json as blocks of lines; none when not asked for."""
-    record = json.loads(path.read_text(encoding="utf-8"))
     blocks = []
     if record["settings"]["modes"]:
         rows = [
@@ -203,12 +262,12 @@ def _batch_table(rows: Sequence[ComplexSummary]) -> str:
         [
             row.name,
             row.status,
-            "" if row.confidence is None else f"{row.confidence:.2f}",
-            "" if row.clash_count is None else str(row.clash_count),
-            "" if row.valid_poses is None else f"{row.valid_poses}/{row.draws}",
+            _percent(cell_text(row.p_rmsd_under_2)),
+            _number(cell_text(row.vina_score), 1),
+            {None: "", True: "yes", False: "NO"}[row.valid],
             row.message,
         ]
         for row in shown
     ]
-    table = text_table(("name", "status", "confidence", "clash_count", "valid/draws", "message"), cells)
+    table = text_table(("name", "status", "P(<2 A)", "Vina", "valid", "message"), cells)
     return table if len(shown) == len(rows) else f"{table}\n... and {len(rows) - len(shown)} more in results.csv"

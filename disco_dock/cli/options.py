@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 POCKETS = {"pocket_center", "pocket_ligand", "pocket_residues", "pocket_box"}
 
 
+def add_protein(inputs: argparse._ArgumentGroup) -> None:
+    """Add the option that `predict` and `screen` share, with the names that other programs give it."""
+    inputs.add_argument(
+        "-p",
+        "-r",
+        "--protein",
+        "--receptor",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="PDB or mmCIF file, also .gz",
+    )
+
+
 def add_reading(inputs: argparse._ArgumentGroup) -> None:
     """Add the options that `predict` and `screen` share: what is taken of the input files."""
     hidden = argparse.SUPPRESS

@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from disco_dock.cli.checks import check_files
 from disco_dock.cli.options import (
     add_physics_group,
     add_pocket,
+    add_protein,
     add_reading,
     add_sampling,
     check_pocket,
@@ -27,12 +29,22 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `predict`."""
-    parser.usage = "disco-dock predict (--protein FILE --ligand FILE|SMILES | --csv FILE) [-o DIR] [options]"
+    parser.usage = "disco-dock predict (-p FILE -l FILE|SMILES|NAME | --csv FILE) [-o DIR] [options]"
+    parser.epilog = (
+        "examples:\n"
+        "  disco-dock predict -p protein.pdb -l 'CC(=O)Oc1ccccc1C(=O)O' --report\n"
+        "  disco-dock predict -p complex.pdb -l GP6 --report            redock the ligand GP6 of the file\n"
+        "  disco-dock predict -p protein.cif -l ligand.sdf --pocket-residues A:57,A:189,A:195"
+    )
     hidden = argparse.SUPPRESS
     inputs = parser.add_argument_group("inputs (--protein and --ligand, or --csv)")
-    inputs.add_argument("--protein", metavar="FILE", default=hidden, help="PDB or mmCIF file, also .gz")
+    add_protein(inputs)
     inputs.add_argument(
-        "--ligand", metavar="FILE|SMILES", default=hidden, help="SDF, MOL2, PDB or SMI file, or a SMILES string"
+        "-l",
+        "--ligand",
+        metavar="LIGAND",
+        default=hidden,
+        help="SDF, MOL2, PDB or SMI file, SMILES, or a ligand of the protein file by name (GP6 or A:GP6910)",
     )
     inputs.add_argument(
         "--csv",
@@ -57,6 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_physics_group(parser)
     _add_validity(parser)
     _add_running(parser)
+    first = "--protein --ligand --csv --out --num-poses --pocket-ligand --pocket-residues --reference --report"
+    parser.show_first(*first.split(), "--overwrite", "--verbose")
 
 
 def _add_latents(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +125,7 @@ def _add_validity(parser: argparse.ArgumentParser) -> None:
 def _add_running(parser: argparse.ArgumentParser) -> None:
     hidden = argparse.SUPPRESS
     running = parser.add_argument_group("running")
-    running.add_argument("-o", "--out", metavar="DIR", default="disco-dock-results", help="output folder (%(default)s)")
+    running.add_argument("-o", "--out", metavar="DIR", default=hidden, help="output folder (named after the complex)")
     running.add_argument(
         "--checkpoint", metavar="DIR", default=hidden, help="another checkpoint than the one that comes along"
     )
@@ -121,8 +135,9 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     )
     running.add_argument("--report", action="store_true", help="write report.html, which opens offline in any browser")
     running.add_argument("--pymol", action="store_true", help="write view.pml, a script for PyMOL")
+    running.add_argument("--molviewspec", action="store_true", help="write view.mvsj, a scene for Mol*")
     running.add_argument("--chimerax", action="store_true", help="write view.cxc, a script for ChimeraX")
-    running.add_argument("--overwrite", action="store_true", help="dock again what is already finished")
+    running.add_argument("--overwrite", action="store_true", help="replace poses of another run in the folder")
     running.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for debugging")
 
 
@@ -130,34 +145,46 @@ def run(args: argparse.Namespace) -> int:
     """Dock everything asked for; 1 when a complex failed."""
     given = vars(args)
     _check_inputs(given)
-
-    from disco_dock.cli.console import Console
-    from disco_dock.docking.engine import load_engine
-    from disco_dock.docking.runs.run import Run
     from disco_dock.runtime.errors import ConfigError
-    from disco_dock.runtime.log import setup_logging
 
-    setup_logging(args.verbose)
-    quiet_libraries(args.verbose)
     try:
         settings = _settings(given)
     except ConfigError as error:
         raise UsageError(str(error)) from error
-    out = Path(args.out)
+    check_files(given)
+
+    from disco_dock.cli.console import Console, headline
+    from disco_dock.docking.engine import load_engine
+    from disco_dock.docking.runs.run import Run
+    from disco_dock.runtime.log import setup_logging
+
+    setup_logging(args.verbose)
+    quiet_libraries(args.verbose)
     found = _jobs(given, settings)
+    out = Path(given["out"] if "out" in given else _named_after(given, found))
     engine = load_engine(Path(given["checkpoint"]) if "checkpoint" in given else None, args.device)
-    with Console(batch=found.single is None) as console:
+    with Console(batch=found.single is None, verbose=bool(args.verbose)) as console:
         work = Run(engine, settings, out, overwrite=args.overwrite, progress=console)
+        if found.single is not None:
+            console.say(headline(found.single, settings))
         try:
             rows = [work.dock_single(found.single)] if found.single else work.dock_batch(found.jobs)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(f"interrupted; finished results are kept in {out}, run again to continue") from stop
-    console.print_results(out, rows)
-    if (args.report or args.pymol or args.chimerax) and any(row.status != "failed" for row in rows):
+    console.print_results(out, rows, report=args.report)
+    wanted = {name: given[name] for name in ("report", "pymol", "chimerax", "molviewspec")}
+    if any(wanted.values()) and any(row.status != "failed" for row in rows):
         from disco_dock.cli.report import write_views
 
-        write_views(out, report=args.report, pymol=args.pymol, chimerax=args.chimerax)
+        write_views(out, **wanted)
     return int(any(row.status == "failed" for row in rows))
+
+
+def _named_after(given: dict, found: JobList) -> str:
+    """The default folder: the complex's name, or that of the table."""
+    if found.single is not None:
+        return found.single.name
+    return f"{Path(given['csv'] if 'csv' in given else given['ligand']).name.split('.')[0]}_docked"
 
 
 def _check_inputs(given: dict) -> None:

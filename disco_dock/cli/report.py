@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 
@@ -14,28 +13,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pymol", action="store_true", help="also write view.pml, a script for PyMOL")
     parser.add_argument("--chimerax", action="store_true", help="also write view.cxc, a script for ChimeraX")
+    parser.add_argument("--molviewspec", action="store_true", help="also write view.mvsj, a scene for Mol*")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the reports of all complexes of a folder."""
-    write_views(Path(args.folder), report=True, pymol=args.pymol, chimerax=args.chimerax)
+    write_views(Path(args.folder), report=True, pymol=args.pymol, chimerax=args.chimerax, molviewspec=args.molviewspec)
     return 0
 
 
-def write_views(out: Path, *, report: bool, pymol: bool, chimerax: bool) -> None:
+def write_views(out: Path, *, report: bool, pymol: bool, chimerax: bool, molviewspec: bool = False) -> None:
     """Write what is asked for beside each complex, and print where it is.
 
     Raises:
         InputError: the folder holds no results.
     """
     from disco_dock.report.folder import docked_folders, read_folder
+    from disco_dock.report.molviewspec import write_molviewspec
     from disco_dock.report.page import write_report
     from disco_dock.report.scripts import write_chimerax, write_pymol
 
     for folder in docked_folders(out):
         if report:
-            print(f"{folder.name}: writing the report", file=sys.stderr)
-            print(write_report(folder))
-        for wanted, write in ((pymol, write_pymol), (chimerax, write_chimerax)):
+            print(f"report: {write_report(folder)}")
+        for wanted, write in ((pymol, write_pymol), (chimerax, write_chimerax), (molviewspec, write_molviewspec)):
             if wanted:
-                print(write(read_folder(folder)))
+                print(f"scene: {write(read_folder(folder))}")

@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--reference is the pose of one ligand, and the poses are of {len(read[0])}; leave it out")
     with Console(batch=not single) as console:
         rows = rescore_run(engine, settings, Path(args.protein), read, files, out, console)
-    console.print_results(out, rows[:1] if single else rows)
+    console.print_results(out, rows[:1] if single else rows, report=args.report)
     for one in read[1] if single else ():
         print(f"disco-dock: not rescored: {one.message}", file=sys.stderr)
     if args.report or args.pymol or args.chimerax:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from disco_dock.cli.checks import check_files
 from disco_dock.cli.options import (
     add_physics_group,
     add_pocket,
+    add_protein,
     add_reading,
     add_sampling,
     check_pocket,
@@ -44,13 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_stops(parser)
     add_physics_group(parser)
     _add_engine(parser)
+    first = "--protein --ligands --store --num-poses --keep --workers --pocket-ligand --pocket-residues --verbose"
+    parser.show_first(*first.split())
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
     hidden = argparse.SUPPRESS
     inputs = parser.add_argument_group("inputs and store")
-    inputs.add_argument("--protein", metavar="FILE", default=hidden, help="PDB or mmCIF file, also .gz")
+    add_protein(inputs)
     inputs.add_argument(
+        "-l",
         "--ligands",
         metavar="FILE",
         nargs="+",
@@ -168,6 +173,7 @@ def _screen(args: argparse.Namespace) -> int:
     if missing:
         raise UsageError(f"{' and '.join(missing)} missing; give --protein, --ligands and --store")
     check_pocket(given)
+    check_files(given)
 
     from disco_dock.cli.screen_console import ScreenConsole, end_on_signals
     from disco_dock.runtime.errors import ConfigError

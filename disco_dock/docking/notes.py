@@ -6,21 +6,33 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from disco_dock.chem.ligand import Ligand
 from disco_dock.docking.pocket import Pocket
 from disco_dock.docking.prediction import RankedPose
 from disco_dock.docking.receptors import PreparedReceptor
 from disco_dock.docking.refinement import is_trace
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.docking.validity import NOT_INSTALLED
+from disco_dock.runtime.notes import Caution
 
 POCKET_TOLERANCE = 0.01  # Angstrom that a pose may lie outside the pocket before it is reported
 BORDER = 0.25  # Angstrom
+LARGE = 35  # heavy atoms; docs/reliability.md has the rates by size
 
 
 def conformer_notes(rung: str) -> Iterator[str]:
     """Notes about the starting conformer."""
     if rung != "etkdg":
         yield f"the usual embedding of the ligand failed, so the starting conformer comes from the fallback {rung!r}"
+
+
+def size_notes(ligand: Ligand) -> Iterator[str]:
+    """Whether the ligand is larger than those that docking was measured to work for."""
+    if ligand.num_atoms > LARGE:
+        yield Caution(
+            f"the ligand has {ligand.num_atoms} heavy atoms: few poses of ligands above {LARGE} were right where that "
+            "was measured, so take these as suggestions only"
+        )
 
 
 def pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> Iterator[str]:
@@ -30,9 +42,11 @@ def pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> It
         yield "the checkpoint has no confidence model, so poses are listed in the order of sampling"
     changed = sum(not pose.stereo_kept for pose in ranked)
     if changed:
-        yield f"{changed} of {total} poses have another stereo configuration than the input and are ranked last"
+        yield Caution(
+            f"{changed} of {total} poses have another stereo configuration than the input and are ranked last"
+        )
     if all(pose.clash_count for pose in ranked):
-        yield f"every pose overlaps the receptor; the first-ranked one with {ranked[0].clash_count} atoms"
+        yield Caution(f"every pose overlaps the receptor; the first-ranked one with {ranked[0].clash_count} atoms")
     if prepared.pocket is not None:
         yield from _pocket_notes(prepared.pocket, ranked)
 
@@ -43,11 +57,11 @@ def validity_notes(
     """Notes about the validity checks."""
     judged = [pose.validity for pose in ranked if pose.validity is not None]
     if problem:
-        yield problem
+        yield Caution(problem)
     elif not judged and settings.check_poses is None:
         yield NOT_INSTALLED
     elif judged and not judged[0].valid:
-        yield f"the first-ranked pose is not valid by PoseBusters: it fails {', '.join(judged[0].failed)}"
+        yield Caution(f"the first-ranked pose is not valid by PoseBusters: it fails {', '.join(judged[0].failed)}")
     if judged and is_trace(prepared.receptor):
         yield "the receptor has no side chains, so that poses are valid says little about overlap with it"
 
@@ -59,12 +73,12 @@ def _pocket_notes(pocket: Pocket, ranked: tuple[RankedPose, ...]) -> Iterator[st
     outside, border = int((depth < -POCKET_TOLERANCE).sum()), int((np.abs(depth) <= BORDER).sum())
     if outside:
         worst = float(-depth.min())
-        yield (
+        yield Caution(
             f"{outside} of {total} poses did not reach the pocket ({pocket}): their centroids lie up to {worst:.1f} "
-            "Angstrom outside"
+            "Angstrom outside; make the pocket larger with --pocket-radius, or dock without one"
         )
     elif border:
-        yield (
+        yield Caution(
             f"{border} of {total} poses lie at the border of the pocket ({pocket}): the networks pull them elsewhere, "
             "so check the hint or make it larger"
         )

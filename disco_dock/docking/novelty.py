@@ -12,17 +12,30 @@ from disco_dock.data.clusters import distinct_sequences
 from disco_dock.data.novelty import Novelty, novelty, read_rates
 from disco_dock.data.training_index import NearestTraining, TrainingIndex, read_index
 from disco_dock.physics.settings import PhysicsSettings
+from disco_dock.runtime.notes import Caution
 
 NO_INDEX = (
     "the checkpoint has no training index, so how near this complex is to what it was trained on is not known; "
     "make one by disco-dock data index"
 )
 
+SAME_PROTEIN, SAME_LIGAND = 0.99, 0.999  # identity and Tanimoto similarity of a complex that was trained on
+
 
 def nearest_training(index: TrainingIndex, receptor: Receptor, ligand: Ligand) -> NearestTraining:
     """The training complexes with the most similar protein chain and ligand."""
     names = np.unique(receptor.chains, return_inverse=True)[1]
     return index.nearest(distinct_sequences(receptor.restype, names), ligand.smiles)
+
+
+def novelty_notes(near: Novelty) -> tuple[str, ...]:
+    """What is nearest in the training set and what that has meant; a complex that was trained on is a caution."""
+    nearest = near.nearest
+    if nearest.identity >= SAME_PROTEIN and nearest.tanimoto >= SAME_LIGAND:
+        known = f"{nearest.protein_id or nearest.ligand_id}"
+        seen = f"this complex was trained on (as {known}): its pose says nothing about how new ligands are docked"
+        return (Caution(seen), *near.sentences())
+    return near.sentences()
 
 
 def complex_novelty(checkpoint: Path, receptor: Receptor, ligand: Ligand, physics: PhysicsSettings) -> Novelty | None:

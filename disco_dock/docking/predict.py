@@ -15,8 +15,8 @@ from disco_dock.docking.clashes import centroid_distances, clash_counts, node_la
 from disco_dock.docking.draws import Drawn, draw_all, draw_valid
 from disco_dock.docking.engine import Engine
 from disco_dock.docking.judging import Verdict, judge_poses
-from disco_dock.docking.notes import conformer_notes, pose_notes, validity_notes
-from disco_dock.docking.novelty import NO_INDEX, complex_novelty
+from disco_dock.docking.notes import conformer_notes, pose_notes, size_notes, validity_notes
+from disco_dock.docking.novelty import NO_INDEX, complex_novelty, novelty_notes
 from disco_dock.docking.prediction import Prediction, RankedPose
 from disco_dock.docking.prepare import PreparedComplex, prepare_complex
 from disco_dock.docking.receptors import PreparedReceptor, ReceptorStore
@@ -144,10 +144,11 @@ def predict_prepared(
             *filter(None, [ready.skipped_physics]),
             *notes,
             *refinement_notes(refined, physics),
+            *size_notes(ligand),
             *pose_notes(prepared, ranked),
             *validity_notes(prepared, ranked, settings, problem),
             *verdict.notes,
-            *([NO_INDEX] if near is None else near.sentences()),
+            *([NO_INDEX] if near is None else novelty_notes(near)),
         ),
         conformer_rung=ready.conformer.rung,
         timings=clock.seconds,

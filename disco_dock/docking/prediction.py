@@ -26,6 +26,7 @@ from disco_dock.interactions.pocket import PocketContacts
 from disco_dock.interactions.reference import Reference
 from disco_dock.physics.settings import RANKINGS
 from disco_dock.ranking.reliability import Reliability, band
+from disco_dock.runtime.notes import cautions
 from disco_dock.runtime.tables import cell_text, csv_text, write_text
 
 POSE_COLUMNS = (
@@ -201,6 +202,11 @@ class Prediction:
     def records(self) -> list[PoseRecord]:
         """Positions and SD tags of the poses, best first: the table's values as text, without the empty ones."""
         return [_record(pose, row) for pose, row in zip(self.ranked, self.table, strict=True)]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The notes that must be read."""
+        return cautions(self.notes)
 
     @property
     def draws(self) -> int:

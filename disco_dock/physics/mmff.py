@@ -21,6 +21,8 @@ from disco_dock.chem.write_sdf import pose_mol
 REACH = 6.0  # Angstrom: residues with an atom this close to a pose are its pocket
 NON_BONDED = 10.0  # Angstrom beyond which atoms do not feel each other
 STEPS = 500
+TOLERANCE = 0.3  # Angstrom that heavy atoms of a pose may move before its strain is taken
+HOLD = 200.0  # kcal/mol/Angstrom^2 beyond that
 VARIANT = "MMFF94s"
 
 
@@ -61,24 +63,44 @@ def relax_in_pocket(receptor: Receptor, ligand: Ligand, pos: np.ndarray) -> Rela
 
 
 def strain(ligand: Ligand, pos: np.ndarray) -> float | None:
-    """MMFF94s energy (kcal/mol) of a pose, hydrogens relaxed, above the free ligand's nearest local minimum.
+    """MMFF94s energy (kcal/mol) of a pose above the free ligand's nearest local minimum.
+
+    Heavy atoms may move by 0.3 Angstrom before the pose's energy is taken, hydrogens freely: bonds and angles that
+    docking keeps as in the starting conformer would otherwise count as strain, tens of kcal/mol on a correct pose.
 
     None where RDKit cannot type the ligand, or cannot minimise the pose.
     """
     mol = pose_mol(ligand, pos)
     with rdBase.BlockLogs():
-        held = _minimised(mol, list(range(ligand.num_atoms)))
+        held = _minimised(mol, list(range(ligand.num_atoms)), within=TOLERANCE)
         free = None if held is None else _minimised(mol, [])
     return None if held is None or free is None else held - free
 
 
-def _minimised(mol: Chem.Mol, fixed: list[int]) -> float | None:
-    """Energy after minimising a molecule in place with some atoms fixed; None without a force field or a way down."""
+def _minimised(mol: Chem.Mol, fixed: list[int], within: float = 0.0) -> float | None:
+    """Energy after minimising a molecule in place with some atoms fixed; None without a force field or a way down.
+
+    Args:
+        mol: with hydrogens.
+        fixed: atoms.
+        within: Angstrom that these atoms may move nevertheless; what holds them is not part of the energy.
+    """
     field = _field(mol)
     if field is None:
         return None
     for atom in fixed:
-        field.AddFixedPoint(atom)
+        if within:
+            field.MMFFAddPositionConstraint(atom, within, HOLD)
+        else:
+            field.AddFixedPoint(atom)
+    if within:
+        try:
+            field.Minimize(maxIts=STEPS)
+        except RuntimeError:
+            return None
+        free = _field(mol)
+        energy = np.nan if free is None else float(free.CalcEnergy())
+        return energy if np.isfinite(energy) else None
     if len(fixed) < mol.GetNumAtoms():  # RDKit refuses to minimise nothing, such as the hydrogens of C2F6
         try:
             field.Minimize(maxIts=STEPS)

@@ -14,6 +14,18 @@ PYMOL, CHIMERAX = "view.pml", "view.cxc"
 _RESIDUE = re.compile(r"(?P<chain>[^:]*):[A-Za-z0-9]{1,3}?(?P<number>-?\d+)(?P<insertion>[A-Za-z]?)")
 
 
+def residue_place(name: str) -> tuple[str, int, str]:
+    """Chain ("" when blank), number and insertion code of a residue named such as "A:ASP189".
+
+    Raises:
+        ValueError: it is not named so.
+    """
+    found = _RESIDUE.fullmatch(name)
+    if found is None:
+        raise ValueError(f"{name!r} is not the name of a residue")
+    return found["chain"].replace("_", ""), int(found["number"]), found["insertion"]
+
+
 def latent_residues(docked: DockedFolder) -> list[tuple[str, str]]:
     """Chain ("" when blank) and number of the residues that the first pose's latents point at."""
     names = (docked.rows[0].get("latents") or "").split()

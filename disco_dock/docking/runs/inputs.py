@@ -13,7 +13,7 @@ from pathlib import Path
 from disco_dock.chem.ligand import Ligand, LigandFailure
 from disco_dock.chem.read_ligand import read_ligands
 from disco_dock.docking.runs.input_files import existing_file
-from disco_dock.docking.runs.names import UniqueNames
+from disco_dock.docking.runs.names import UniqueNames, complex_name
 from disco_dock.runtime.errors import DiscoError, InputError, one_line
 from disco_dock.runtime.user_files import check_lines, read_bytes
 
@@ -92,7 +92,7 @@ def jobs_of_ligands(protein: str | Path, ligand: str | Path, read: LigandReader)
         return JobList(jobs=tuple(_job(molecule.name, protein, spec, molecule, names) for molecule in molecules))
     if isinstance(molecules[0], LigandFailure):
         raise InputError(molecules[0].message)
-    name = f"{Path(protein).name.split('.')[0]}_{molecules[0].name}"
+    name = complex_name(Path(protein), molecules[0].name)
     job = DockingJob(name=names.take(name), protein=Path(protein), ligand=molecules[0], ligand_spec=spec)
     return JobList(jobs=(job,), single=job)
 

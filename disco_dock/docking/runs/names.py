@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 MAX_LENGTH = 80
 RESERVED = frozenset(
     ["con", "prn", "aux", "nul", *(f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10))]
     + ["results.csv", "run.json", "poses.sdf", "rank1.sdf", "complex_rank1.pdb", "trajectory_rank1.pdb"]
-    + ["report.html", "view.pml", "view.cxc"]
+    + ["report.html", "view.pml", "view.cxc", "view.mvsj"]
 )
+GENERIC = frozenset({"protein", "receptor", "rec", "prot", "structure", "model", "complex"})
+"""Names of files that say nothing about what is in them; the folder's name is taken before them."""
 
 
 def safe_name(text: str) -> str:
@@ -18,6 +21,13 @@ def safe_name(text: str) -> str:
     if not name:
         return "complex"
     return f"{name}_" if name.lower() in RESERVED or name.split(".")[0].lower() in RESERVED else name
+
+
+def complex_name(protein: Path, ligand: str) -> str:
+    """What a protein file and a ligand make together: "1uou_CMU", also for 1uou/protein.pdb."""
+    stem = protein.name.split(".")[0]
+    folder = protein.absolute().parent.name
+    return f"{folder if stem.lower() in GENERIC and folder else stem}_{ligand}"
 
 
 class UniqueNames:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from disco_dock.chem.write_complex import write_complex_pdb
 from disco_dock.chem.write_sdf import write_sdf
@@ -18,11 +21,56 @@ from disco_dock.runtime.tables import write_json
 
 POSES, BEST, COMPLEX, TABLE, RECORD = "poses.sdf", "rank1.sdf", "complex_rank1.pdb", "results.csv", "run.json"
 TRAJECTORY = "trajectory_rank1.pdb"
+LOCK = ".lock"
 SAMPLED = "poses_sampled.sdf"
 """Poses as the networks gave them, beside minimised ones."""
 REJECTED = "poses_rejected.sdf"
 """Draws that are not valid, where only valid ones are wanted."""
+VIEWS = ("report.html", "view.pml", "view.cxc", "view.mvsj")
+"""Written from the other files by `disco_dock.report`."""
 FORMAT = 4
+
+
+def other_run(folder: Path, fingerprint: str) -> str:
+    """Name of the complex whose poses a folder holds, docked from other inputs or with other settings; else ""."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""  # nothing there, or nothing that was finished
+    known = record.get("fingerprint") if isinstance(record, dict) else None
+    if not isinstance(known, str) or known == fingerprint:
+        return ""
+    return str(record.get("name") or "another complex")
+
+
+def is_batch(folder: Path) -> bool:
+    """Whether a folder holds the summary table of a batch."""
+    try:
+        with (folder / TABLE).open(encoding="utf-8") as file:
+            return file.readline().startswith("name,")
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def only_run(folder: Path) -> Iterator[None]:
+    """Hold an output folder in the block, so that two runs never mix their files.
+
+    Raises:
+        InputError: another run holds it.
+    """
+    make_folder(folder)
+    lock = FileLock(folder / LOCK)
+    try:
+        with lock.acquire(timeout=0):
+            try:
+                yield
+            finally:
+                (folder / LOCK).unlink(missing_ok=True)
+    except Timeout as error:
+        raise InputError(
+            f"{folder}: another run writes into it; wait for it, or choose another folder with -o"
+        ) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -50,7 +98,8 @@ def write_prediction(folder: Path, prediction: Prediction, record: Mapping[str, 
         record: what run.json says beside the hashes of the other files.
     """
     make_folder(folder)
-    (folder / RECORD).unlink(missing_ok=True)
+    for name in (RECORD, *VIEWS):  # views of other poses must not survive them
+        (folder / name).unlink(missing_ok=True)
     prediction.to_sdf(folder / POSES)
     write_sdf(folder / BEST, prediction.ligand, prediction.records[:1])
     write_complex_pdb(folder / COMPLEX, prediction.receptor, prediction.poses[0])

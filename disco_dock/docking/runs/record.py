@@ -11,6 +11,7 @@ from typing import Any
 from rdkit import Chem
 
 from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.docking.engine import Engine, docking_settings
 from disco_dock.docking.prediction import Prediction
 from disco_dock.docking.runs.inputs import DockingJob
@@ -117,6 +118,19 @@ def _validity(prediction: Prediction, settings: PredictSettings) -> dict[str, An
     }
 
 
+def _docked(prediction: Prediction) -> dict[str, Any]:
+    """What a reader of the poses wants to know of ligand and receptor."""
+    ligand, receptor = prediction.ligand, prediction.receptor
+    return {
+        "ligand": ligand.name,
+        "heavy_atoms": ligand.num_atoms,
+        "rotatable_bonds": len(rotatable_bonds(ligand.mol).bonds),
+        "residues": len(receptor.restype),
+        "chains": list(dict.fromkeys(receptor.chains)),
+        "checked_poses": sum(pose.validity is not None for pose in prediction.ranked),
+    }
+
+
 def run_record(
     engine: Engine, settings: PredictSettings, job: DockingJob, hashes: Hashes, prediction: Prediction
 ) -> dict[str, Any]:
@@ -154,6 +168,8 @@ def run_record(
         "novelty": None if prediction.novelty is None else prediction.novelty.as_dict(),
         "conformer": prediction.conformer_rung,
         "notes": list(prediction.notes),
+        "warnings": list(prediction.warnings),
+        "docked": _docked(prediction),
         "timings_seconds": dict(prediction.timings),
         "versions": versions(),
     }

@@ -15,13 +15,23 @@ from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.receptors import ReceptorStore
 from disco_dock.docking.runs.input_files import file_hash, settings_files
 from disco_dock.docking.runs.inputs import DockingJob, FailedInput, Job
-from disco_dock.docking.runs.outputs import TABLE, TRAJECTORY, finished_record, make_folder, write_prediction
+from disco_dock.docking.runs.outputs import (
+    RECORD,
+    TABLE,
+    TRAJECTORY,
+    finished_record,
+    is_batch,
+    make_folder,
+    only_run,
+    other_run,
+    write_prediction,
+)
 from disco_dock.docking.runs.progress import Progress, Silent
-from disco_dock.docking.runs.record import best_summary, job_hashes, run_record
+from disco_dock.docking.runs.record import Hashes, best_summary, job_hashes, run_record
 from disco_dock.docking.runs.summary import ComplexSummary, write_summary
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.docking.validity import prepare_checks, was_checked
-from disco_dock.runtime.errors import DiscoError
+from disco_dock.runtime.errors import DiscoError, InputError
 
 logger = logging.getLogger(__name__)
 
@@ -63,16 +73,51 @@ class Run:
         Raises:
             DiscoError: it fails.
         """
-        self._progress.start(job.name, 1, 1)
-        row = self._dock(job, self._out, self._store([job]))
-        self._progress.finish(row)
-        return row
+        with only_run(self._out):
+            if not self._overwrite and is_batch(self._out):
+                raise InputError(f"{self._out}: holds a batch of complexes; choose another folder with -o")
+            self._progress.start(job.name, 1, 1)
+            row = self._dock(job, self._out, self._store([job]))
+            self._progress.finish(row)
+            return row
 
     def dock_batch(self, jobs: Sequence[Job]) -> list[ComplexSummary]:
         """Dock every complex into a folder of its own below the output folder and keep the summary table up to date.
 
         A complex that fails becomes a row; an interrupt keeps the finished ones and their rows.
         """
+        with only_run(self._out):
+            self._refuse_other_runs(jobs)
+            return self._dock_all(jobs)
+
+    def _refuse_other_runs(self, jobs: Sequence[Job]) -> None:
+        """Before any work, that no complex would replace poses of other inputs or settings."""
+        if self._overwrite:
+            return
+        if (self._out / RECORD).exists():
+            raise InputError(f"{self._out}: holds the poses of one complex; choose another folder with -o")
+        for job in jobs:
+            folder = self._out / job.name
+            if isinstance(job, DockingJob) and (folder / RECORD).exists():
+                try:
+                    hashes = self._hashes(job)
+                except DiscoError:  # an input that cannot be read fails in its own row
+                    continue
+                self._refuse(folder, hashes)
+
+    def _refuse(self, folder: Path, hashes: Hashes) -> None:
+        """Raise InputError for a folder with poses of other inputs or settings."""
+        other = other_run(folder, hashes.fingerprint)
+        if other:
+            raise InputError(
+                f"{folder}: holds poses of {other}, docked from other inputs or with other settings; choose another "
+                "folder with -o, or --overwrite to replace them"
+            )
+
+    def _hashes(self, job: DockingJob) -> Hashes:
+        return job_hashes(self._engine, self._settings, job, self._files, self._protein_hash(job.protein))
+
+    def _dock_all(self, jobs: Sequence[Job]) -> list[ComplexSummary]:
         store = self._store(jobs)
         rows: list[ComplexSummary] = []
         written = time.monotonic()
@@ -115,20 +160,21 @@ class Run:
     def _dock(self, job: DockingJob, folder: Path, store: ReceptorStore) -> ComplexSummary:
         """Dock one complex into its folder, or take the finished files there."""
         begin = time.perf_counter()
-        hashes = job_hashes(self._engine, self._settings, job, self._files, self._protein_hash(job.protein))
+        hashes = self._hashes(job)
         needed = [TRAJECTORY] if self._settings.trajectory else []
         earlier = None if self._overwrite else finished_record(folder, needed)
         same = earlier is not None and earlier["fingerprint"] == hashes.fingerprint
         if earlier is not None and same and was_checked(earlier, self._checked):
             return replace(_row(job, begin), status="reused", **earlier["best"])
+        if not self._overwrite:
+            self._refuse(folder, hashes)
         prediction = predict_complex(
             self._engine, self._settings, store, job.protein, job.ligand, name=job.name, on_step=self._progress.step
         )
         for note in prediction.notes:
             self._progress.note(note)
         write_prediction(folder, prediction, run_record(self._engine, self._settings, job, hashes, prediction))
-        message = "" if earlier is None or same else "earlier results of other inputs or settings were replaced"
-        return replace(_row(job, begin), message=message, **best_summary(prediction))
+        return replace(_row(job, begin), **best_summary(prediction))
 
 
 def _row(job: DockingJob, begin: float) -> ComplexSummary:

@@ -21,6 +21,12 @@ BEST_NUMBERS = (
     "valid",
     "train_identity",
     "train_tanimoto",
+    "p_rmsd_under_2",
+    "trust",
+    "vina_score",
+    "contact_score",
+    "strain",
+    "key_residues",
 )
 """Fields of a row that describe the poses, from `confidence` on the first-ranked one."""
 
@@ -46,6 +52,12 @@ class ComplexSummary:
         valid: whether it passes PoseBusters, or None when it was not checked.
         train_identity: sequence identity of the nearest training protein, or None without a training index.
         train_tanimoto: Tanimoto similarity of the nearest training ligand.
+        p_rmsd_under_2: probability of an RMSD below 2 Angstrom, or None.
+        trust: the same in words.
+        vina_score: kcal/mol, not an affinity, or None.
+        contact_score: of the checkpoint, higher is better, or None.
+        strain: kcal/mol, or None.
+        key_residues: those that hold the pose, strongest first.
         seconds: wall time spent on the complex in this run.
     """
 
@@ -66,6 +78,12 @@ class ComplexSummary:
     train_identity: float | None = None
     train_tanimoto: float | None = None
     seconds: float = 0.0
+    p_rmsd_under_2: float | None = None
+    trust: str | None = None
+    vina_score: float | None = None
+    contact_score: float | None = None
+    strain: float | None = None
+    key_residues: str | None = None
 
 
 ROW_COLUMNS = tuple(field.name for field in fields(ComplexSummary))

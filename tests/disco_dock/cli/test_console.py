@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from disco_dock.cli.console import MAX_CELL, SHOWN_ROWS, Console, text_table
+from disco_dock.cli.console import MAX_CELL, SHOWN_ROWS, WIDTH, Console, pose_table, text_table
 from disco_dock.docking.runs.summary import ComplexSummary
+from disco_dock.runtime.notes import Caution
 
 
 def test_text_table_aligns_and_cuts():
@@ -37,7 +38,12 @@ def test_plain_progress_is_a_few_lines(capsys):
         console.start("x", 1, 1)
         for step in range(100):
             console.step(step + 1, 100)
-    assert capsys.readouterr().err.splitlines() == ["x: 25 %", "x: 50 %", "x: 75 %", "x: 100 %"]
+    assert capsys.readouterr().err.splitlines() == [
+        "x: sampled 25 %",
+        "x: sampled 50 %",
+        "x: sampled 75 %",
+        "x: sampled 100 %; refining and checking",
+    ]
 
 
 def test_notes_of_a_batch_are_counted(capsys):
@@ -45,7 +51,53 @@ def test_notes_of_a_batch_are_counted(capsys):
         for name, notes in (("a", 2), ("b", 0)):
             console.start(name, 1, 2)
             for _ in range(notes):
-                console.note("something")
+                console.note(Caution("something"))
+                console.note("of no weight")
             console.finish(ComplexSummary(name=name, status="ok", protein="p", ligand="l"))
     lines = capsys.readouterr().err.splitlines()
-    assert lines == ["[1/2] a: ok in 0.0 s (2 notes in its run.json)", "[1/2] b: ok in 0.0 s"]
+    assert lines == ["[1/2] a: ok in 0.0 s (2 warnings in its run.json)", "[1/2] b: ok in 0.0 s"]
+
+
+def test_only_warnings_are_shown_unless_verbose(capsys):
+    for verbose, expected in ((False, ["warning: read me"]), (True, ["note: look me up", "warning: read me"])):
+        with Console(batch=False, verbose=verbose) as console:
+            console.start("x", 1, 1)
+            console.note("look me up")
+            console.note(Caution("read me"))
+        assert capsys.readouterr().err.splitlines() == expected
+
+
+def pose(rank: int, cluster: int, **values: str) -> dict[str, str]:
+    empty = dict.fromkeys(("confidence", "p_rmsd_under_2", "vina_score", "contact_score", "valid", "clash_count"), "")
+    return {**empty, "rank": str(rank), "cluster": str(cluster), "key_residues": "", **values}
+
+
+def test_one_row_for_each_distinct_pose_in_80_columns():
+    full = {
+        "p_rmsd_under_2": "0.62",
+        "vina_score": "-7.81",
+        "contact_score": "0.712",
+        "valid": "true",
+        "clash_count": "0",
+    }
+    residues = " ".join(f"A:ASP{number}" for number in range(100, 130))
+    poses = [pose(rank, 1 + rank // 4, key_residues=residues, **full) for rank in range(1, 9)]
+    lines = pose_table(poses).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert lines[0].split() == "pose P(<2 A) Vina contacts valid copies key residues".split()
+    assert [line.split()[:7] for line in lines[1:]] == [
+        ["1", "62", "%", "-7.8", "0.71", "yes", "3"],
+        ["4", "62", "%", "-7.8", "0.71", "yes", "4"],
+        ["8", "62", "%", "-7.8", "0.71", "yes", "1"],
+    ]
+    assert "A:ASP100 A:ASP101" in lines[1]
+
+
+def test_columns_without_values_are_left_out():
+    assert pose_table([pose(1, 1, confidence="-1.25", clash_count="2")]).splitlines()[0].split() == [
+        "pose",
+        "clashes",
+        "copies",
+        "confidence",
+    ]
+    assert pose_table([pose(1, 1, confidence="-1.25", clash_count="0")]).splitlines()[1].split() == ["1", "1", "-1.25"]

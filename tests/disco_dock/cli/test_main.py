@@ -13,10 +13,11 @@ from disco_dock.cli.parsing import join_negative_values
 
 PREDICT_OPTIONS = set(
     """
-    --help --debug --protein --ligand --csv --chains --largest-fragment --smiles --embeddings
+    --help --help-all --debug --protein --receptor --ligand --reference
+    --csv --chains --largest-fragment --smiles --embeddings
     --pocket-center --pocket-ligand --pocket-residues --pocket-radius --chains-within
     --pocket-box --autobox-ligand --autobox_ligand --modes --num-modes --latent --avoid-latent --suggest-pockets
-    --trajectory --report --pymol --chimerax
+    --trajectory --report --pymol --chimerax --molviewspec
     --num-poses --steps --seed --batch-size --latent-temperature --guidance-weight --guidance-interval --ode
     --physics --minimize --search-moves --restarts --finalists --rank-by --check-poses --valid-only --valid-budget
     --out --checkpoint --device --overwrite --verbose

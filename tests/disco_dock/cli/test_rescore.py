@@ -41,7 +41,7 @@ def test_poses_of_one_molecule(disco, peptide, posed, tmp_path):
         posed[0],
     )
     assert done.status == 0, done.err
-    assert "given_as" in done.out and "no probability of being near is given" in done.err
+    assert "given as" in done.out and "warning: every pose overlaps" in done.err
     table = rows(tmp_path / "out" / "results.csv")
     assert [row["given_as"] for row in table] == ["twice.sdf:1", "twice.sdf:2"] and table[0]["CNNscore"] == "0.75"
     assert table[0]["rmsd"] == "0.0" and table[0]["interactions"] is not None

@@ -9,7 +9,7 @@ import pytest
 from rdkit import Chem
 
 from disco_dock.docking.runs.inputs import jobs_of_ligands, ligand_reader
-from disco_dock.docking.runs.outputs import COMPLEX, RECORD, TABLE, finished_record
+from disco_dock.docking.runs.outputs import COMPLEX, RECORD, TABLE, finished_record, only_run
 from disco_dock.docking.runs.run import Run
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.runtime.errors import InputError, NumericsError
@@ -78,11 +78,34 @@ def test_rerun_reuses_and_changes_redo(peptide, tmp_path):
     first = make_run(tmp_path, engine).dock_single(job)
     again = make_run(tmp_path, engine, batch_size=1).dock_single(job)
     assert (again.status, again.confidence, again.num_poses, len(calls)) == ("reused", first.confidence, 3, 1)
-    other_seed = make_run(tmp_path, engine, seed=1).dock_single(job)
-    assert other_seed.status == "ok" and "replaced" in other_seed.message and len(calls) == 2
+    (tmp_path / "report.html").write_text("of these poses")
+    with pytest.raises(InputError, match="--overwrite to replace them"):
+        make_run(tmp_path, engine, seed=1).dock_single(job)
+    assert len(calls) == 1 and (tmp_path / "report.html").exists()
+    assert make_run(tmp_path, engine, seed=1, overwrite=True).dock_single(job).status == "ok" and len(calls) == 2
+    assert not (tmp_path / "report.html").exists()
     assert make_run(tmp_path, engine, seed=1, overwrite=True).dock_single(job).status == "ok" and len(calls) == 3
     other = fake_engine(counted, sha256="0" * 64)
-    assert make_run(tmp_path, other, seed=1).dock_single(job).status == "ok" and len(calls) == 4
+    with pytest.raises(InputError, match="with other settings"):
+        make_run(tmp_path, other, seed=1).dock_single(job)
+    assert make_run(tmp_path, other, seed=1, overwrite=True).dock_single(job).status == "ok" and len(calls) == 4
+
+
+def test_a_folder_of_one_complex_and_one_of_a_batch_do_not_mix(peptide, three, tmp_path):
+    make_run(tmp_path / "one").dock_single(single(peptide))
+    with pytest.raises(InputError, match="poses of one complex"):
+        make_run(tmp_path / "one").dock_batch(three)
+    make_run(tmp_path / "many").dock_batch(three)
+    with pytest.raises(InputError, match="a batch of complexes"):
+        make_run(tmp_path / "many").dock_single(single(peptide))
+    with pytest.raises(InputError, match="with other settings"):
+        make_run(tmp_path / "many", seed=3).dock_batch(three)
+
+
+def test_two_runs_do_not_share_a_folder(peptide, tmp_path):
+    with only_run(tmp_path), pytest.raises(InputError, match="another run writes into it"):
+        make_run(tmp_path).dock_single(single(peptide))
+    assert make_run(tmp_path).dock_single(single(peptide)).status == "ok" and not (tmp_path / ".lock").exists()
 
 
 @pytest.mark.parametrize("name", ["poses.sdf", "results.csv", "run.json"])
@@ -124,7 +147,7 @@ def test_failure_leaves_earlier_results_alone(peptide, tmp_path):
         raise NumericsError("broken")
 
     with pytest.raises(NumericsError):
-        make_run(tmp_path, fake_engine(failing), seed=9).dock_single(job)
+        make_run(tmp_path, fake_engine(failing), seed=9, overwrite=True).dock_single(job)
     assert finished_record(tmp_path) is not None
 
 
@@ -154,7 +177,7 @@ def test_interrupt_while_writing_leaves_no_record(peptide, tmp_path, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(outputs, "write_complex_pdb", stop)
         with pytest.raises(KeyboardInterrupt):
-            make_run(tmp_path, seed=2).dock_single(job)
+            make_run(tmp_path, seed=2, overwrite=True).dock_single(job)
     assert finished_record(tmp_path) is None
     assert len(list(Chem.SDMolSupplier(str(tmp_path / "poses.sdf")))) == 3
 
