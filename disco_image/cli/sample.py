@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     """Sample and write."""
     from disco_dock.runtime.config import apply_overrides, from_dict
     from disco_dock.runtime.device import resolve_device
-    from disco_dock.runtime.distributed import joined, processes
+    from disco_dock.runtime.distributed import process_group, processes
     from disco_image.cli.progress import Progress
     from disco_image.models.checkpoint import load_models, weights_digest
     from disco_image.sampling.files import sample_to_files
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         "batch_size": args.batch_size,
     }
     config = from_dict(SampleConfig, apply_overrides(given, args.set), where="settings")
-    with joined(args.device) as device_name:
+    with process_group(args.device) as device_name:
         group = processes()
         models = load_models(args.checkpoint, resolve_device(device_name))
         if args.show != "samples":

@@ -126,12 +126,15 @@ class ImageBatches:
         """(batch, channels, resolution, resolution) images in [-1, 1], as they are in the set."""
         return to_unit(np.stack(list(self._decoders.map(self.pixels, indices))))
 
+    def classes(self, indices: Sequence[int]) -> Tensor:
+        """(batch,) classes of images, -1 where they have none."""
+        return torch.tensor([self.source.label(index) for index in indices])
+
     def labels(self, indices: list[int]) -> Tensor | None:
         """(batch, classes) one-hot labels, or None."""
         if not self.num_classes:
             return None
-        classes = torch.tensor([self.source.label(index) for index in indices])
-        return F.one_hot(classes, self.num_classes).float()
+        return F.one_hot(self.classes(indices), self.num_classes).float()
 
     def make(self, step: int) -> ImageBatch:
         """The batch of a step."""

@@ -9,11 +9,14 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from disco_image.cli import evaluate, sample, train
 from disco_image.cli.main import COMMANDS, main
 from disco_image.cli.sample import parse_seeds
+from disco_image.data.open_source import open_source
+from disco_image.sampling.grids import write_png
 
 TINY = {
     "denoiser.loop.max_steps": 3,
@@ -87,6 +90,21 @@ def test_evaluation_reports(trained, tmp_path, capsys):
     assert len(found["code_perplexity"]) == 4 and len(found["loss_by_level"]) == 11
     assert {"loss.png", "curvature.png", "codes-latent-0.png"} <= {p.name for p in (tmp_path / "e").iterdir()}
     assert "frechet_classifier_distance" in capsys.readouterr().out
+
+
+def test_images_of_a_folder_are_measured(tmp_path, capsys):
+    source = open_source("digits")
+    for place in range(40):
+        write_png(tmp_path / "made" / f"{place}.png", torch.from_numpy(source.image(7 * place)))
+    argv = ["--data", "digits", "--feature-steps", "10"]
+    assert evaluate.main([*argv, "--images", str(tmp_path / "made")]) == 0
+    by_images = capsys.readouterr().out
+    assert "images: 40" in by_images and "precision: " in by_images
+    assert evaluate.main([*argv, "--write-reference", str(tmp_path / "r.npz")]) == 0
+    assert evaluate.main([*argv, "--images", str(tmp_path / "made"), "--reference", str(tmp_path / "r.npz")]) == 0
+    by_file = capsys.readouterr().out.splitlines()[-1]
+    assert by_file in by_images and by_file.startswith("frechet_classifier_distance")
+    assert evaluate.main([]) == 1 and "give a run folder" in capsys.readouterr().err
 
 
 def test_dry_run_counts_without_images(capsys):
