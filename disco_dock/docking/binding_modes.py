@@ -19,6 +19,7 @@ from disco_dock.sampling.latent_choice import LatentChoice, PriorSurvey
 from disco_dock.sampling.sample import DockedPoses
 
 CLUSTER_RMSD = 2.0  # Angstrom
+COPY_RMSD = 1.0  # Angstrom within which a pose repeats a better one, as in AutoDock Vina
 SHOWN_RESIDUES = 10
 SHOWN_SITES = 3
 SITE_RADIUS = 10.0  # Angstrom between C-alpha atoms of a suggested site and of its middle residue
@@ -125,6 +126,24 @@ def pose_clusters(mol: Chem.Mol, pos: np.ndarray, cutoff: float = CLUSTER_RMSD) 
         near[0] = True
         cluster[free[near]] = number
     return cluster
+
+
+def near_copies(mol: Chem.Mol, pos: np.ndarray) -> tuple[list[int | None], list[int]]:
+    """Which better pose each pose repeats, and by how many poses each is repeated.
+
+    Args:
+        mol: ligand of L heavy atoms.
+        pos: (poses, L, 3) in Angstrom, best first.
+
+    Returns:
+        Rank from 1 of the best pose within `COPY_RMSD`, None for one that repeats none; and counts.
+    """
+    group = pose_clusters(mol, pos, COPY_RMSD)
+    _, leader, size = np.unique(group, return_index=True, return_counts=True)
+    own = leader[group - 1]
+    leads = own == np.arange(len(own))
+    copy_of = [None if leading else rank + 1 for leading, rank in zip(leads.tolist(), own.tolist(), strict=True)]
+    return copy_of, np.where(leads, size[group - 1] - 1, 0).tolist()
 
 
 def pose_modes(docked: DockedPoses) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

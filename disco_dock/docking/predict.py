@@ -10,7 +10,7 @@ import numpy as np
 
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.stereo import stereo_kept_each
-from disco_dock.docking.binding_modes import Mode, pose_clusters, pose_modes, suggest_pockets
+from disco_dock.docking.binding_modes import Mode, near_copies, pose_clusters, pose_modes, suggest_pockets
 from disco_dock.docking.clashes import centroid_distances, clash_counts, node_labels
 from disco_dock.docking.draws import Drawn, draw_all, draw_valid
 from disco_dock.docking.engine import Engine
@@ -178,6 +178,7 @@ def _ranked(
     order = order[np.argsort(~drawn.kept[order], kind="stable")]
     cluster = np.empty(len(order), dtype=np.int64)
     cluster[order] = pose_clusters(ligand.mol, docked.pos[order])
+    copy_of, copies = near_copies(ligand.mol, docked.pos[order])
     number, codes, log_prob = pose_modes(docked)
     ranked = tuple(
         RankedPose(
@@ -195,6 +196,8 @@ def _ranked(
             ranks={name: int(rank[sample]) for name, rank in ranks.items()},
             mode=int(number[sample]) if has_latents else None,
             cluster=int(cluster[sample]),
+            copy_of=copy_of[rank - 1],
+            copies=copies[rank - 1],
             physics=drawn.refined.poses[sample] if drawn.refined.poses else None,
             validity=drawn.validity[sample] if drawn.validity else None,
         )

@@ -43,6 +43,8 @@ POSE_COLUMNS = (
     "latent_log_prob",
     "mode",
     "cluster",
+    "copy_of",
+    "copies",
     "pocket_distance",
     "clash_count",
     "stereo_kept",
@@ -85,6 +87,8 @@ class RankedPose:
         p_rmsd_under_5: the same for 5 Angstrom.
         mode: number of its code of latents, 1 the most probable, or None without latents.
         cluster: number of its group of like poses, 1 that of the first-ranked one.
+        copy_of: rank of the better pose that it repeats within 1 Angstrom, or None for a pose that repeats none.
+        copies: poses that repeat it.
         stereo_kept: whether every stereo centre and double bond is as in the input.
         physics: what physics says and did, or None.
         ranks: the rank it has by each of `physics_settings.RANKINGS`, those that are known.
@@ -105,6 +109,8 @@ class RankedPose:
     p_rmsd_under_5: float | None = None
     mode: int | None = None
     cluster: int = 1
+    copy_of: int | None = None
+    copies: int = 0
     physics: PosePhysics | None = None
     validity: PoseValidity | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)
@@ -251,6 +257,8 @@ class Prediction:
             "latent_log_prob": _rounded(pose.latent_log_prob, 4),
             "mode": pose.mode,
             "cluster": pose.cluster,
+            "copy_of": pose.copy_of,
+            "copies": pose.copies,
             "pocket_distance": _rounded(pose.pocket_distance, 2),
             "clash_count": pose.clash_count,
             "stereo_kept": pose.stereo_kept,

@@ -13,7 +13,7 @@ from disco_dock.chem.read_poses import GivenPoses
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.data.novelty import Novelty, novelty
 from disco_dock.data.training_index import read_index
-from disco_dock.docking.binding_modes import pose_clusters
+from disco_dock.docking.binding_modes import near_copies, pose_clusters
 from disco_dock.docking.clashes import clash_counts
 from disco_dock.docking.engine import Engine
 from disco_dock.docking.judging import NOT_AN_AFFINITY, Verdict
@@ -180,6 +180,7 @@ def _ranked(
     clashes, ranks = clash_counts(mol, pos, prepared.around), verdict.ranks(kept)
     order = rank_order(verdict.score, kept)
     clusters = pose_clusters(mol, pos[order])
+    copy_of, copies = near_copies(mol, pos[order])
     return tuple(
         RankedPose(
             rank=rank,
@@ -194,6 +195,8 @@ def _ranked(
             stereo_kept=bool(kept[sample]),
             ranks={name: int(place[sample]) for name, place in ranks.items()},
             cluster=int(clusters[rank - 1]),
+            copy_of=copy_of[rank - 1],
+            copies=copies[rank - 1],
             physics=refined.poses[sample],
             given={"given_as": given.origins[sample], **given.tags[sample]},
         )

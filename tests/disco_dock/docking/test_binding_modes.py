@@ -10,7 +10,14 @@ import pytest
 from rdkit import Chem
 
 from disco_dock.chem.read_receptor import read_receptor
-from disco_dock.docking.binding_modes import find_node, latent_choice, pose_clusters, pose_modes, suggest_pockets
+from disco_dock.docking.binding_modes import (
+    find_node,
+    latent_choice,
+    near_copies,
+    pose_clusters,
+    pose_modes,
+    suggest_pockets,
+)
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.runtime.errors import ConfigError, InputError
 from disco_dock.sampling.latent_choice import PriorSurvey
@@ -55,6 +62,16 @@ def test_clusters_follow_leaders_and_symmetry():
     turned = np.roll(ring, 1, axis=0)
     pos = np.stack([ring, ring + 10.0, turned, ring + (1.9, 0, 0), ring + (3.7, 0, 0), ring + 10.5])
     assert pose_clusters(benzene, pos).tolist() == [1, 2, 1, 1, 3, 2]
+
+
+def test_near_copies_point_at_the_better_pose():
+    benzene = Chem.MolFromSmiles("c1ccccc1")
+    flat = np.array([[np.cos(a), np.sin(a), 0.0] for a in np.arange(6) * np.pi / 3])
+    shifts = np.array([0.0, 5.0, 0.4, 1.5, 5.9, 0.0])
+    pos = flat + shifts[:, None, None] * np.array([1.0, 0.0, 0.0])
+    pos[5] = np.roll(flat, 1, axis=0)  # the same by symmetry
+    copy_of, copies = near_copies(benzene, pos)
+    assert copy_of == [None, None, 1, None, 2, 1] and copies == [2, 1, 0, 0, 0, 0]
 
 
 def docked(codes, log_prob, survey=None):
