@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from disco_dock.cli.parsing import UsageError, names, numbers
-from disco_dock.physics.settings import MINIMIZERS, RANKINGS
+from disco_dock.physics.settings import MINIMIZERS, RANKINGS, SEARCHES
 
 if TYPE_CHECKING:
     from disco_dock.docking.settings import PocketHint
@@ -144,6 +144,33 @@ def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> Non
         help="search around each pose N times more from random orientations, keep the best (as the checkpoint says)",
     )
     group.add_argument(
+        "--scatter",
+        type=int,
+        metavar="N",
+        default=hidden,
+        help="in a pocket, N more searches for each pose from anywhere in its free space (as the checkpoint says)",
+    )
+    group.add_argument(
+        "--search",
+        choices=SEARCHES,
+        default=hidden,
+        help="on exact pairs, or some 20 times faster on maps, with exact energies at last (as the checkpoint says)",
+    )
+    group.add_argument(
+        "--basins",
+        type=int,
+        metavar="N",
+        default=hidden,
+        help="minima of each search among which the best is kept, with --search maps (as the checkpoint says)",
+    )
+    group.add_argument(
+        "--apart",
+        type=float,
+        metavar="ANGSTROM",
+        default=hidden,
+        help="RMSD between the poses that are kept, where the search found other ones (as the checkpoint says)",
+    )
+    group.add_argument(
         "--finalists",
         type=int,
         metavar="N",
@@ -167,6 +194,10 @@ def physics_choice(given: dict) -> PhysicsChoice:
         moves=given.get("search_moves"),
         restarts=given.get("restarts"),
         finalists=given.get("finalists"),
+        scatter=given.get("scatter"),
+        search=given.get("search"),
+        basins=given.get("basins"),
+        apart=given.get("apart"),
         score=given.get("physics", False),
         rank_by=given.get("rank_by"),
     )

@@ -219,7 +219,7 @@ def _settings(given: dict) -> ScreenSettings:
         largest_fragment=given["largest_fragment"],
         embeddings=Path(given["embeddings"]) if "embeddings" in given else None,
         physics=replace(  # they would double the time
-            physics_choice(given), restarts=given.get("restarts", 0), finalists=given.get("finalists", 0)
+            physics_choice(given), **{name: given.get(name, 0) for name in ("restarts", "scatter", "finalists")}
         ),
         check_poses=0,  # as long as the docking of a ligand, and the ledger keeps no verdicts
     )

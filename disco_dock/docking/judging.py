@@ -206,9 +206,14 @@ def _made_otherwise(
         ("steps", settings.sampler.steps, made.steps),
         ("search moves", physics.moves, made.moves),
         ("restarts", physics.restarts, made.restarts),
+        ("scattered searches", physics.scatter, made.scatter),
         ("finalists", physics.finalists, made.finalists),
+        ("basins", physics.basins, made.basins),
+        ("Angstrom between poses", physics.apart, made.apart),
     )
     differences = [f"{own} {name} in place of {fitted}" for name, own, fitted in pairs if own != fitted]
+    if physics.search != made.search:
+        differences.append(f"a search on {physics.search} in place of {made.search}")
     if settings.pocket is not None:
         differences.append("a pocket in place of the whole receptor")
     if settings.choice != LatentChoice():

@@ -13,6 +13,7 @@ from disco_dock.docking.receptors import PreparedReceptor
 from disco_dock.docking.refinement import is_trace
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.docking.validity import NOT_INSTALLED
+from disco_dock.physics.free_space import free_points
 from disco_dock.runtime.notes import Caution
 
 POCKET_TOLERANCE = 0.01  # Angstrom that a pose may lie outside the pocket before it is reported
@@ -48,7 +49,7 @@ def pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> It
     if all(pose.clash_count for pose in ranked):
         yield Caution(f"every pose overlaps the receptor; the first-ranked one with {ranked[0].clash_count} atoms")
     if prepared.pocket is not None:
-        yield from _pocket_notes(prepared.pocket, ranked)
+        yield from _pocket_notes(prepared, prepared.pocket, ranked)
 
 
 def validity_notes(
@@ -66,8 +67,13 @@ def validity_notes(
         yield "the receptor has no side chains, so that poses are valid says little about overlap with it"
 
 
-def _pocket_notes(pocket: Pocket, ranked: tuple[RankedPose, ...]) -> Iterator[str]:
-    """How many poses are outside the pocket or pressed against its border."""
+def _pocket_notes(prepared: PreparedReceptor, pocket: Pocket, ranked: tuple[RankedPose, ...]) -> Iterator[str]:
+    """Whether the pocket has room, and how many poses are outside it or pressed against its border."""
+    if ranked[0].physics is not None and not len(free_points(prepared.field.receptor.pos, pocket.sphere(), 0)):
+        yield Caution(
+            f"the pocket ({pocket}) has no free space at the receptor's surface: move its centre there, make it larger "
+            "with --pocket-radius, or name residues on all sides of it"
+        )
     total = len(ranked)
     depth = pocket.depth(np.array([pose.pos.mean(0) for pose in ranked]))
     outside, border = int((depth < -POCKET_TOLERANCE).sum()), int((np.abs(depth) <= BORDER).sum())

@@ -8,23 +8,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from disco_dock.chem.conformer_matching import apply_torsions
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
-from disco_dock.chem.torsions import rotatable_bonds
-from disco_dock.physics.mmff import relax_in_pocket, strain
-from disco_dock.physics.search_settings import SearchSettings, Sphere
+from disco_dock.docking.pose_search import search_poses
+from disco_dock.physics.mmff import for_each_pose, relax_in_pocket, strain
+from disco_dock.physics.search_settings import Sphere
 from disco_dock.physics.settings import NO_PHYSICS as NO_PHYSICS_SETTINGS
 from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.physics.vina_scorer import VinaField, VinaScorer
 from disco_dock.ranking.contact_score import PoseScore
-from disco_dock.runtime.random import derive_seed
 
 MIN_ATOMS_PER_RESIDUE = 4  # a backbone
-RESTART_SHIFT = 1.0  # Angstrom, standard deviation of each coordinate of the centroid
-PLACE = 2.0  # Angstrom of RMSD, symmetry not counted, beyond which two poses are in different places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +137,7 @@ def refine(
 ) -> RefinedPoses:
     """Poses minimised and scored; pose k depends only on (seed, stream, k) and its start.
 
-    Finalists are the exception: which poses are searched further depends on the energies of all.
+    But for finalists and poses that must be apart: these depend on all poses of the call.
 
     Args:
         receptor: with its atoms.
@@ -163,20 +158,11 @@ def refine(
     before = scorer.score(pos)
     after_pos = pos
     if settings.minimize == "vina":
-        seeds = [derive_seed("physics", seed, stream, pose) for pose in range(first, first + len(pos))]
-        search = partial(scorer.search, settings=SearchSettings(moves=settings.moves), sphere=sphere)
-        after_pos = search(pos, seeds)
-        if settings.restarts:
-            again = {"key": ("restart", seed, stream), "first": first, "count": settings.restarts}
-            starts, seeds = restarted(ligand, after_pos, **again)
-            after_pos = best_of_each(scorer, contacts, after_pos, search(starts, seeds))
-        if settings.finalists:
-            chosen = lowest_places(after_pos, np.add(*scorer.energies(after_pos)[:2]), settings.finalists)
-            seeds = [derive_seed("finalist", seed, stream, first + pose) for pose in chosen.tolist()]
-            further = SearchSettings(moves=settings.final_moves)
-            after_pos[chosen] = scorer.search(after_pos[chosen], seeds, further, sphere)
+        after_pos = search_poses(
+            scorer, ligand, pos, settings, seed=seed, stream=stream, first=first, sphere=sphere, contacts=contacts
+        )
     elif settings.minimize == "mmff":
-        relaxed = [relax_in_pocket(receptor, ligand, one) for one in pos]
+        relaxed = for_each_pose(partial(relax_in_pocket, receptor, ligand), pos)
         after_pos = np.stack([one if new is None else new.pos for one, new in zip(pos, relaxed, strict=True)])
     after = scorer.score(after_pos)
     scores = None if contacts is None else contacts(after_pos, after)
@@ -184,7 +170,7 @@ def refine(
         poses = [PosePhysics(vina_score=score) for score in after.score.tolist()]
     else:
         moved = np.sqrt(((after_pos - pos) ** 2).sum(2).mean(1)).tolist()
-        strains = [strain(ligand, one) if with_strain else None for one in after_pos]
+        strains = for_each_pose(partial(strain, ligand), after_pos) if with_strain else [None] * len(after_pos)
         columns = zip(after.score.tolist(), before.score.tolist(), moved, strains, strict=True)
         poses = [
             PosePhysics(vina_score=own, vina_score_before=was, minimize_rmsd=shift, strain=bent)
@@ -200,63 +186,6 @@ def refine(
         contacts=scores,
         poses=tuple(poses),
     )
-
-
-def restarted(
-    ligand: Ligand, pos: np.ndarray, *, key: tuple[str, int, str], first: int, count: int
-) -> tuple[np.ndarray, list[int]]:
-    """Random orientations and torsions about where poses are, (count * poses, atoms, 3), and seeds for their searches.
-
-    Args:
-        ligand: of L heavy atoms.
-        pos: (poses, L, 3) Angstrom.
-        key: of the random numbers, together with the number of the pose and of the start.
-        first: sample number of the first pose.
-        count: starts for each pose; all poses' first ones come first.
-    """
-    torsions = rotatable_bonds(ligand.mol)
-    seeds = [derive_seed(*key, number, pose) for number in range(count) for pose in range(first, first + len(pos))]
-    draws = [np.random.default_rng(one) for one in seeds]
-    angles = np.stack([draw.uniform(-np.pi, np.pi, len(torsions.bonds)) for draw in draws])
-    turns = Rotation.from_quat(np.stack([draw.normal(size=4) for draw in draws])).as_matrix()
-    shifts = np.stack([draw.normal(scale=RESTART_SHIFT, size=3) for draw in draws])
-    starts = apply_torsions(np.tile(pos, (count, 1, 1)), torsions, angles)
-    starts -= starts.mean(1, keepdims=True)
-    places = np.tile(pos.mean(1), (count, 1)) + shifts
-    return starts @ turns.transpose(0, 2, 1) + places[:, None], seeds
-
-
-def best_of_each(scorer: VinaScorer, contacts: PoseScore | None, pos: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(poses, atoms, 3) the best of each pose and its others, by contact score, or by energy without one.
-
-    Args:
-        scorer: of the energy.
-        contacts: the contact score of the ligand in the receptor, or None.
-        pos: (poses, L, 3) Angstrom.
-        others: (count * poses, L, 3), in the order of `restarted`.
-    """
-    everything = np.concatenate([pos, others])
-    energies = scorer.score(everything)
-    scores = -(energies.inter + energies.intra) if contacts is None else contacts(everything, energies)
-    best = scores.reshape(-1, len(pos)).argmax(0)
-    return everything.reshape(-1, *pos.shape)[best, np.arange(len(pos))]
-
-
-def lowest_places(pos: np.ndarray, energy: np.ndarray, count: int) -> np.ndarray:
-    """Indices of the poses of lowest energy in at most `count` places, more than `PLACE` apart from each other.
-
-    Args:
-        pos: (poses, atoms, 3) Angstrom.
-        energy: (poses,).
-        count: places.
-    """
-    chosen: list[int] = []
-    for pose in np.argsort(energy, kind="stable").tolist():
-        if len(chosen) == count:
-            break
-        if not chosen or np.sqrt(((pos[chosen] - pos[pose]) ** 2).sum(2).mean(1)).min() > PLACE:
-            chosen.append(pose)
-    return np.array(chosen, dtype=np.int64)
 
 
 def refinement_notes(refined: RefinedPoses, settings: PhysicsSettings) -> Iterator[str]:

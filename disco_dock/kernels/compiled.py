@@ -30,10 +30,14 @@ SOURCES = (
     "edge_embedding.c",
     "packing.c",
     "pair_messages.c",
+    "vina_chains.c",
     "vina_score.c",
     "vina_search.c",
 )
-HEADERS = ("aggregate.h", "dropout.h", "exponential.h", "gemm.h", "layout.h", "products.h", "vina_energy.h")
+HEADERS = (
+    *("aggregate.h", "dropout.h", "exponential.h", "gemm.h", "layout.h", "products.h"),
+    *("vina_energy.h", "vina_lanes.h", "vina_maps.h", "vina_pose.h"),
+)
 OPTIMISE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-std=gnu11")
 BUILD_SECONDS = 120  # after which a compiler is given up
 

@@ -36,6 +36,24 @@ class _Ligand(ctypes.Structure):
     )
 
 
+class _Tree(ctypes.Structure):
+    _fields_ = (
+        ("fragments", _INT),
+        *((name, _POINTER) for name in ("parent", "torsion", "start", "atoms", "map")),
+    )
+
+
+class _Maps(ctypes.Structure):
+    _fields_ = (
+        *((name, _INT) for name in ("types", "steps", "block")),
+        *((name, _POINTER) for name in ("radius", "kind", "energy", "filled")),
+    )
+
+
+class _Keep(ctypes.Structure):
+    _fields_ = (("basins", _INT), ("apart", _FLOAT), ("window", _FLOAT))
+
+
 class _Search(ctypes.Structure):
     _fields_ = (
         *((name, _INT) for name in ("moves", "hunt", "polish")),
@@ -93,6 +111,44 @@ class LigandArrays:
     moved: np.ndarray
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TreeArrays:
+    """A ligand as a tree of rigid fragments; see `vina_lanes.h`.
+
+    Attributes:
+        parent: (fragments,) int32; the root is 0, parents come first.
+        torsion: (fragments,) int32 that turns each, -1 for the root.
+        start: (fragments + 1,) int32 first of each fragment in `atoms`.
+        atoms: (atoms,) int32 by fragment.
+        map: (atoms,) int32 which of the maps is an atom's.
+    """
+
+    parent: np.ndarray
+    torsion: np.ndarray
+    start: np.ndarray
+    atoms: np.ndarray
+    map: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MapArrays:
+    """Energies of kinds of atoms on a lattice, filled as they are needed; see `vina_maps.h`.
+
+    Attributes:
+        steps: intervals of the lattice along a cell's edge.
+        radius: (types,) float32.
+        kind: (types,) int32.
+        energy: of each type, (cells, (steps + 1) ** 3) float32.
+        filled: of each type, (cells,) uint8.
+    """
+
+    steps: int
+    radius: np.ndarray
+    kind: np.ndarray
+    energy: Sequence[np.ndarray]
+    filled: Sequence[np.ndarray]
+
+
 class VinaKernel:
     """The energy of a ligand in a receptor.
 
@@ -141,16 +197,62 @@ class VinaKernel:
         """
         pos, seeds = np.array(pos, dtype=np.float64, order="C"), np.ascontiguousarray(seeds, dtype=np.uint64)
         energy, count = np.empty(len(pos)), np.empty(len(pos), dtype=np.int64)
-        centre, radius, wall = sphere
-        whole = [int(value) for value in settings[:3]]
-        search = _Search(*whole, *settings[3:], (_FLOAT * 3)(*centre.tolist()), radius, wall)
+        search = _sphere_search(settings, sphere)
         arguments = (ctypes.byref(search), len(pos), _at(seeds), _at(pos), _at(energy), _at(count), threads())
         if load().disco_vina_search(*self._models(), *arguments):
             raise MemoryError("the search could not allocate its work space")
         return pos, energy, count
 
+    def chains(
+        self,
+        pos: np.ndarray,
+        seeds: np.ndarray,
+        settings: Sequence[float],
+        sphere: tuple[np.ndarray, float, float],
+        tree: TreeArrays,
+        maps: MapArrays,
+        keep: tuple[int, float, float],
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Like `search`, on maps: (poses, basins, atoms, 3) lowest first, (poses, basins) energies, and evaluations.
+
+        The energies are those of exact pairs; where a chain found fewer basins, they are infinite.
+
+        Args:
+            pos: as of `search`, as are seeds, settings and sphere.
+            seeds: see there.
+            settings: see there.
+            sphere: see there.
+            tree: the ligand.
+            maps: the receptor.
+            keep: basins of each chain, Angstrom of RMSD between them, and kcal/mol above the lowest that are polished.
+
+        Raises:
+            MemoryError: no memory for the work space.
+        """
+        pos, seeds = np.ascontiguousarray(pos, dtype=np.float64), np.ascontiguousarray(seeds, dtype=np.uint64)
+        shape = (len(pos), keep[0])
+        found, energy = np.empty((*shape, *pos.shape[1:])), np.empty(shape)
+        count = np.empty(len(pos), dtype=np.int64)
+        kept = [np.ascontiguousarray(a) for a in (tree.parent, tree.torsion, tree.start, tree.atoms, tree.map)]
+        layout = _Tree(len(tree.parent), *map(_at, kept))
+        lattices = [(_POINTER * len(maps.energy))(*map(_at, arrays)) for arrays in (maps.energy, maps.filled)]
+        kinds = [np.ascontiguousarray(a) for a in (maps.radius, maps.kind)]
+        size = maps.energy[0].shape[1]
+        places = (ctypes.cast(lattice, _POINTER) for lattice in lattices)
+        receptor = _Maps(len(maps.energy), maps.steps, size, *map(_at, kinds), *places)
+        arguments = (layout, receptor, _sphere_search(settings, sphere), _Keep(*keep))
+        arrays = (_at(seeds), _at(pos), _at(found), _at(energy), _at(count))
+        if load().disco_vina_chains(*self._models(), *map(ctypes.byref, arguments), len(pos), *arrays, threads()):
+            raise MemoryError("the search could not allocate its work space")
+        return found, energy, count
+
     def _models(self) -> tuple:
         return ctypes.byref(self._terms), ctypes.byref(self._field), ctypes.byref(self._ligand)
+
+
+def _sphere_search(settings: Sequence[float], sphere: tuple[np.ndarray, float, float]) -> _Search:
+    centre, radius, wall = sphere
+    return _Search(*map(int, settings[:3]), *settings[3:], (_FLOAT * 3)(*centre.tolist()), radius, wall)
 
 
 def _at(array: np.ndarray) -> ctypes.c_void_p:

@@ -5,7 +5,9 @@ Sources: Halgren, J. Comput. Chem. 1999, 20, 720 (MMFF94s); Tosco et al., J. Che
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from rdkit import Chem, rdBase
@@ -17,6 +19,9 @@ from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.residue_features import STANDARD
 from disco_dock.chem.write_complex import residue_lines
 from disco_dock.chem.write_sdf import pose_mol
+from disco_dock.kernels.compiled import threads
+
+T = TypeVar("T")
 
 REACH = 6.0  # Angstrom: residues with an atom this close to a pose are its pocket
 NON_BONDED = 10.0  # Angstrom beyond which atoms do not feel each other
@@ -75,6 +80,16 @@ def strain(ligand: Ligand, pos: np.ndarray) -> float | None:
         held = _minimised(mol, list(range(ligand.num_atoms)), within=TOLERANCE)
         free = None if held is None else _minimised(mol, [])
     return None if held is None or free is None else held - free
+
+
+def for_each_pose(work: Callable[[np.ndarray], T], pos: np.ndarray) -> list[T]:
+    """What `work` says of each pose (poses, atoms, 3), on as many threads as the kernels have: RDKit minimises without
+    Python's lock, and poses do not feel each other."""
+    count = min(threads(), len(pos))
+    if count < 2:
+        return [work(one) for one in pos]
+    with rdBase.BlockLogs(), ThreadPoolExecutor(count) as pool:  # around them all: a thread would end it for the others
+        return list(pool.map(work, pos))
 
 
 def _minimised(mol: Chem.Mol, fixed: list[int], within: float = 0.0) -> float | None:

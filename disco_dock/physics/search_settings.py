@@ -43,6 +43,26 @@ class SearchSettings:
             )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Basins:
+    """Which minima of one search are kept.
+
+    Attributes:
+        count: at most, those of lowest energy.
+        apart: Angstrom of RMSD between two of them, symmetry not counted.
+        window: kcal/mol above the lowest within which a minimum is worth polishing.
+    """
+
+    count: int = 1
+    apart: float = 1.0
+    window: float = 3.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if self.count < 1 or min(self.apart, self.window) < 0:
+            raise ConfigError("a search keeps 1 or more basins, and apart and window are not negative")
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sphere:
     """Where the centroid of a pose is held.

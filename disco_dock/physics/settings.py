@@ -9,7 +9,8 @@ from disco_dock.runtime.errors import ConfigError
 
 Ranking = Literal["confidence", "vina", "contacts", "consensus"]
 MINIMIZERS, RANKINGS = ("none", "vina", "mmff"), get_args(Ranking)
-EFFORT = ("moves", "restarts", "finalists")
+SEARCHES = ("pairs", "maps")
+EFFORT = ("moves", "restarts", "scatter", "finalists", "search", "basins", "apart")
 """What a user can ask of the search."""
 
 
@@ -21,7 +22,13 @@ class PhysicsSettings:
         minimize: "vina" (with Monte-Carlo search around each pose), "mmff" (MMFF94s in the fixed pocket) or "none".
         moves: Monte-Carlo steps for each pose, 0 to minimise only; for "vina".
         restarts: further searches of each pose, from random orientations and torsions at the place of the first; the
-            best is kept, by contact score where the checkpoint has one, else by energy.
+            best is kept, by contact score where the checkpoint has one, else by energy. In a pocket, a pose that ended
+            above 0 kcal/mol is searched again in the pocket's free space, once at least.
+        scatter: in a pocket, further searches of each pose from random places in its free space.
+        search: "pairs" (exact energies all along) or "maps" (energies from a lattice, some 20 times faster, and what is
+            found minimised with exact ones).
+        basins: minima of each search among which the best is kept; more than 1 with "maps" only.
+        apart: Angstrom of RMSD between the poses that are kept, where what was found allows; 0 for the best of each.
         finalists: places of lowest energy whose best pose is searched further; 0 for none.
         final_moves: Monte-Carlo steps of each of them.
         score: whether poses get a Vina score; minimised ones always do.
@@ -31,6 +38,10 @@ class PhysicsSettings:
     minimize: Literal["none", "vina", "mmff"] = "none"
     moves: int = 100
     restarts: int = 0
+    scatter: int = 0
+    search: Literal["pairs", "maps"] = "pairs"
+    basins: int = 1
+    apart: float = 0.0
     finalists: int = 0
     final_moves: int = 500
     score: bool = False
@@ -42,10 +53,16 @@ class PhysicsSettings:
             raise ConfigError(f"poses are minimized by {_choices(MINIMIZERS)}, not {self.minimize!r}")
         if self.rank_by not in RANKINGS:
             raise ConfigError(f"poses are ranked by {_choices(RANKINGS)}, not {self.rank_by!r}")
-        if min(self.moves, self.restarts, self.finalists, self.final_moves) < 0:
+        if self.search not in SEARCHES:
+            raise ConfigError(f"poses are searched on {_choices(SEARCHES)}, not {self.search!r}")
+        if self.basins < 1 or (self.basins > 1 and self.search == "pairs"):
+            raise ConfigError(f"a search keeps 1 basin, or more on maps; not {self.basins} on {self.search}")
+        if not 0 <= self.apart < float("inf"):
+            raise ConfigError(f"poses are 0 Angstrom or more apart, not {self.apart}")
+        if min(self.moves, self.restarts, self.scatter, self.finalists, self.final_moves) < 0:
             raise ConfigError(
-                "numbers of search moves, restarts and finalists must be 0 or larger, not "
-                f"{self.moves}, {self.restarts}, {self.finalists} and {self.final_moves}"
+                "numbers of search moves, restarts, scattered searches and finalists must be 0 or larger, not "
+                f"{self.moves}, {self.restarts}, {self.scatter}, {self.finalists} and {self.final_moves}"
             )
 
     @property
@@ -67,13 +84,17 @@ class PhysicsChoice:
     minimize: Literal["none", "vina", "mmff"] | None = None
     moves: int | None = None
     restarts: int | None = None
+    scatter: int | None = None
     finalists: int | None = None
+    search: Literal["pairs", "maps"] | None = None
+    basins: int | None = None
+    apart: float | None = None
     score: bool = False
     rank_by: Ranking | None = None
 
     def __post_init__(self) -> None:
         """Check the choices."""
-        self.over(PhysicsSettings(minimize="vina"))
+        self.over(PhysicsSettings(minimize="vina", search="maps"))
 
     @classmethod
     def exactly(cls, settings: PhysicsSettings) -> PhysicsChoice:
@@ -83,8 +104,9 @@ class PhysicsChoice:
 
     @property
     def requested(self) -> bool:
-        """Whether anything was asked for; to leave restarts and finalists out asks for no physics."""
-        return replace(self, restarts=self.restarts or None, finalists=self.finalists or None) != PhysicsChoice()
+        """Whether anything was asked for; to leave restarts, scatter and finalists out asks for no physics."""
+        effort = {name: getattr(self, name) or None for name in ("restarts", "scatter", "finalists")}
+        return replace(self, **effort) != PhysicsChoice()
 
     def over(self, base: PhysicsSettings) -> PhysicsSettings:
         """These choices on top of a checkpoint's settings.
@@ -93,13 +115,21 @@ class PhysicsChoice:
             ConfigError: search moves without a search.
         """
         given = {name: getattr(self, name) for name in ("minimize", *EFFORT, "rank_by")}
+        if self.search == "pairs":
+            given["basins"] = self.basins or 1
         chosen = replace(base, **{name: value for name, value in given.items() if value is not None})
         if self.moves == 0:
-            chosen = replace(chosen, restarts=self.restarts or 0, finalists=self.finalists or 0)
+            chosen = replace(
+                chosen, restarts=self.restarts or 0, scatter=self.scatter or 0, finalists=self.finalists or 0
+            )
         asked = {
             "--search-moves": self.moves is not None,
             "--restarts": bool(self.restarts),
+            "--scatter": bool(self.scatter),
             "--finalists": bool(self.finalists),
+            "--search": self.search is not None,
+            "--basins": self.basins is not None,
+            "--apart": bool(self.apart),
         }
         idle = [option for option, given in asked.items() if given and chosen.minimize != "vina"]
         if idle:

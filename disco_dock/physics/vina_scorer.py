@@ -13,11 +13,12 @@ from rdkit import Chem
 from disco_dock.chem.receptor import Receptor
 from disco_dock.kernels.compiled import available
 from disco_dock.kernels.vina import VECTOR, FieldArrays, LigandArrays, VinaKernel
-from disco_dock.physics.search_settings import SearchSettings, Sphere
+from disco_dock.physics.search_settings import Basins, SearchSettings, Sphere
 from disco_dock.physics.torch_search import search as torch_search
 from disco_dock.physics.vina_cells import EDGE, Cells, list_by_cell
 from disco_dock.physics.vina_energy import pose_energies
 from disco_dock.physics.vina_ligand import VinaLigand, vina_ligand
+from disco_dock.physics.vina_maps import ReceptorMaps, fragment_tree
 from disco_dock.physics.vina_receptor import VinaReceptor, vina_receptor
 from disco_dock.physics.vina_terms import ACCEPTOR, DONOR, HYDROPHOBIC, VINA
 
@@ -44,6 +45,7 @@ class VinaField:
     def __init__(self, receptor: Receptor | VinaReceptor) -> None:
         self.receptor = receptor if isinstance(receptor, VinaReceptor) else vina_receptor(receptor)
         self.cells: Cells = list_by_cell(self.receptor, VINA.cutoff)
+        self.maps = ReceptorMaps(int(self.cells.shape.prod()))
 
 
 class VinaScorer:
@@ -93,14 +95,41 @@ class VinaScorer:
             sphere: where the centroid is held, or None.
         """
         origin = self.field.cells.origin
-        start, keys = np.asarray(pos, dtype=np.float64) - origin, np.array(seeds, dtype=np.uint64)
-        centre, radius, wall = np.zeros(3), np.inf, 0.0
-        if sphere is not None:
-            centre, radius, wall = sphere.center - origin, sphere.radius, sphere.wall
+        start, keys, place = self._arguments(pos, seeds, sphere)
         if self._kernel is None:
             receptor = VinaReceptor(self.field.receptor.pos - origin, self.field.receptor.atoms)
-            return torch_search(receptor, self.ligand, start, keys, settings, (centre, radius, wall)) + origin
-        return self._kernel.search(start, keys, astuple(settings), (centre, radius, wall))[0] + origin
+            return torch_search(receptor, self.ligand, start, keys, settings, place) + origin
+        return self._kernel.search(start, keys, astuple(settings), place)[0] + origin
+
+    def search_basins(
+        self,
+        pos: np.ndarray,
+        seeds: Sequence[int],
+        settings: SearchSettings,
+        sphere: Sphere | None = None,
+        keep: Basins = Basins(),  # noqa: B008 - frozen
+    ) -> np.ndarray:
+        """(poses, keep.count, atoms, 3) lowest minima found from each start, like `search` but some 20 times faster.
+
+        The search feels the receptor on a lattice; what it finds is minimised with exact pairs. Where there are fewer
+        minima the first is repeated. Without compiled kernels, or where the lattice would be too large, it is `search`.
+        """
+        maps = None if self._kernel is None else self.field.maps.of(self.ligand.atoms)
+        if self._kernel is None or maps is None:
+            return np.repeat(self.search(pos, seeds, settings, sphere)[:, None], keep.count, axis=1)
+        start, keys, place = self._arguments(pos, seeds, sphere)
+        lattices, own = maps
+        tree = fragment_tree(self.ligand.bonds, self.ligand.moved, own)
+        found, _, _ = self._kernel.chains(start, keys, astuple(settings), place, tree, lattices, astuple(keep))
+        return found + self.field.cells.origin
+
+    def _arguments(
+        self, pos: np.ndarray, seeds: Sequence[int], sphere: Sphere | None
+    ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, float, float]]:
+        """Starts and seeds as arrays, and where the centroid is held, in the field's frame."""
+        origin = self.field.cells.origin
+        place = (np.zeros(3), np.inf, 0.0) if sphere is None else (sphere.center - origin, sphere.radius, sphere.wall)
+        return np.asarray(pos, dtype=np.float64) - origin, np.array(seeds, dtype=np.uint64), place
 
 
 def _kernel(cells: Cells, ligand: VinaLigand) -> VinaKernel:

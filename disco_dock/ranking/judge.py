@@ -23,6 +23,10 @@ class HowMade:
         moves: Monte-Carlo steps of each pose.
         restarts: additional searches of each pose.
         finalists: places whose best pose was searched further.
+        scatter: searches from anywhere in a pocket.
+        search: on what energies.
+        basins: minima of each search among which the best was kept.
+        apart: Angstrom between the poses that were kept.
     """
 
     num_poses: int
@@ -31,6 +35,10 @@ class HowMade:
     moves: int
     restarts: int = 0
     finalists: int = 0
+    scatter: int = 0
+    search: str = "pairs"
+    basins: int = 1
+    apart: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,8 +13,9 @@ import numpy as np
 
 from disco_dock.chem.symmetry import symmetric_rmsd
 from disco_dock.docking.engine import Engine, docking_settings
+from disco_dock.docking.pose_search import lowest_places
 from disco_dock.docking.receptors import ReceptorFields
-from disco_dock.docking.refinement import is_trace, lowest_places
+from disco_dock.docking.refinement import is_trace
 from disco_dock.docking.sample_and_refine import Target, sample_and_refine
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.evaluation.cases import Case, Cases

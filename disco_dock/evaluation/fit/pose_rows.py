@@ -104,6 +104,8 @@ def dock_rows(
         header["contacts"] = "of the member that did not see the complex"
     if physics.restarts:
         header["restarts"] = physics.restarts
+    if physics.search != "pairs":
+        header["search"] = [physics.search, physics.basins, physics.apart]
     if physics.finalists:
         header["finals"] = [physics.finalists, physics.final_moves]
     file = RowFile(path, header, PoseRow)

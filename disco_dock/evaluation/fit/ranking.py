@@ -106,6 +106,10 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
         moves=physics.moves,
         restarts=physics.restarts,
         finalists=physics.finalists,
+        scatter=physics.scatter,
+        search=physics.search,
+        basins=physics.basins,
+        apart=physics.apart,
     )
     judge = fit_judge(fitted, names, made, held_out=held_out)
     found = measure_ranking(judge, measured, physics.rank_by)

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from disco_dock.docking.refinement import RESTART_SHIFT, lowest_places, refine, refinement_notes, restarted
+from disco_dock.docking.pose_search import RESTART_SHIFT, chosen_of_each, lowest_places, restarted
+from disco_dock.docking.refinement import refine, refinement_notes
 from disco_dock.kernels.compiled import available
+from disco_dock.physics.free_space import free_points
+from disco_dock.physics.search_settings import Sphere
 from disco_dock.physics.settings import PhysicsSettings
-from disco_dock.physics.vina_scorer import VinaField
+from disco_dock.physics.vina_scorer import VinaField, VinaScorer
 from disco_dock.ranking.contact_field import ContactField
 from disco_dock.ranking.contact_network import ContactScorer, ContactScorerConfig
 from disco_dock.ranking.contact_score import contact_score_of
@@ -71,6 +74,76 @@ def test_the_best_of_each_pose_and_its_restarts_is_kept():
     assert np.any(by_contacts.energy > best.energy + 1e-3)  # another choice than by energy
 
 
+def test_poses_are_apart_where_there_are_other_minima():
+    place = np.array([[0.0, 0.2, 0.1], [5.0, 0.3, 9.0]])  # two candidates of each of three poses, along a line
+    found, scores = np.zeros((2, 3, 4, 3)) + place[..., None, None], np.array([[9.0, 8.0, 7.0], [1.0, 2.0, 3.0]])
+    assert chosen_of_each(found, scores, 0.0).tolist() == [0, 0, 0]
+    assert chosen_of_each(found, scores, 1.0).tolist() == [0, 0, 1]  # the second has nothing else and keeps its best
+    scores[1, 2] = -np.inf
+    assert chosen_of_each(found, scores, 1.0).tolist() == [0, 0, 0]
+
+
+@compiled
+def test_basins_give_the_score_more_to_choose_from():
+    receptor, ligand = example("1s3v")
+    field, start = VinaField(receptor), poses("1s3v")[:6]
+    one = PhysicsSettings(minimize="vina", moves=30, search="maps")
+    options = {"seed": 3, "stream": "a", "with_strain": False}
+    scorer = contact_score_of(random_scorer(), ContactField(receptor, field.receptor), ligand)
+    several = replace(one, restarts=1, basins=4)
+    by_energy = refine(receptor, field, ligand, start, several, **options)
+    by_contacts = refine(receptor, field, ligand, start, several, **options, contacts=scorer)
+    assert by_contacts.contacts is not None
+    poor = scorer(by_energy.pos, VinaScorer(field, ligand.mol).score(by_energy.pos))
+    assert np.all(by_contacts.contacts >= poor - 1e-6) and by_contacts.contacts.mean() > poor.mean() + 0.1
+    distinct = refine(receptor, field, ligand, start, replace(one, restarts=1, basins=4, apart=1.0), **options)
+    assert closest(distinct.pos) > 1.0
+    again = refine(receptor, field, ligand, start, replace(one, restarts=1, basins=4, apart=1.0), **options)
+    assert np.array_equal(distinct.pos, again.pos)
+
+
+@compiled
+def test_a_pose_inside_the_receptor_is_searched_again_in_the_free_space_of_the_pocket():
+    receptor, ligand = example("1s3v")
+    field, start = VinaField(receptor), poses("1s3v")[:6]
+    near = field.receptor.pos[np.linalg.norm(field.receptor.pos - ligand.pos.mean(0), axis=1) < 10]
+    crowd = (np.linalg.norm(near[:, None] - field.receptor.pos, axis=2) < 6).sum(1)
+    start[4:] += near[np.argsort(-crowd)[:2], None] - start[4:].mean(1, keepdims=True)
+    sphere = Sphere(center=ligand.pos.mean(0), radius=10.0)
+    plain = PhysicsSettings(minimize="vina", moves=0)
+    options = {"seed": 3, "stream": "a", "with_strain": False}
+    blind = refine(receptor, field, ligand, start, plain, **options)
+    told = refine(receptor, field, ligand, start, plain, **options, sphere=sphere)
+    assert blind.energy is not None and told.energy is not None
+    lost = blind.energy > 0
+    assert lost.any() and np.any(told.energy[lost] < blind.energy[lost] - 2)
+    assert not lost[:4].any() and np.array_equal(told.pos[:4], blind.pos[:4])  # nothing changes for the others
+
+    scattered = refine(receptor, field, ligand, start, replace(plain, scatter=3), **options, sphere=sphere)
+    assert scattered.energy is not None
+    assert np.all(scattered.energy <= blind.energy + 1e-4) and np.any(scattered.energy < blind.energy - 0.1)
+    assert np.array_equal(
+        refine(receptor, field, ligand, start, replace(plain, scatter=3), **options).pos, blind.pos
+    )  # without a pocket there is nowhere to scatter
+
+
+def test_free_points_have_room_and_are_in_the_pocket():
+    receptor, ligand = example("1s3v")
+    atoms, sphere = VinaField(receptor).receptor.pos, Sphere(center=ligand.pos.mean(0), radius=8.0)
+    points = free_points(atoms, sphere, 0)
+    distance = np.linalg.norm(points[:, None] - atoms, axis=2).min(1)
+    assert len(points) > 100 and distance.min() > 3 and distance.max() < 6
+    assert np.linalg.norm(points - sphere.center, axis=1).max() <= 8
+    filled = Sphere(center=atoms[np.linalg.norm(atoms - atoms.mean(0), axis=1).argmin()], radius=1.0)
+    assert len(free_points(atoms, filled, 0)) == 0
+
+
+def closest(pos: np.ndarray) -> float:
+    """Smallest RMSD of two poses."""
+    first, second = np.triu_indices(len(pos), 1)
+    return float(np.sqrt(((pos[first] - pos[second]) ** 2).sum(2).mean(1)).min())
+
+
 def random_scorer() -> ContactScorer:
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -83,7 +156,7 @@ def random_scorer() -> ContactScorer:
 def test_restarts_turn_and_twist_about_the_place():
     _, ligand = example("1s3v")
     pos = poses("1s3v")[:3]
-    starts, seeds = restarted(ligand, pos, key=("restart", 0, "a"), first=0, count=4)
+    starts, seeds = restarted(ligand, pos, pos.mean(1), key=("restart", 0, "a"), first=0, count=4)
     assert starts.shape == (12, *pos.shape[1:]) and len(set(seeds)) == 12
     away = np.linalg.norm(starts.mean(1) - np.tile(pos.mean(1), (4, 1)), axis=1)
     assert 0.1 < away.mean() < 4 * RESTART_SHIFT

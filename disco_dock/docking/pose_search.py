@@ -1,0 +1,168 @@
+"""The search around sampled poses: from where, how often, and which of the minima that it finds are kept."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from disco_dock.chem.conformer_matching import apply_torsions
+from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.torsions import rotatable_bonds
+from disco_dock.physics.free_space import free_points
+from disco_dock.physics.search_settings import Basins, SearchSettings, Sphere
+from disco_dock.physics.settings import PhysicsSettings
+from disco_dock.physics.vina_scorer import VinaScorer
+from disco_dock.ranking.contact_score import PoseScore
+from disco_dock.runtime.random import derive_seed
+
+RESTART_SHIFT = 1.0  # Angstrom, standard deviation of each coordinate of the centroid
+POINTS_SEED = 0
+PLACE = 2.0  # Angstrom of RMSD, symmetry not counted, beyond which two poses are in different places
+
+
+def search_poses(
+    scorer: VinaScorer,
+    ligand: Ligand,
+    pos: np.ndarray,
+    settings: PhysicsSettings,
+    *,
+    seed: int,
+    stream: str,
+    first: int,
+    sphere: Sphere | None,
+    contacts: PoseScore | None,
+) -> np.ndarray:
+    """(poses, L, 3) what a search around each pose found; arguments as of `refine`.
+
+    Args:
+        scorer: of the energy.
+        ligand: of L heavy atoms.
+        pos: (poses, L, 3) Angstrom.
+        settings: what to do.
+        seed: of the run.
+        stream: of the complex.
+        first: sample number of the first pose.
+        sphere: where the centroids stay, or None.
+        contacts: the contact score of the ligand in the receptor, or None.
+    """
+    how, numbers = SearchSettings(moves=settings.moves), range(first, first + len(pos))
+
+    def search(starts: np.ndarray, seeds: list[int]) -> np.ndarray:
+        """(basins, starts, L, 3) minima, those of lowest energy first."""
+        if settings.search == "pairs":
+            return scorer.search(starts, seeds, how, sphere)[None]
+        return np.moveaxis(scorer.search_basins(starts, seeds, how, sphere, Basins(count=settings.basins)), 1, 0)
+
+    found = search(pos, [derive_seed("physics", seed, stream, pose) for pose in numbers])
+    free = np.empty((0, 3)) if sphere is None else free_points(scorer.field.receptor.pos, sphere, POINTS_SEED)
+    places = found[0].mean(1)
+    lost = np.add(*scorer.energies(found[0])[:2]) > 0 if len(free) else np.zeros(len(pos), dtype=bool)
+    if lost.any():
+        places[lost] = free_places(free, numbers, seed, stream, 1)[lost]
+    searches = [("restart", settings.restarts or int(lost.any()), places, lost if not settings.restarts else None)]
+    if len(free):
+        anywhere = free_places(free, numbers, seed, stream, settings.scatter)
+        searches.append(("scatter", settings.scatter, anywhere, None))
+    for name, count, where, only in searches:
+        if not count:
+            continue
+        starts, seeds = restarted(ligand, found[0], where, key=(name, seed, stream), first=first, count=count)
+        which = np.arange(len(starts)) if only is None else np.flatnonzero(only)
+        others = np.tile(found[0], (settings.basins, count, 1, 1))
+        others[:, which] = search(starts[which], [seeds[start] for start in which.tolist()])
+        found = np.concatenate([found, others.reshape(-1, *pos.shape)])
+    if len(found) > 1:
+        found = found[chosen_of_each(found, candidate_scores(scorer, contacts, found), settings.apart), range(len(pos))]
+    else:
+        found = found[0]
+    if settings.finalists:
+        places = lowest_places(found, np.add(*scorer.energies(found)[:2]), settings.finalists)
+        seeds = [derive_seed("finalist", seed, stream, first + pose) for pose in places.tolist()]
+        found[places] = scorer.search(found[places], seeds, SearchSettings(moves=settings.final_moves), sphere)
+    return found
+
+
+def free_places(free: np.ndarray, numbers: range, seed: int, stream: str, count: int) -> np.ndarray:
+    """(count * poses, 3) one of the free points (N, 3) for each start, in the order of `restarted`."""
+    keys = [derive_seed("place", seed, stream, number, pose) for number in range(count) for pose in numbers]
+    return free[np.array(keys, dtype=np.uint64) % len(free)]
+
+
+def restarted(
+    ligand: Ligand, pos: np.ndarray, places: np.ndarray, *, key: tuple[str, int, str], first: int, count: int
+) -> tuple[np.ndarray, list[int]]:
+    """Random orientations and torsions about places, (count * poses, atoms, 3), and seeds for their searches.
+
+    Args:
+        ligand: of L heavy atoms.
+        pos: (poses, L, 3) Angstrom.
+        places: (poses, 3), or (count * poses, 3), around which the centroids start.
+        key: of the random numbers, beside the number of the pose and of the start.
+        first: sample number of the first pose.
+        count: starts for each pose; all poses' first ones come first.
+    """
+    torsions = rotatable_bonds(ligand.mol)
+    seeds = [derive_seed(*key, number, pose) for number in range(count) for pose in range(first, first + len(pos))]
+    draws = [np.random.default_rng(one) for one in seeds]
+    angles = np.stack([draw.uniform(-np.pi, np.pi, len(torsions.bonds)) for draw in draws])
+    turns = Rotation.from_quat(np.stack([draw.normal(size=4) for draw in draws])).as_matrix()
+    shifts = np.stack([draw.normal(scale=RESTART_SHIFT, size=3) for draw in draws])
+    starts = apply_torsions(np.tile(pos, (count, 1, 1)), torsions, angles)
+    starts -= starts.mean(1, keepdims=True)
+    places = np.resize(places, (len(starts), 3)) + shifts
+    return starts @ turns.transpose(0, 2, 1) + places[:, None], seeds
+
+
+def candidate_scores(scorer: VinaScorer, contacts: PoseScore | None, found: np.ndarray) -> np.ndarray:
+    """(candidates, poses) contact scores of (candidates, poses, L, 3), or minus energies without one; higher is better.
+
+    Candidates of a pose that repeat its first one count as the worst, and are not scored.
+    """
+    flat = found.reshape(-1, *found.shape[2:])
+    fresh = np.concatenate([[True] * found.shape[1], (found[1:] != found[0]).any((2, 3)).reshape(-1)])
+    energies = scorer.score(flat[fresh])
+    scores = np.full(len(flat), -np.inf)
+    scores[fresh] = -(energies.inter + energies.intra) if contacts is None else contacts(flat[fresh], energies)
+    return scores.reshape(found.shape[:2])
+
+
+def chosen_of_each(found: np.ndarray, scores: np.ndarray, apart: float) -> np.ndarray:
+    """(poses,) which candidate of each pose is kept: the best one that no better-placed pose has.
+
+    Candidates are taken from the best on; one within `apart` of a pose that is kept already is passed over. A pose of
+    which all candidates are passed over keeps its best.
+
+    Args:
+        found: (candidates, poses, L, 3) Angstrom.
+        scores: (candidates, poses), higher is better.
+        apart: Angstrom of RMSD, symmetry not counted; 0 for the best of each pose whatever the others.
+    """
+    best = scores.argmax(0)
+    if not apart:
+        return best
+    kept = np.full(len(best), -1)
+    passed = ~np.isfinite(scores)
+    for candidate, pose in zip(
+        *np.unravel_index(np.argsort(-scores, axis=None, kind="stable"), scores.shape), strict=True
+    ):
+        if kept[pose] < 0 and not passed[candidate, pose]:
+            kept[pose] = candidate
+            passed |= ((found - found[candidate, pose]) ** 2).sum(3).mean(2) < apart**2
+    return np.where(kept < 0, best, kept)
+
+
+def lowest_places(pos: np.ndarray, energy: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the poses of lowest energy in at most `count` places, more than `PLACE` apart from each other.
+
+    Args:
+        pos: (poses, atoms, 3) Angstrom.
+        energy: (poses,).
+        count: places.
+    """
+    chosen: list[int] = []
+    for pose in np.argsort(energy, kind="stable").tolist():
+        if len(chosen) == count:
+            break
+        if not chosen or np.sqrt(((pos[chosen] - pos[pose]) ** 2).sum(2).mean(1)).min() > PLACE:
+            chosen.append(pose)
+    return np.array(chosen, dtype=np.int64)
