@@ -11,6 +11,7 @@ from torch import nn
 from disco_dock.diffusion.sampler_config import EXACT
 from disco_dock.models.prior import PriorConfig
 from disco_dock.models.score import ScoreModelConfig
+from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.ranking.contact_network import ContactScorer
 from disco_dock.runtime.checkpoint import load_into, load_weights
 from disco_dock.runtime.config import from_dict, to_dict
@@ -95,17 +96,21 @@ def start_config(config: TrainConfig, sizes: Preset) -> CheckpointConfig:
     if not config.init:
         return CheckpointConfig(**parts, sampler=EXACT)
     found = read_config(init_directory(config))
-    physics = found.physics
-    if physics.rank_by == "consensus":  # its judge was fitted to poses of other networks
-        physics = replace(physics, rank_by="vina" if found.contacts is None else "contacts")
     return CheckpointConfig(
         **{**parts, "name": f"{found.name}-tuned"},
         contacts=found.contacts,
-        physics=physics,
+        physics=without_judge(found),
         sampler=found.sampler,
         latent_inverse_temperature=found.latent_inverse_temperature,
         guidance=found.guidance,
     )
+
+
+def without_judge(found: CheckpointConfig) -> PhysicsSettings:
+    """How a checkpoint's poses are minimised and ranked, without its judge, which was fitted to its own poses."""
+    if found.physics.rank_by != "consensus":
+        return found.physics
+    return replace(found.physics, rank_by="vina" if found.contacts is None else "contacts")
 
 
 def contact_score_to_keep(config: TrainConfig) -> ContactScorer | None:

@@ -18,7 +18,7 @@ from disco_dock.training.expert.drawing import WeightedPlan, cluster_weights
 from disco_dock.training.expert.step import ExpertBatch, ExpertStage, blank, make_expert_batch
 from disco_dock.training.expert.validation import expert_losses, validation_batches
 from disco_dock.training.feeding import own_share, training_set, validation_set
-from disco_dock.training.networks import init_directory, networks, start_from
+from disco_dock.training.networks import init_directory, networks, start_from, without_judge
 from disco_dock.training.settings import TrainConfig
 from disco_dock.training.stage import RunOptions, Stage, run_stage
 from disco_dock.weights.config import CONFIG_FILE, PARTS, CheckpointConfig, read_config
@@ -132,6 +132,7 @@ def _place_checkpoint(out: Path, config: TrainConfig) -> Path:
         if processes().first:
             parts = {part: load_part(source, part, found) for part in PARTS if part != "expert"}
             kept = {part: module for part, module in parts.items() if module is not None}
-            save_checkpoint(directory, replace(found, expert=None, base=""), kept)
+            other = {"expert": None, "base": "", "pose_judge": None, "calibration": None}  # fitted to other poses
+            save_checkpoint(directory, replace(found, **other, physics=without_judge(found)), kept)
         wait_for_all()
     return directory

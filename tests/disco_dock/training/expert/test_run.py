@@ -63,6 +63,10 @@ def test_it_starts_from_a_checkpoint_and_from_an_expert(run, tmp_path):
     train_expert(all_atom_shards(), None, out, config(1, init=source), CPU)
     first = load_models(out / "checkpoint")
     assert first.config.score == load_models(run / "checkpoint").config.score
+    bundled = tmp_path / "bundled"
+    train_expert(all_atom_shards(), None, bundled, config(1, init="default"), CPU)
+    found = load_models(bundled / "checkpoint").config
+    assert found.contacts is not None and found.pose_judge is None and found.physics.rank_by == "contacts"
     again = tmp_path / "again"
     settings = tiny_config(1, copies=4, init=str(out / "checkpoint"), learning_rate=1e-12, weight_decay=0.0)
     train_expert(all_atom_shards(), None, again, settings, CPU)
