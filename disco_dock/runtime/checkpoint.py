@@ -19,7 +19,9 @@ from disco_dock.runtime.user_files import MIB, parse_json
 
 FORMAT = 1
 MAX_WEIGHTS_BYTES = 4096 * MIB
-"""Largest file of weights or of a training state; the largest published network has 0.2 GiB."""
+"""Largest file of weights that is read unless told otherwise; the largest published docking network has 0.2 GiB."""
+MAX_STATE_BYTES = 256 * 1024 * MIB
+"""Largest training state; that of the image model of two billion weights has 50 GiB."""
 
 
 def weights_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> bytes:
@@ -34,8 +36,12 @@ def save_weights(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapp
         handle.write(weights_bytes(tensors, metadata))
 
 
-def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_weights(path: str | Path, limit: int = MAX_WEIGHTS_BYTES) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a file written by `save_weights`.
+
+    Args:
+        path: of the file.
+        limit: bytes of the largest file that is read.
 
     Raises:
         CheckpointError: the file is missing, truncated, written by another program or by a newer version.
@@ -43,7 +49,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint file; check the path")
-    _check_size(path, MAX_WEIGHTS_BYTES)
+    _check_size(path, limit)
     try:
         with safe_open(str(path), framework="pt") as handle:
             header = (handle.metadata() or {}).get("disco")
@@ -131,7 +137,7 @@ def load_state(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such training state; check the path")
-    _check_size(path, MAX_WEIGHTS_BYTES)
+    _check_size(path, MAX_STATE_BYTES)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes make the unpickler raise many kinds, such as IndexError

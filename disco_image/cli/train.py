@@ -9,10 +9,12 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from disco_dock.runtime.command_line import Parser, run_command
 from disco_image.cli.parsing import command_parser
+from disco_image.cli.progress import Progress
 
 STAGES = ("denoiser", "prior")
 GIB = 2**30
@@ -78,17 +80,39 @@ def run(args: argparse.Namespace) -> int:
         if args.stage != "prior":
             from disco_image.training.train_denoiser import train_denoiser
 
-            train_denoiser(config, source, out, device)
+            with _training("denoiser", config.denoiser.loop.max_steps, group.first) as on_step:
+                train_denoiser(config, source, out, device, on_step)
             wait_for_all()
         if args.stage != "denoiser" and config.latents.kind != "none":
             from disco_image.training.train_prior import train_prior
 
-            train_prior(config, source, out, device)
+            images = source.info.count * config.prior.passes
+            with (
+                Progress("encoding", "images", images, silent=not group.first) as encoding,
+                _training("prior", config.prior.loop.max_steps, group.first) as on_step,
+            ):
+                train_prior(config, source, out, device, on_step, encoding.advance)
         if group.first and args.stage is None:
             _final_grid(out, device)
         if group.first:
             print(f"checkpoint: {out / 'checkpoint'}")
     return 0
+
+
+@contextmanager
+def _training(stage: str, steps: int, shows: bool):
+    """A context with a function that shows each training step."""
+    with Progress(stage, "steps", steps, silent=not shows) as progress:
+        begun = False
+
+        def on_step(run, metrics: dict[str, float]) -> None:
+            nonlocal begun
+            if not begun:
+                progress.skip(run.step - 1)
+                begun = True
+            progress.advance(1, f"loss {metrics.get('loss', float('nan')):.3f}")
+
+        yield on_step
 
 
 def _settings(args: argparse.Namespace) -> dict:

@@ -21,6 +21,8 @@ from disco_image.models.latents import LatentEncoder
 
 Prior = CodePrior | GaussianPrior
 FOLDER = "checkpoint"
+MAX_BYTES = 64 * 2**30
+"""Largest file of weights that is read; the U-ViT of two billion weights has 8 GiB."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def read_part(path: Path, part: str) -> tuple[dict[str, torch.Tensor], dict[str,
     Raises:
         CheckpointError: the file is missing, damaged, or holds another part.
     """
-    tensors, metadata = load_weights(path)
+    tensors, metadata = load_weights(path, MAX_BYTES)
     if metadata.get("part") != part or not isinstance(metadata.get("config"), dict):
         raise CheckpointError(f"{path}: holds {metadata.get('part', 'no image model')!r}, not {part!r}; check the path")
     return tensors, metadata

@@ -11,7 +11,7 @@ from torch import Tensor
 from disco_dock.runtime.checkpoint import load_into, load_weights
 from disco_dock.runtime.errors import CheckpointError
 from disco_dock.runtime.power_ema import combination, power_of_width
-from disco_image.models.checkpoint import FOLDER, load_models, read_part, save_part
+from disco_image.models.checkpoint import FOLDER, MAX_BYTES, load_models, read_part, save_part
 from disco_image.models.denoiser import DenoiserWithEncoder
 
 
@@ -32,7 +32,7 @@ def stored_averages(out: Path) -> list[Stored]:
     """
     found = []
     for path in sorted((out / "averages").glob("*.safetensors")):
-        metadata = load_weights(path)[1]
+        metadata = load_weights(path, MAX_BYTES)[1]
         found.append(Stored(path, int(metadata["updates"]), float(metadata["width"])))
     if not found:
         raise CheckpointError(f"{out / 'averages'}: no stored averages; train with denoiser.ema_snapshots=true")
@@ -58,7 +58,7 @@ def average_after(out: Path, width: float) -> Path:
     weights = combination(powers, [item.updates for item in stored], power_of_width(width), end)
     total: dict[str, Tensor] = {}
     for weight, item in zip(weights.tolist(), stored, strict=True):
-        for name, value in load_weights(item.path)[0].items():
+        for name, value in load_weights(item.path, MAX_BYTES)[0].items():
             total[name] = total.get(name, torch.zeros_like(value, dtype=torch.float64)) + weight * value.double()
     models = load_models(out, torch.device("cpu"))
     model = DenoiserWithEncoder(models.config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from disco_dock.latents.spaces import to_index
 from disco_dock.latents.transformer import CodePrior
+from disco_dock.runtime.distributed import gathered, processes
 from disco_dock.runtime.random import generator
 from disco_image.data.batches import ImageBatches, RowRandom
 from disco_image.models.gaussian_prior import GaussianPrior
@@ -38,9 +40,16 @@ class LatentSet(NamedTuple):
 
 @torch.no_grad()
 def extract_latents(
-    encoder: LatentEncoder, batches: ImageBatches, passes: int, held_out: float, device: torch.device
+    encoder: LatentEncoder,
+    batches: ImageBatches,
+    passes: int,
+    held_out: float,
+    device: torch.device,
+    advance: Callable[[int], None] = lambda count: None,
 ) -> LatentSet:
     """Draws of every image's latents, `passes` times; every second pass sees mirrored images where training flips.
+
+    The processes that torchrun started encode a share each.
 
     The paper extracts them at Gumbel-softmax temperature 0.01. A draw is the largest of logits + noise at every
     temperature, so one-hot codes have none.
@@ -51,24 +60,29 @@ def extract_latents(
         passes: draws per image.
         held_out: share of the images that are held out.
         device: of the encoder.
+        advance: called with the number of images that were encoded.
 
     Source: DisCo-Diff (arXiv:2407.03300), app. D.2.
     """
     count, config = batches.source.info.count, encoder.config
-    latents, labels = [], []
-    for turn in range(passes):
-        for begin in range(0, count, CHUNK):
-            rows = list(range(begin, min(begin + CHUNK, count)))
-            images, hot = batches.stack(rows), batches.labels(rows)
-            if batches.flip and turn % 2:
-                images = images.flip(3)
-            random = latent_random(config, RowRandom(("extract", batches.seed, turn), rows))
-            assert random is not None
-            logits = encoder(images.to(device), None if hot is None else hot.to(device))
-            drawn = encoder.infer(logits, random.to(device), 1.0).latent.cpu()
-            latents.append(to_index(drawn) if config.kind == "discrete" else drawn)
-            if hot is not None:
-                labels.append(hot.argmax(1))
+    group = processes()
+    work = [(turn, begin) for turn in range(passes) for begin in range(0, count, CHUNK)]
+    parts: list[tuple[tuple[int, int], Tensor, Tensor | None]] = []
+    for turn, begin in group.share(work):
+        rows = list(range(begin, min(begin + CHUNK, count)))
+        images, hot = batches.stack(rows), batches.labels(rows)
+        if batches.flip and turn % 2:
+            images = images.flip(3)
+        random = latent_random(config, RowRandom(("extract", batches.seed, turn), rows))
+        assert random is not None
+        logits = encoder(images.to(device), None if hot is None else hot.to(device))
+        drawn = encoder.infer(logits, random.to(device), 1.0).latent.cpu()
+        codes = to_index(drawn) if config.kind == "discrete" else drawn
+        parts.append(((turn, begin), codes, None if hot is None else hot.argmax(1)))
+        advance(len(rows) * group.size)
+    parts = sorted(gathered(parts), key=lambda part: part[0])
+    latents = [codes for _, codes, _ in parts]
+    labels = [classes for _, _, classes in parts if classes is not None]
     order = torch.randperm(count, generator=generator("held out", batches.seed))
     out = torch.zeros(count, dtype=torch.bool)
     out[order[: max(1, int(count * held_out))]] = True

@@ -74,6 +74,9 @@ class DenoiserStageConfig:
         encoder_share: share of `loop.max_steps` in which the encoder learns; afterwards its codes stay as they are, so
             that the straight-through gradient cannot wear them down. 1 is the paper's way.
         ema_power: relative widths (sigma_rel) of the power-function averages; the first one is exported.
+        ema_half_life: images after which the past counts half, in one average that is exported in place of the others
+            (EDM's); 0 for power-function averages.
+        ema_ramp_up: the half-life is at most this share of the images seen.
         ema_snapshots: whether each tick keeps the averages, so that other widths can be made after training.
         tick_images: images between grids; 0 for none before the end.
         weight_decay: of AdamW.
@@ -89,6 +92,8 @@ class DenoiserStageConfig:
     temperature: TemperatureSchedule = field(default_factory=TemperatureSchedule)
     encoder_share: float = 1.0
     ema_power: tuple[float, ...] = (0.1,)
+    ema_half_life: int = 0
+    ema_ramp_up: float = 0.05
     ema_snapshots: bool = False
     tick_images: int = 100_000
     weight_decay: float = 0.0
@@ -105,6 +110,10 @@ class DenoiserStageConfig:
             raise ConfigError(f"denoiser.null_rate must be in [0, 1), got {self.null_rate}")
         if not self.ema_power or any(not 0 < width < 0.28 for width in self.ema_power):
             raise ConfigError("denoiser.ema_power needs relative widths between 0 and 0.28")
+        if self.ema_half_life < 0 or self.ema_ramp_up < 0:
+            raise ConfigError("denoiser.ema_half_life and denoiser.ema_ramp_up must not be negative")
+        if self.ema_half_life and self.ema_snapshots:
+            raise ConfigError("denoiser.ema_snapshots keeps power-function averages; set denoiser.ema_half_life to 0")
         if not 0 < self.encoder_share <= 1:
             raise ConfigError(f"denoiser.encoder_share must be in (0, 1], got {self.encoder_share}")
         if not all(0 <= beta < 1 for beta in self.betas):

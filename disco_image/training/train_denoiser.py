@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from disco_image.models.checkpoint import FOLDER, read_part, run_checkpoint, sav
 from disco_image.models.denoiser import DenoiserWithEncoder, ModelConfig
 from disco_image.sampling.generate import SampleConfig
 from disco_image.training.denoiser_stage import DenoiserStage, StageBatch, batch_maker
-from disco_image.training.settings import TrainConfig
+from disco_image.training.half_life import HalfLifeAverage
+from disco_image.training.settings import DenoiserStageConfig, TrainConfig
+from disco_image.training.status import TickStatus
 from disco_image.training.ticks import TickGrids
 
 logger = logging.getLogger(__name__)
@@ -147,7 +149,19 @@ def own_rows(batch_size: int) -> list[int]:
     return group.share(range(batch_size))
 
 
-def train_denoiser(config: TrainConfig, source: ImageSource, out: Path, device: torch.device) -> None:
+def _averages(model: nn.Module, stage: DenoiserStageConfig) -> PowerAverages | HalfLifeAverage:
+    if stage.ema_half_life:
+        return HalfLifeAverage(model, stage.ema_half_life, stage.batch_size, stage.ema_ramp_up)
+    return PowerAverages(model, stage.ema_power)
+
+
+def train_denoiser(
+    config: TrainConfig,
+    source: ImageSource,
+    out: Path,
+    device: torch.device,
+    on_step: Callable[[TrainingRun, dict[str, float]], None] | None = None,
+) -> None:
     """Train until the loop's end; rerunning resumes, and `out/checkpoint` is always complete.
 
     The processes that torchrun started share each batch.
@@ -157,6 +171,7 @@ def train_denoiser(config: TrainConfig, source: ImageSource, out: Path, device: 
         source: images.
         out: folder of the run.
         device: to train on.
+        on_step: called after each step with the run and the step's metrics.
 
     Raises:
         CheckpointError: the state in the folder or the initial weights are of another model.
@@ -174,7 +189,7 @@ def train_denoiser(config: TrainConfig, source: ImageSource, out: Path, device: 
     if config.speed.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     stage = DenoiserStage(model, config.speed.precision == "bfloat16")
-    averages = PowerAverages(model, stage_config.ema_power)
+    averages = _averages(model, stage_config)
     batches = make_batches(config, source, stage_config.batch_size, own_rows(stage_config.batch_size))
     prefetch = Prefetcher(batch_maker(batches, shape, config.levels, stage_config.null_rate))
     facts = data_facts(source)
@@ -183,14 +198,20 @@ def train_denoiser(config: TrainConfig, source: ImageSource, out: Path, device: 
     run = TrainingRun(model, optimiser, averages, out / STAGE, stage_config.loop, seed=config.seed)
     step_function = torch.compile(stage) if config.speed.compile else stage
     grids = TickGrids(out, batches, SampleConfig()) if group.first else None
-    tick = stage_config.tick_images // stage_config.batch_size
+    tick, status = stage_config.tick_images // stage_config.batch_size, TickStatus(device)
+
+    def counted(run: TrainingRun, metrics: dict[str, float]) -> None:
+        status.count(metrics)
+        if on_step is not None:
+            on_step(run, metrics)
 
     def show(step: int) -> None:
         if grids is None:
             return
+        logger.info("%s", status.line(step // tick if tick else 1, step * stage_config.batch_size))
         with averages.swapped(model):
-            logger.info("%s", grids.write(model, step, device))
-        if stage_config.ema_snapshots:
+            grids.write(model, step, device)
+        if stage_config.ema_snapshots and isinstance(averages, PowerAverages):
             _snapshot(out, averages, stage_config.ema_power)
 
     def loss_fn(batch: StageBatch, step: int) -> tuple[Tensor, dict[str, float]]:
@@ -226,7 +247,7 @@ def train_denoiser(config: TrainConfig, source: ImageSource, out: Path, device: 
 
     try:
         done = run.progress() >= 1
-        run.run(prefetch, loss_fn, export)
+        run.run(prefetch, loss_fn, export, on_step=counted)
         if not done:
             show(run.step)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,14 @@ def build_prior(config: TrainConfig, num_classes: int) -> Prior:
     )
 
 
-def train_prior(config: TrainConfig, source: ImageSource, out: Path, device: torch.device) -> None:
+def train_prior(
+    config: TrainConfig,
+    source: ImageSource,
+    out: Path,
+    device: torch.device,
+    on_step: Callable[[TrainingRun, dict[str, float]], None] | None = None,
+    on_encoded: Callable[[int], None] = lambda count: None,
+) -> None:
     """Train until the loop's end and add the prior to `out/checkpoint`; rerunning resumes.
 
     Args:
@@ -71,6 +79,8 @@ def train_prior(config: TrainConfig, source: ImageSource, out: Path, device: tor
         source: the images of stage 1.
         out: folder of the run.
         device: to train on.
+        on_step: called after each step with the run and the step's metrics.
+        on_encoded: called with the number of images whose latents were inferred.
 
     Raises:
         CheckpointError: stage 1 has not been run, or was trained on after this stage began.
@@ -85,7 +95,7 @@ def train_prior(config: TrainConfig, source: ImageSource, out: Path, device: tor
     encoder_hash = sha256_file(out / FOLDER / "encoder.safetensors")
     _check_same_encoder(out, encoder_hash)
     batches = make_batches(config, source, stage.batch_size)
-    data = extract_latents(models.encoder, batches, stage.passes, stage.held_out, device)
+    data = extract_latents(models.encoder, batches, stage.passes, stage.held_out, device, on_encoded)
     batches.close()
     training = torch.arange(len(data.latents))[~data.held_out]
     torch.manual_seed(config.seed)
@@ -141,7 +151,7 @@ def train_prior(config: TrainConfig, source: ImageSource, out: Path, device: tor
                 save_part(out / FOLDER, "prior", prior, prior.config, known)
         prior.train()
 
-    run.run(next_batch, loss_fn, export)
+    run.run(next_batch, loss_fn, export, on_step=on_step)
 
 
 def _code_facts(data: LatentSet, config: TrainConfig) -> dict[str, Any]:

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from disco_dock.runtime.checkpoint import load_weights
+from disco_dock.runtime.checkpoint import load_state, load_weights
 from disco_dock.runtime.distributed import Processes
 from disco_dock.runtime.errors import CheckpointError, ConfigError
-from disco_image.models.checkpoint import load_models
+from disco_image.models.checkpoint import build_encoder, load_models
 from disco_image.models.denoiser import Denoiser
 from disco_image.models.latents import LatentConfig
 from disco_image.training.prior_stage import unigram_nats
 from disco_image.training.settings import DataConfig, SpeedConfig
-from disco_image.training.train_denoiser import load_initial, model_config, own_rows, train_denoiser
+from disco_image.training.train_denoiser import load_initial, make_batches, model_config, own_rows, train_denoiser
 from disco_image.training.train_prior import train_prior
 from tests.support.images import LATENTS, TwoTone, train_config
 
@@ -222,9 +222,46 @@ def test_ticks_leave_grids_and_averages(tmp_path):
     assert len(list((tmp_path / "averages").iterdir())) == 4
 
 
-def test_exported_weights_are_the_average(tmp_path):
-    from disco_dock.runtime.checkpoint import load_state
+def test_half_life_average_is_exported_and_ticks_tell_how_it_goes(tmp_path, caplog):
+    config = train_config()
+    stage = replace(config.denoiser, tick_images=24, ema_half_life=64)
+    with caplog.at_level("INFO"):
+        weights = run(tmp_path, replace(config, denoiser=stage))
+    state = load_state(tmp_path / "denoiser/state.pt")
+    assert torch.equal(weights["network.inlet.weight"], state["ema"]["shadow"]["denoiser.network.inlet.weight"])
+    lines = [record.message for record in caplog.records if record.message.startswith("tick ")]
+    assert lines[0].startswith("tick 1   kimg 0.0   loss ") and "s/kimg" in lines[1] and "GiB" in lines[1]
+    with pytest.raises(ConfigError, match="ema_half_life"):
+        replace(stage, ema_snapshots=True)
 
+
+def test_codes_are_encoded_once_by_all_processes(monkeypatch):
+    """Two ranks encode disjoint chunks, and what they gather is what one process extracts."""
+    from disco_image.training import prior_stage as module
+
+    monkeypatch.setattr(module, "CHUNK", 5)
+    config = train_config()
+    batches = make_batches(config, TwoTone(), 8)
+    encoder = build_encoder(model_config(config, TwoTone().info))
+    whole = module.extract_latents(encoder, batches, 2, 0.2, CPU)
+    handed: list[list] = []
+    made = []
+    for turn in range(2):  # the first turn records what each rank hands over, the second joins both
+        for rank in range(2):
+
+            def gather(own, turn=turn):
+                if turn == 0:
+                    handed.append(list(own))
+                return own if turn == 0 else handed[0] + handed[1]
+
+            monkeypatch.setattr(module, "processes", lambda rank=rank: Processes(rank, 2))
+            monkeypatch.setattr(module, "gathered", gather)
+            made.append(module.extract_latents(encoder, batches, 2, 0.2, CPU))
+    assert len(handed[0]) == len(handed[1]) == 5
+    assert all(torch.equal(found.latents, whole.latents) for found in made[2:])
+
+
+def test_exported_weights_are_the_average(tmp_path):
     weights = run(tmp_path)
     state = load_state(tmp_path / "denoiser/state.pt")
     name = "network.inlet.weight"
@@ -238,7 +275,7 @@ def test_prior_learns_and_beats_the_unigram(tmp_path):
     run(tmp_path, config)
     # an encoder whose first two latents say which half is bright makes codes that depend on each other
     path = tmp_path / "checkpoint"
-    from disco_image.models.checkpoint import build_encoder, save_part
+    from disco_image.models.checkpoint import save_part
 
     models = load_models(tmp_path, CPU, with_encoder=True)
     encoder = build_encoder(models.config)
