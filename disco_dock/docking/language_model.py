@@ -27,10 +27,10 @@ ESM2 = {
 }
 """Feature width: name of the model. DiffDock uses the last layer of the 1280-wide one."""
 MAX_RESIDUES = 1022
-"""Residues that ESM-2 was trained on at a time; longer chains are cut to pieces of this length."""
+"""Longest sequence of ESM-2's training; longer chains are cut into pieces of this length."""
 _DAMAGE = (ArithmeticError, EOFError, LookupError, NotImplementedError, RuntimeError, SafetensorError, SyntaxError)
 _DAMAGE += (struct.error, tokenize.TokenError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
-"""What numpy, zipfile and safetensors raise for damaged headers, archives with a password and unknown methods."""
+"""Errors of numpy, zipfile and safetensors for damaged headers, archives with a password and unknown methods."""
 
 
 def read_embeddings(path: str | Path | None, protein: Path, receptor: Receptor, dim: int) -> np.ndarray | None:
@@ -68,7 +68,7 @@ def read_embeddings(path: str | Path | None, protein: Path, receptor: Receptor, 
 
 
 def _read(path: Path, protein: Path, expected: tuple[int, int]) -> np.ndarray:
-    """The array of a receptor file, without reading the others or what a header only claims to be there."""
+    """The array of a receptor file; other arrays are not read, and no size is believed before it is checked."""
     try:
         open_regular(path).close()
         if path.suffix == ".safetensors":
@@ -97,7 +97,7 @@ def _npy(file: IO[bytes], expected: tuple[int, int], size: int) -> np.ndarray:
     """The array of a .npy file or member of `size` bytes, if its header says what is expected.
 
     Raises:
-        ValueError: it does not, or the numbers are not all there.
+        ValueError: it does not, or numbers are missing.
     """
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

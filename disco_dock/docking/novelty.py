@@ -1,4 +1,4 @@
-"""How near a complex is to what its checkpoint was trained on."""
+"""Similarity of a complex to the training set of its checkpoint."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def novelty_notes(near: Novelty) -> tuple[str, ...]:
 
 
 def complex_novelty(checkpoint: Path, receptor: Receptor, ligand: Ligand, physics: PhysicsSettings) -> Novelty | None:
-    """How near a complex is to the training set of a checkpoint, or None where that has no index.
+    """Similarity of a complex to the training set of a checkpoint, or None without a training index.
 
     Args:
         checkpoint: folder.
         receptor: as docked into.
         ligand: as docked.
-        physics: what is done with the poses.
+        physics: minimisation and ranking of the poses.
 
     Raises:
         CheckpointError: the index or the measured rates are damaged.

@@ -59,7 +59,7 @@ class Pocket:
         return BoxRestraint(center=center, half=torch.from_numpy(self.size / 2).float())
 
     def sphere(self) -> Sphere:
-        """Where the centroids of minimised poses are held; of a box, the largest sphere in it."""
+        """The sphere that holds the centroids of minimised poses; of a box, the largest sphere inside."""
         return Sphere(center=self.center, radius=self.radius)
 
     def as_dict(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def predict_prepared(
         settings: of the run.
         ready: the complex.
         name: of the complex, for messages.
-        docked: its first `settings.num_poses` samples, where they are already drawn.
+        docked: its first `settings.num_poses` samples, if they are already drawn.
         on_step: told about the sampling.
 
     Raises:
@@ -167,7 +167,7 @@ def _ranked(
     verdict: Verdict,
     drawn: Drawn,
 ) -> tuple[tuple[RankedPose, ...], tuple[Mode, ...]]:
-    """All poses with what is known about them, those that are kept before the others and best first; and the modes."""
+    """All poses with their scores and checks, kept ones first and best first; and the modes."""
     kept = stereo_kept_each(ligand.mol, docked.pos)
     clashes = clash_counts(ligand.mol, docked.pos, prepared.around)
     pocket = prepared.pocket
@@ -212,7 +212,7 @@ def _ranked(
 
 
 def _mode(number: int, latents: tuple[str, ...], log_prob: float, ranked: tuple[RankedPose, ...]) -> Mode:
-    """A code of the latents with the poses that have it."""
+    """A code of the latents with its poses."""
     own = [pose for pose in ranked if pose.mode == number]
     return Mode(
         number=number,

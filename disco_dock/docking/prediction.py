@@ -132,9 +132,9 @@ class Prediction:
         receptor: as read.
         ligand: as read.
         ranked: the poses, best first.
-        rejected: poses that were drawn and are not valid, where only valid ones are wanted, best first.
-        draw_budget: samples that might have been drawn.
-        novelty: how near the complex is to the checkpoint's training set, or None where that has no index.
+        rejected: invalid samples, where only valid ones are wanted, best first.
+        draw_budget: most samples that could have been drawn.
+        novelty: similarity to the checkpoint's training set, or None without a training index.
         pocket: where it was docked in the receptor's frame, or None.
         sampled: (poses, L, 3) the poses as the networks gave them, in the order of `ranked`, or None if they still are.
         seed: random seed.
@@ -192,7 +192,7 @@ class Prediction:
         return mols
 
     def interactions(self, pose: RankedPose) -> list[Interaction]:
-        """What holds a pose, by geometric rules."""
+        """Interactions of each pose, by geometric rules."""
         return find_interactions(pose_mol(self.ligand, pose.pos), self._atoms)
 
     @cached_property
@@ -221,7 +221,7 @@ class Prediction:
 
     @property
     def valid_poses(self) -> int | None:
-        """How many of the poses are valid, or None where none was checked."""
+        """Number of valid poses, or None where none was checked."""
         judged = [pose.validity for pose in self.ranked if pose.validity is not None]
         return sum(one.valid for one in judged) if judged else None
 
@@ -234,7 +234,7 @@ class Prediction:
         write_sdf(Path(path), self.ligand, self.records)
 
     def rejected_to_sdf(self, path: str | Path) -> None:
-        """Write the poses that were drawn and are not valid, with the same tags."""
+        """Write the invalid samples, with the same tags."""
         write_sdf(Path(path), self.ligand, [_record(pose, self._row(pose)) for pose in self.rejected])
 
     def sampled_to_sdf(self, path: str | Path) -> None:
@@ -305,5 +305,5 @@ def _given_value(text: str) -> str | float:
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
-    """A short number; None also for one that is not finite, which JSON does not know."""
+    """A short number; None also for one that is not finite, which JSON cannot hold."""
     return None if value is None or not math.isfinite(value) else round(float(value), digits)

@@ -1,4 +1,4 @@
-"""Poses that another program, or a crystal, gave: scored, checked and ranked as our own are."""
+"""Poses of another program or a crystal, scored, checked and ranked like our own."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CONFORMER = "given"
 
 @dataclass(frozen=True, kw_only=True)
 class RescoreSettings:
-    """How given poses are scored.
+    """Settings of the scoring of given poses.
 
     Attributes:
         minimize: "none" scores poses as they are; "vina" or "mmff" moves each to the nearest minimum first.
@@ -69,7 +69,7 @@ class RescoreSettings:
         self.predict(1, "vina")
 
     def predict(self, num_poses: int, rank_by: Literal["contacts", "vina"]) -> PredictSettings:
-        """The same as settings of a docking run of so many poses."""
+        """The same as settings of a docking run with this number of poses."""
         search = {"moves": self.search_moves, "restarts": 0, "finalists": 0} if self.minimize == "vina" else {}
         return PredictSettings(
             num_poses=num_poses,
@@ -81,7 +81,7 @@ class RescoreSettings:
         )
 
     def ranking(self, engine: Engine) -> Literal["contacts", "vina"]:
-        """What ranks the poses with the engine's checkpoint.
+        """The score that ranks the poses with the engine's checkpoint.
 
         Raises:
             ConfigError: contacts are asked for and the checkpoint has none.
@@ -174,7 +174,7 @@ def _verdict(refined: RefinedPoses, physics: PhysicsSettings) -> Verdict:
 def _ranked(
     prepared: PreparedReceptor, given: GivenPoses, refined: RefinedPoses, verdict: Verdict
 ) -> tuple[RankedPose, ...]:
-    """The poses with what is known of them, best first; `sample` is a pose's place among those given."""
+    """The poses with their scores and checks, best first; `sample` is the place among the given poses."""
     mol, pos = given.ligand.mol, refined.pos
     kept = stereo_kept_each(mol, pos)
     clashes, ranks = clash_counts(mol, pos, prepared.around), verdict.ranks(kept)
@@ -207,7 +207,7 @@ def _ranked(
 def _novelty(
     checkpoint: Path, prepared: PreparedReceptor, given: GivenPoses, physics: PhysicsSettings
 ) -> Novelty | None:
-    """How near the complex is to what the contact score was trained on; no rate was measured for given poses."""
+    """Similarity of the complex to the training set; no success rate was measured for given poses."""
     index = read_index(checkpoint)
     if index is None:
         return None
@@ -215,7 +215,7 @@ def _novelty(
 
 
 def _notes(prepared: PreparedReceptor, refined: RefinedPoses, physics: PhysicsSettings) -> Iterator[str]:
-    """What is worth telling about the scores and the minimisation."""
+    """Notes about the scores and the minimisation."""
     if is_trace(prepared.receptor):
         yield "the receptor has no side chains, so energies and contact scores say little"
     if refined.minimised:

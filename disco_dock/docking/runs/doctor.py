@@ -1,6 +1,6 @@
-"""Checks of an installation: what is there, what is broken, and how to repair it.
+"""Checks of an installation: what is installed, what is broken, and how to repair it.
 
-Everything is imported inside the checks, so that a broken dependency is a finding and not a traceback.
+Imports are inside the checks, so that a broken dependency is a finding and not a traceback.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def check_checkpoint(checkpoint: Path | None, device: str) -> tuple[Finding, Eng
 
 
 def self_test(engine: Engine) -> Finding:
-    """Dock paracetamol to a small peptide with few poses and steps."""
+    """Dock paracetamol into a small peptide with few poses and steps."""
     from disco_dock.docking.runs.self_test import dock_peptide
 
     begin = time.perf_counter()

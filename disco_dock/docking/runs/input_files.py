@@ -1,4 +1,4 @@
-"""Files that a user names: whether they are there, and their hashes."""
+"""Files that a user names: existence and hashes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from disco_dock.runtime.user_files import MAX_FILE_BYTES, MIB, open_regular
 
 
 def existing_file(path: Path) -> Path:
-    """The path, when a file is there.
+    """The path of an existing file.
 
     Raises:
-        InputError: nothing or a folder is there.
+        InputError: there is no such file, or it is a folder.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder, expected a file; name one file in it")
@@ -46,7 +46,7 @@ def file_hash(path: Path, *, limit: int | None = MAX_FILE_BYTES) -> str:
 
 
 def settings_files(settings: PredictSettings) -> dict[str, str]:
-    """SHA-256 of each file that the settings name, by what it is.
+    """SHA-256 of each file that the settings name, by its role.
 
     Raises:
         InputError: a file cannot be read.

@@ -57,7 +57,7 @@ LigandReader = Callable[[str], Iterator[Ligand | LigandFailure]]
 
 @dataclass(frozen=True, kw_only=True)
 class JobList:
-    """The complexes of a run in input order; `single` is the only one of a run that was not asked for as a batch."""
+    """The complexes of a run in input order; `single` is the complex of a run that is not a batch."""
 
     jobs: tuple[Job, ...]
     single: DockingJob | None = None

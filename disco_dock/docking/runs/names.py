@@ -12,7 +12,7 @@ RESERVED = frozenset(
     + ["report.html", "view.pml", "view.cxc", "view.mvsj"]
 )
 GENERIC = frozenset({"protein", "receptor", "rec", "prot", "structure", "model", "complex"})
-"""Names of files that say nothing about what is in them; the folder's name is taken before them."""
+"""File names that say nothing about the content; the folder's name is used instead."""
 
 
 def safe_name(text: str) -> str:
@@ -24,14 +24,14 @@ def safe_name(text: str) -> str:
 
 
 def complex_name(protein: Path, ligand: str) -> str:
-    """What a protein file and a ligand make together: "1uou_CMU", also for 1uou/protein.pdb."""
+    """Name of a complex from its protein file and ligand: "1uou_CMU", also for 1uou/protein.pdb."""
     stem = protein.name.split(".")[0]
     folder = protein.absolute().parent.name
     return f"{folder if stem.lower() in GENERIC and folder else stem}_{ligand}"
 
 
 class UniqueNames:
-    """Hands out safe names, each once, also where upper and lower case are the same."""
+    """Gives each safe name once, also on file systems that ignore case."""
 
     def __init__(self) -> None:
         """Start with every name free."""

@@ -1,4 +1,4 @@
-"""The folder of one complex: ranked poses, tables and the record that proves they are complete."""
+"""The folder of one complex: ranked poses, tables and the record that marks them complete."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOCK = ".lock"
 SAMPLED = "poses_sampled.sdf"
 """Poses as the networks gave them, beside minimised ones."""
 REJECTED = "poses_rejected.sdf"
-"""Draws that are not valid, where only valid ones are wanted."""
+"""Invalid samples, where only valid ones are wanted."""
 VIEWS = ("report.html", "view.pml", "view.cxc", "view.mvsj")
 """Written from the other files by `disco_dock.report`."""
 FORMAT = 4
@@ -98,7 +98,7 @@ def write_prediction(folder: Path, prediction: Prediction, record: Mapping[str, 
         record: what run.json says beside the hashes of the other files.
     """
     make_folder(folder)
-    for name in (RECORD, *VIEWS):  # views of other poses must not survive them
+    for name in (RECORD, *VIEWS):  # remove views of the previous poses
         (folder / name).unlink(missing_ok=True)
     prediction.to_sdf(folder / POSES)
     write_sdf(folder / BEST, prediction.ligand, prediction.records[:1])
@@ -122,7 +122,7 @@ def write_prediction(folder: Path, prediction: Prediction, record: Mapping[str, 
 
 
 def finished_record(folder: Path, needed: Iterable[str] = ()) -> dict[str, Any] | None:
-    """The run.json of a folder whose files are all there and unchanged, else None.
+    """The run.json of a folder whose files are complete and unchanged, else None.
 
     Args:
         folder: of a complex.

@@ -1,4 +1,4 @@
-"""What a run tells while it works; the command line shows it, Python callers may ignore it."""
+"""Progress of a run; the command line shows it, Python callers may ignore it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Progress(Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """One sentence worth telling about the current complex."""
+        """A note about the current complex, one sentence."""
         ...
 
     def finish(self, row: ComplexSummary) -> None:

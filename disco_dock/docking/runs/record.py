@@ -1,4 +1,4 @@
-"""What run.json says about how a complex was docked."""
+"""The content of run.json: how a complex was docked."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from disco_dock.docking.settings import PredictSettings
 from disco_dock.runtime.config import to_dict
 from disco_dock.runtime.versions import versions
 
-FORMAT = 4  # raise when the same inputs and settings give other files than before
+FORMAT = 4  # raise when the same inputs and settings give different files
 
 
 def ligand_hash(ligand: Ligand) -> str:
-    """SHA-256 of a molecule with its atom order and input coordinates, whatever file it stands in."""
+    """SHA-256 of a molecule with its atom order and input coordinates, independent of the file."""
     return hashlib.sha256(Chem.MolToV3KMolBlock(ligand.mol).encode()).hexdigest()
 
 
@@ -36,7 +36,7 @@ def fingerprint(
     Args:
         protein: hash of the receptor file.
         ligand: from `ligand_hash`.
-        settings: their result-changing part is used; of files that they name, only the content counts.
+        settings: only those that change results count, and only the content of files that they name.
         files: hash of each file that the settings name.
         checkpoint: hash of the checkpoint.
     """
@@ -101,7 +101,7 @@ def best_summary(prediction: Prediction) -> dict[str, Any]:
 
 
 def _validity(prediction: Prediction, settings: PredictSettings) -> dict[str, Any] | None:
-    """Verdict on each pose, and what became of the draws; None where nothing was checked."""
+    """Validity of each pose and of the samples drawn; None where nothing was checked."""
     judged = [(pose, pose.validity) for pose in prediction.ranked if pose.validity is not None]
     if not judged:
         return None
@@ -119,7 +119,7 @@ def _validity(prediction: Prediction, settings: PredictSettings) -> dict[str, An
 
 
 def _docked(prediction: Prediction) -> dict[str, Any]:
-    """What a reader of the poses wants to know of ligand and receptor."""
+    """Facts about ligand and receptor for a reader of the poses."""
     ligand, receptor = prediction.ligand, prediction.receptor
     return {
         "ligand": ligand.name,

@@ -38,13 +38,13 @@ class Rescoring:
 
     Args:
         engine: its checkpoint has the contact score.
-        settings: how.
+        settings: of the scoring.
         protein: receptor file.
-        files: that the poses are from.
+        files: files of the poses.
 
     Raises:
         InputError: the receptor or a file cannot be read.
-        ConfigError: a score that was asked for cannot be had.
+        ConfigError: a requested score is not available.
     """
 
     def __init__(self, engine: Engine, settings: RescoreSettings, protein: Path, files: Sequence[Path] = ()) -> None:
@@ -81,9 +81,9 @@ def rescore_run(
     out: Path,
     progress: Progress | None = None,
 ) -> list[ComplexSummary]:
-    """Rescore poses into the output folder, or into one below it for each of several molecules; a row for each.
+    """Rescore poses into the output folder, or into a folder below it for each of several molecules; one row each.
 
-    A record that is no pose is a row that failed; with several molecules results.csv has all rows.
+    A record without a pose is a failed row; with several molecules results.csv has all rows.
 
     Raises:
         DiscoError: as `Rescoring`; or the folder cannot be made.

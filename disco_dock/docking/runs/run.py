@@ -50,7 +50,7 @@ class Run:
         overwrite: bool = False,
         progress: Progress | None = None,
     ) -> None:
-        """Check what can be checked before any work.
+        """Check everything that can be checked before any work.
 
         Raises:
             DiscoError: a setting has no effect, a file named in the settings or the output folder is unusable.
@@ -91,7 +91,7 @@ class Run:
             return self._dock_all(jobs)
 
     def _refuse_other_runs(self, jobs: Sequence[Job]) -> None:
-        """Before any work, that no complex would replace poses of other inputs or settings."""
+        """Check before any work that no complex would replace poses of other inputs or settings."""
         if self._overwrite:
             return
         if (self._out / RECORD).exists():

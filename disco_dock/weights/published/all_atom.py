@@ -1,6 +1,6 @@
 """Published tensors of the all-atom confidence network laid out for `AllAtomConfidence`.
 
-Tensors of the last layer's messages to residues and receptor atoms are left out: nothing reads them.
+Tensors of the last layer's messages to residues and receptor atoms are unused and left out.
 """
 
 from __future__ import annotations

@@ -52,11 +52,11 @@ ONLY_CONFIDENCE: dict[str, tuple[Any, Any]] = {  # the same for the all-atom con
     "remove_hs": (True, False),
 }
 RESIDUE_CUTOFF = 20.0
-"""Angstrom at sigma_tr = 0, the only one at which poses are judged."""
+"""Angstrom at sigma_tr = 0, the noise at which confidence is computed."""
 
 
 def _only(args: Mapping[str, Any], allowed: Mapping[str, tuple[Any, Any]]) -> None:
-    """Check that no variant is asked for that is not implemented.
+    """Refuse variants that are not implemented.
 
     Raises:
         CheckpointError: one is.

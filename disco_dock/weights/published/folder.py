@@ -47,7 +47,7 @@ CONFIDENCE_FILE = "best_model_epoch75.pt"
 
 
 class PublishedFolders(NamedTuple):
-    """Folders of the networks that belong together; None for those that are not there."""
+    """Folders of networks that belong together; None for missing ones."""
 
     score: Path
     prior: Path | None
@@ -61,7 +61,7 @@ def _is_prior(folder: Path) -> bool:
 def find_folders(source: Path) -> PublishedFolders:
     """The networks' folders under `source`, which may itself be the score model's.
 
-    With several score models the one that the prior was trained from is taken.
+    Of several score models, the one of the prior is taken.
 
     Raises:
         CheckpointError: there is no score model, or more than one and nothing to choose by.
@@ -130,7 +130,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def _load(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
-    """Load converted weights; batch counters, which nothing reads, may be absent."""
+    """Load converted weights; unused batch counters may be missing."""
     counters = {name: value for name, value in module.state_dict().items() if name.endswith("num_batches_tracked")}
     load_into(module, {**counters, **weights}, where=str(where))
 
