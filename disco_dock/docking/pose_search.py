@@ -72,7 +72,7 @@ def search_poses(
         others[:, which] = search(starts[which], [seeds[start] for start in which.tolist()])
         found = np.concatenate([found, others.reshape(-1, *pos.shape)])
     if len(found) > 1:
-        found = found[chosen_of_each(found, candidate_scores(scorer, contacts, found), settings.apart), range(len(pos))]
+        found = found[chosen_of_each(found, candidate_scores(scorer, contacts, found), settings.apart)]
     else:
         found = found[0]
     if settings.finalists:
@@ -126,29 +126,34 @@ def candidate_scores(scorer: VinaScorer, contacts: PoseScore | None, found: np.n
     return scores.reshape(found.shape[:2])
 
 
-def chosen_of_each(found: np.ndarray, scores: np.ndarray, apart: float) -> np.ndarray:
-    """(poses,) which candidate of each pose is kept: the best one that no better-placed pose has.
+def chosen_of_each(found: np.ndarray, scores: np.ndarray, apart: float) -> tuple[np.ndarray, np.ndarray]:
+    """(poses,) which candidate, and of which pose, stands in the place of each pose.
 
-    Candidates are taken from the best on; one within `apart` of a pose that is kept already is passed over. A pose of
-    which all candidates are passed over keeps its best.
+    Candidates are taken from the best on, one for each pose; those within `apart` of what is taken are passed over.
+    A pose whose candidates are all passed over gets the best that is left of any pose, or else its own best.
 
     Args:
         found: (candidates, poses, L, 3) Angstrom.
         scores: (candidates, poses), higher is better.
         apart: Angstrom of RMSD, symmetry not counted; 0 for the best of each pose whatever the others.
     """
-    best = scores.argmax(0)
+    candidate, owner = scores.argmax(0), np.arange(scores.shape[1])
     if not apart:
-        return best
-    kept = np.full(len(best), -1)
-    passed = ~np.isfinite(scores)
-    for candidate, pose in zip(
-        *np.unravel_index(np.argsort(-scores, axis=None, kind="stable"), scores.shape), strict=True
-    ):
-        if kept[pose] < 0 and not passed[candidate, pose]:
-            kept[pose] = candidate
-            passed |= ((found - found[candidate, pose]) ** 2).sum(3).mean(2) < apart**2
-    return np.where(kept < 0, best, kept)
+        return candidate, owner
+    order = list(zip(*np.unravel_index(np.argsort(-scores, axis=None, kind="stable"), scores.shape), strict=True))
+    passed, left = ~np.isfinite(scores), np.ones(len(owner), dtype=bool)
+
+    def take(place: int, one: int, pose: int) -> None:
+        candidate[place], owner[place], left[place] = one, pose, False
+        passed[((found - found[one, pose]) ** 2).sum(3).mean(2) < apart**2] = True
+
+    for one, pose in order:
+        if left[pose] and not passed[one, pose]:
+            take(pose, one, pose)
+    for one, pose in order:
+        if not passed[one, pose] and left.any():
+            take(int(left.argmax()), one, pose)
+    return candidate, owner
 
 
 def lowest_places(pos: np.ndarray, energy: np.ndarray, count: int) -> np.ndarray:

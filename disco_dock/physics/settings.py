@@ -28,7 +28,8 @@ class PhysicsSettings:
         search: "pairs" (exact energies all along) or "maps" (energies from a lattice, some 20 times faster, and what is
             found minimised with exact ones).
         basins: minima of each search among which the best is kept; more than 1 with "maps" only.
-        apart: Angstrom of RMSD between the poses that are kept, where what was found allows; 0 for the best of each.
+        apart: Angstrom of RMSD between the poses that are kept, where what was found allows; a pose that found only
+            copies of better ones takes what others have left. 0 for the best of each.
         finalists: places of lowest energy whose best pose is searched further; 0 for none.
         final_moves: Monte-Carlo steps of each of them.
         score: whether poses get a Vina score; minimised ones always do.

@@ -75,12 +75,18 @@ def test_the_best_of_each_pose_and_its_restarts_is_kept():
 
 
 def test_poses_are_apart_where_there_are_other_minima():
-    place = np.array([[0.0, 0.2, 0.1], [5.0, 0.3, 9.0]])  # two candidates of each of three poses, along a line
-    found, scores = np.zeros((2, 3, 4, 3)) + place[..., None, None], np.array([[9.0, 8.0, 7.0], [1.0, 2.0, 3.0]])
-    assert chosen_of_each(found, scores, 0.0).tolist() == [0, 0, 0]
-    assert chosen_of_each(found, scores, 1.0).tolist() == [0, 0, 1]  # the second has nothing else and keeps its best
+    place = np.array([[0.0, 0.2, 0.1], [5.0, 0.3, 9.0], [0.1, 0.2, 20.0]])  # candidates of three poses, along a line
+    found = np.zeros((3, 3, 4, 3)) + place[..., None, None]
+    scores = np.array([[9.0, 8.0, 7.0], [1.0, 2.0, 3.0], [0.0, 0.0, 0.5]])
+
+    def chosen(apart: float) -> list[float]:
+        return place[chosen_of_each(found, scores, apart)].tolist()
+
+    assert chosen(0.0) == [0.0, 0.2, 0.1]  # the best of each
+    assert chosen(1.0) == [0.0, 5.0, 9.0]  # the second has copies only, and gets the best that is left
+    assert chosen(40.0) == [0.0, 0.2, 0.1]  # there is nothing else, so each keeps its best
     scores[1, 2] = -np.inf
-    assert chosen_of_each(found, scores, 1.0).tolist() == [0, 0, 0]
+    assert chosen(1.0) == [0.0, 5.0, 20.0]
 
 
 @compiled
