@@ -19,14 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folders <id>/protein.pdb + ligand.sdf, PDBBind's <id>/<id>_protein_processed.pdb + <id>_ligand.sdf or "
         ".mol2, or files <id>.pdb or <id>.cif with the ligand inside (and ligands.csv, components/)",
     )
-    build.add_argument("out", type=Path, metavar="OUT", help="folder for the shards; a killed build goes on there")
+    build.add_argument("out", type=Path, metavar="OUT", help="folder for the shards; a killed build continues there")
     build.add_argument(
         "--split-file", type=Path, action="append", metavar="FILE", help="ids to take, one per line; may be repeated"
     )
     build.add_argument(
         "--all-atoms",
         action="store_true",
-        help="with the heavy atoms around the ligand, metals and cofactors too, for `train expert`",
+        help="include heavy atoms around the ligand, metals and cofactors, for `train expert`",
     )
     build.add_argument("--workers", type=int, metavar="N", default=2, help="processes (%(default)s)")
     split = actions.add_parser("split", help="split complexes by sequence cluster and report leakage")
@@ -38,17 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--identity", type=float, default=0.3, metavar="F", help="sequence identity that joins chains (%(default)s)"
     )
     split.add_argument(
-        "--scaffolds", action="store_true", help="keep ligand scaffolds apart too; what is in the way is set aside"
+        "--scaffolds", action="store_true", help="keep ligand scaffolds apart too; conflicting complexes are set aside"
     )
     split.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (%(default)s)")
     split.add_argument(
         "--given",
         action="append",
         metavar="NAME=FILE",
-        help="an existing split file (train=..., test=...); the report is then on these and nothing is drawn",
+        help="an existing split file (train=..., test=...): the report is on these and nothing is drawn",
     )
     index = actions.add_parser(
-        "index", help="write what a checkpoint was trained on, so that docking tells what is new to it"
+        "index", help="write the index of a checkpoint's training set, so that docking tells what is new to it"
     )
     index.add_argument("shards", type=Path, nargs="+", metavar="SHARDS", help="folders of shards, taken together")
     index.add_argument(

@@ -11,7 +11,7 @@ MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `doctor`."""
     parser.add_argument(
-        "--checkpoint", metavar="DIR", default=None, help="checkpoint to test in place of the one that comes along"
+        "--checkpoint", metavar="DIR", default=None, help="checkpoint folder to test; the bundled one by default"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
 

@@ -22,9 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of complexes as for `data build`, or shards (RMSD only: they hold no receptor atoms)",
     )
     parser.add_argument("--split", type=Path, metavar="FILE", help="ids to take, one per line; all by default")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="an interrupted run goes on there")
     parser.add_argument(
-        "--checkpoint", type=Path, metavar="DIR", help="another checkpoint than the one that comes along"
+        "-o", "--out", type=Path, required=True, metavar="DIR", help="output folder; an interrupted run continues there"
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="DIR", help="another checkpoint folder; the bundled one by default"
     )
     parser.add_argument("--num-poses", type=int, metavar="N", default=10, help="poses per complex (%(default)s)")
     parser.add_argument("--batch-size", type=int, metavar="N", default=10, help="poses at a time (%(default)s)")
@@ -39,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--manifest", type=Path, metavar="CSV", help="id, cluster, inchikey, split: for seen and unseen proteins"
     )
     parser.add_argument(
-        "--training-ids", type=Path, action="append", metavar="FILE", help="what was trained on, in place of the split"
+        "--training-ids",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="ids of the training set, instead of the manifest's",
     )
     parser.add_argument(
         "--baseline", choices=BASELINES, action="append", default=[], help="also run AutoDock Vina; vina means both"
@@ -48,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vina-cpu-seconds",
         type=float,
         metavar="S",
-        help="processor time of Vina per complex and box; by default what the networks took on the same complex",
+        help="processor time of Vina per complex and box; by default the time of the networks on the same complex",
     )
     parser.add_argument(
         "--pocket",
@@ -61,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=RANKINGS,
         action="append",
         default=[],
-        help="measure the same poses in this order too, beside --rank-by; may be repeated",
+        help="also measure the same poses in this order, beside --rank-by; repeatable",
     )
 
 

@@ -1,7 +1,7 @@
 """Fit the contact score, which ranks minimised poses, and store it in a checkpoint.
 
 Docks each complex once and searches around its crystal pose; the poses go to OUT/decoys (about 5 s of processor time
-for each complex), and a run that was stopped goes on from there. Complexes need side chains. Writes
+for each complex), and an interrupted run continues from there. Complexes need side chains. Writes
 contacts.safetensors and config.json of the checkpoint, and OUT/contacts.json. Fit the judge anew afterwards
 (disco-dock fit judge).
 """

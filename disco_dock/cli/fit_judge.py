@@ -1,6 +1,6 @@
 """Fit the judge of minimised poses, which ranks by consensus and gives P(RMSD < 2 Å), and store it.
 
-Docks each complex once, into OUT/train.jsonl and OUT/validation.jsonl; a run that was stopped goes on from there. The
+Docks each complex once, into OUT/train.jsonl and OUT/validation.jsonl; an interrupted run continues from there. The
 judge is fitted on the training complexes alone and measured on the validation complexes. Writes it into config.json of
 the checkpoint, and OUT/ranking.json.
 """

@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--checkpoint", type=Path, required=True, metavar="DIR", help="gets novelty.json")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the complexes")
-    parser.add_argument("--source", required=True, metavar="TEXT", help="which complexes these are, for the sentence")
+    parser.add_argument(
+        "--source", required=True, metavar="TEXT", help="which complexes these are, in words for the user"
+    )
     parser.add_argument(
         "--evaluated", type=Path, metavar="DIR", help="the same weights with the configuration of the evaluation"
     )

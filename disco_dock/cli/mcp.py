@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     running.add_argument("--workers", type=int, metavar="N", default=1, help="jobs docked at the same time (1)")
     running.add_argument(
-        "--checkpoint", metavar="DIR", default=None, help="another checkpoint than the one that comes along"
+        "--checkpoint", metavar="DIR", default=None, help="another checkpoint folder; the bundled one by default"
     )
     running.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
     running.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for debugging")

@@ -64,7 +64,7 @@ def add_pocket(parser: argparse.ArgumentParser) -> None:
         "--pocket-box",
         metavar="FILE",
         default=hidden,
-        help="Vina or gnina configuration; its box (center_x .. size_z or autobox_ligand) is used, nothing else of it",
+        help="Vina or gnina configuration; only its box is used (center_x .. size_z or autobox_ligand)",
     )
     pocket.add_argument(
         "--pocket-radius",

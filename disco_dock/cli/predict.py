@@ -111,14 +111,14 @@ def _add_validity(parser: argparse.ArgumentParser) -> None:
         help="best-ranked poses that PoseBusters checks, 0 for none (all, where it is installed)",
     )
     validity.add_argument(
-        "--valid-only", action="store_true", help="draw other samples for poses that are not valid, until all are"
+        "--valid-only", action="store_true", help="replace invalid poses by new samples until all are valid"
     )
     validity.add_argument(
         "--valid-budget",
         type=int,
         metavar="N",
         default=hidden,
-        help="samples drawn at most with --valid-only (three times the poses)",
+        help="most samples with --valid-only (three times the poses)",
     )
 
 
@@ -127,7 +127,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     running = parser.add_argument_group("running")
     running.add_argument("-o", "--out", metavar="DIR", default=hidden, help="output folder (named after the complex)")
     running.add_argument(
-        "--checkpoint", metavar="DIR", default=hidden, help="another checkpoint than the one that comes along"
+        "--checkpoint", metavar="DIR", default=hidden, help="another checkpoint folder; the bundled one by default"
     )
     running.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
     running.add_argument(

@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     running = parser.add_argument_group("running")
     running.add_argument("-o", "--out", metavar="DIR", default="disco-dock-rescored", help="folder (%(default)s)")
     running.add_argument(
-        "--checkpoint", metavar="DIR", default=hidden, help="another checkpoint than the one that comes along"
+        "--checkpoint", metavar="DIR", default=hidden, help="another checkpoint folder; the bundled one by default"
     )
     running.add_argument("--report", action="store_true", help="write report.html, which opens offline in any browser")
     running.add_argument("--pymol", action="store_true", help="write view.pml, a script for PyMOL")

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rank by this column, best first (vina_score, or confidence where there is none)",
     )
     parser.add_argument(
-        "--min-score", type=float, metavar="X", default=None, help="leave out ligands that are worse than X in it"
+        "--min-score", type=float, metavar="X", default=None, help="leave out ligands with a worse value than X"
     )
     parser.add_argument(
         "--where", metavar="SQL", default=None, help='condition over the columns, such as "heavy_atoms < 30"'

@@ -63,7 +63,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         help=".smi, .sdf, .mol2, .csv, .tsv (also .gz), .parquet",
     )
     inputs.add_argument(
-        "--store", metavar="FILE", default=hidden, help="ledger and poses; an existing one is gone on with"
+        "--store", metavar="FILE", default=hidden, help="ledger and poses; an existing one is continued"
     )
     inputs.add_argument("--smiles-column", metavar="NAME", default=None, help="column of a table with the SMILES")
     inputs.add_argument("--name-column", metavar="NAME", default=None, help="column of a table with the names")
@@ -79,17 +79,17 @@ def _add_stops(parser: argparse.ArgumentParser) -> None:
     stops.add_argument(
         "--stop-when-converged",
         action="store_true",
-        help="sample no more poses of a ligand once its best ones agree; --num-poses is then the most",
+        help="stop sampling a ligand once its best poses agree; --num-poses is the most",
     )
     stops.add_argument(
         "--time-budget",
         type=float,
         metavar="S",
         default=None,
-        help="begin no further poses of a ligand after S seconds (results then depend on the machine)",
+        help="start no more poses of a ligand after S seconds (results then depend on the machine)",
     )
     stops.add_argument(
-        "--stop-after", type=float, metavar="S", default=None, help="begin no further ligand after S seconds"
+        "--stop-after", type=float, metavar="S", default=None, help="start no more ligands after S seconds"
     )
 
 
@@ -102,10 +102,10 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     )
     engine.add_argument("--ray-address", metavar="HOST:PORT", default=None, help="a running Ray cluster (default: own)")
     engine.add_argument(
-        "--ligand-timeout", type=float, metavar="S", default=900.0, help="after which a ligand has failed (%(default)s)"
+        "--ligand-timeout", type=float, metavar="S", default=900.0, help="time limit of a ligand (%(default)s)"
     )
     engine.add_argument(
-        "--checkpoint", metavar="DIR", default=hidden, help="another checkpoint than the one that comes along"
+        "--checkpoint", metavar="DIR", default=hidden, help="another checkpoint folder; the bundled one by default"
     )
     engine.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
     engine.add_argument(
@@ -122,7 +122,7 @@ def _add_actions(actions: argparse._SubParsersAction) -> None:
     status = actions.add_parser("status", help="counts, rate, time left and failures of a store, also during a run")
     status.add_argument("file", type=Path, metavar="STORE")
     status.add_argument("--json", action="store_true", help="as one line of JSON")
-    retry = actions.add_parser("retry-failed", help="let failed ligands wait again; the next screen docks them")
+    retry = actions.add_parser("retry-failed", help="reset failed ligands to pending; the next screen docks them")
     retry.add_argument("file", type=Path, metavar="STORE")
     retry.add_argument("--code", action="append", default=[], metavar="CODE", help="only failures of this code")
     merge = actions.add_parser("merge", help="join stores of shards, or save what a damaged store still holds")

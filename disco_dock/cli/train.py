@@ -1,4 +1,4 @@
-"""`disco-dock train`: a stage of training on shards, or all; run again with the same folder, it goes on."""
+"""`disco-dock train`: a stage of training on shards, or all; run again with the same folder to continue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shards", type=Path, required=True, metavar="DIR", help="training shards of `disco-dock data build`"
     )
     parser.add_argument(
-        "--validation", type=Path, metavar="DIR", help="validation shards; they choose the best weights"
+        "--validation", type=Path, metavar="DIR", help="validation shards, which choose the best weights"
     )
     parser.add_argument(
         "--split", type=Path, metavar="FILE", help="ids to train on, one per line, such as train.txt of `data split`"
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--minutes", type=float, metavar="M", help="training time in all, over every resume")
     parser.add_argument(
-        "--stop-after", type=float, metavar="M", help="minutes after which this call stops; the next one goes on"
+        "--stop-after", type=float, metavar="M", help="minutes after which this call stops; the next one continues"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="print the settings and parameter counts, train nothing")

@@ -249,7 +249,7 @@ class TrainingRun:
         if self._unsaved is not None:
             raise InputError(
                 f"{self.out_dir}: the end of the training could not be written ({self._unsaved}); free some space and "
-                "run again, it goes on from the last state"
+                "run again to continue from the last state"
             )
         if self._stop == PAUSE:
             raise PausedError(f"{self.out_dir.name}: paused at step {self.step}; run the same command again to go on")
