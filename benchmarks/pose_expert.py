@@ -130,7 +130,7 @@ def sampler_at(temperature: float, steps: int) -> SamplerConfig:
     """The exact reverse process, or one at a lower temperature (a number above 1)."""
     if temperature == 1.0:
         return replace(EXACT, steps=steps)
-    low = LowTemperature(sampling=(temperature,) * 3, psi=(0.0,) * 3, sigma_data=(0.5,) * 3)
+    low = LowTemperature(sampling=(temperature, temperature, temperature), sigma_data=(0.5, 0.5, 0.5))
     return replace(EXACT, steps=steps, temperature=low)
 
 

@@ -77,7 +77,7 @@ def heavy_atoms(receptor: Receptor, origin: np.ndarray) -> HeavyAtoms:
     side, crowd = _surroundings(pos)
     names = [atoms.names[atom] for atom in heavy.tolist()]
     elements = atoms.elements[heavy].tolist()
-    kinds = [atom_kind(*name, element) for name, element in zip(names, elements, strict=True)]
+    kinds = [atom_kind(owner, name, element) for (owner, name), element in zip(names, elements, strict=True)]
     return HeavyAtoms(
         kind=torch.tensor(kinds, dtype=torch.long),
         residue=torch.from_numpy(residue[heavy]),

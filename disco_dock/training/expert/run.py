@@ -86,12 +86,9 @@ def train_expert(
         weight=cluster_weights(dataset.ids, config.expert.clusters), batch_size=config.batch_size, seed=config.seed
     )
     group = processes()
-    measure = None
+    batches = None
     if validation is not None:
         batches = validation_batches(validation_set(validation, config), config, stage, device)
-
-        def measure(_: int) -> dict[str, float]:
-            return expert_losses(stage, batches, config)
 
     def loss_fn(batch: ExpertBatch, _: int) -> tuple[Tensor, dict[str, float]]:
         loss, values = stage.loss(batch.to(device))
@@ -108,7 +105,7 @@ def train_expert(
                 dataset=dataset, plan=plan, model=sizes, config=config, rank=group.rank, size=group.size
             ),
             loss_fn=loss_fn,
-            measure=measure,
+            measure=None if batches is None else lambda _: expert_losses(stage, batches, config),
             steps_per_epoch=plan.steps_per_epoch,
             facts={"complexes": len(dataset), "poses_per_step": config.batch_size * config.copies},
         ),

@@ -59,7 +59,7 @@ class ExpertBatch(NamedTuple):
             ligands=self.ligands.each(lambda part: part.to(device)),
             receptors=tuple(part.to(device) for part in self.receptors),
             copies=self.copies,
-            sigma=Sigmas(*(part.to(device) for part in self.sigma)),
+            sigma=Sigmas(*(torch.as_tensor(part).to(device) for part in self.sigma)),
             pos_0=self.pos_0.to(device),
             pos_t=self.pos_t.to(device),
             target=Scores(*(part.to(device) for part in self.target)),
