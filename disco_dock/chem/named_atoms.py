@@ -27,7 +27,7 @@ class NamedAtoms(NamedTuple):
 
 def named_atoms(receptor: Receptor) -> NamedAtoms:
     """The atoms of a receptor that poses feel, in a fixed order."""
-    groups = [group for group in receptor.context if group.kind != "ligand"]
+    groups = receptor.kept_groups
     pos = np.concatenate([receptor.atom_pos.reshape(-1, 3), *(group.pos.reshape(-1, 3) for group in groups)])
     elements = [*receptor.atom_elements, *(element for group in groups for element in group.elements)]
     elements = np.array([element.strip().capitalize() for element in elements], dtype=object)

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import KDTree
 
-from disco_dock.chem.hetero_groups import group_kind, is_water
+from disco_dock.chem.atom_records import RecordTally
+from disco_dock.chem.group_choice import GroupChoice, choose_groups
+from disco_dock.chem.hetero_groups import group_kind, is_nucleotide_by_atoms, is_water
 from disco_dock.chem.ligand_files import suffix_of
 from disco_dock.chem.receptor import HeteroGroup, Receptor
 from disco_dock.chem.residue_features import HEAVY_ATOMS, parent_residue, residue_type_index
-from disco_dock.chem.structure_files import Group, read_groups, read_text
+from disco_dock.chem.structure_files import Group, StructureFile, read_structure, read_text
 from disco_dock.runtime.errors import InputError
 
 PEPTIDE_BOND = 2.0  # Angstrom between C and the next N, generous
@@ -28,36 +30,58 @@ def read_receptor(
     *,
     chains: Sequence[str] | None = None,
     keep_within: tuple[np.ndarray, float] | None = None,
+    groups: GroupChoice | None = None,
+    replaced: np.ndarray | None = None,
 ) -> Receptor:
-    """The receptor in a PDB or mmCIF file, plain or gzipped.
+    """The receptor in a PDB, PDBQT, PQR or mmCIF file, plain or gzipped.
 
     A group is a residue when it has a C-alpha atom and is an amino acid of the chain; every other group except water
-    becomes context. Alternate locations are resolved to the highest occupancy, the first model is used.
+    becomes context. Models, alternate locations and chains of one name are chosen as in `read_structure`.
 
     Args:
         path: structure file.
         chains: chains to keep ("_" for a blank one), or None for all.
         keep_within: positions (n, 3) and a distance in Angstrom; chains without an atom that close are dropped.
+        groups: which groups the user keeps and drops.
+        replaced: (atoms, 3) of the molecule in whose place the ligand is docked; a group there is dropped.
 
     Raises:
-        InputError: the file cannot be read, a chain is absent, or no residue is left.
+        InputError: the file cannot be read, a chain or group is absent, or no residue is left.
     """
     path = Path(path)
-    groups, notes = read_groups(path)
-    groups = _select_chains(path, groups, chains)
-    is_residue = _residues(groups)
-    residues = [group for group, kept in zip(groups, is_residue, strict=True) if kept]
-    others = [group for group, kept in zip(groups, is_residue, strict=True) if not kept]
+    found = read_structure(path)
+    notes, tally, all_groups = list(found.notes), found.tally, found.groups
+    selected = _select_chains(path, found, chains)
+    is_residue = _residues(selected)
+    residues = [group for group, kept in zip(selected, is_residue, strict=True) if kept]
+    others = [group for group, kept in zip(selected, is_residue, strict=True) if not kept]
+    tally.drop("a chain that is not wanted", _atoms(all_groups) - _atoms(selected))
     if keep_within is not None:
+        before = _atoms(residues) + _atoms(others)
         residues, dropped = _near(path, residues, *keep_within)
         others = [group for group in others if group.chain not in dropped]
+        tally.drop("a chain far from the pocket", before - _atoms(residues) - _atoms(others))
         notes += [
             f"chain {_chain(name)} is farther than {keep_within[1]:g} Angstrom from the pocket and left out"
             for name in dropped
         ]
     if not residues:
         raise InputError(f"{path}: no amino-acid residue with a C-alpha atom was found{_found(others)}; give a protein")
-    context, context_notes = _context(others)
+    heavy = np.concatenate([group.pos[_heavy(group)] for group in residues])
+    context, group_notes = choose_groups(
+        str(path),
+        _context(others, tally),
+        heavy,
+        groups or GroupChoice(),
+        replaced=replaced,
+        originals=found.originals,
+    )
+    for group in context:
+        if not group.kept:
+            rule = "water" if group.kind == "water" else f"group left out: {group.kind}"
+            tally.drop(rule, len(group.elements))
+    context = [group for group in context if group.kept or group.kind != "water"]
+    context_notes = [*_context_notes(context), *group_notes]
     lengths = [len(group.atom_names) for group in residues]
     return Receptor(
         source=str(path),
@@ -75,6 +99,8 @@ def read_receptor(
         atom_residue=np.repeat(np.arange(len(residues)), lengths),
         context=tuple(context),
         notes=(*notes, *_residue_notes(residues), *_missing_notes(residues, others), *context_notes),
+        tally=tally.as_dict(),
+        file_chains=found.originals,
     )
 
 
@@ -89,19 +115,32 @@ def read_context(path: str | Path) -> tuple[HeteroGroup, ...]:
     path = Path(path)
     if not any(line.startswith(("ATOM", "HETATM")) for line in read_text(path).splitlines()):
         return ()
-    return tuple(_context(read_groups(path)[0])[0])
+    found = read_structure(path)
+    groups = _context(found.groups, found.tally)
+    groups, _ = choose_groups(str(path), groups, np.zeros((0, 3)), GroupChoice(), originals=found.originals)
+    return tuple(group for group in groups if group.kind != "water")
 
 
-def _select_chains(path: Path, groups: list[Group], chains: Sequence[str] | None) -> list[Group]:
+def _atoms(groups: Sequence[Group]) -> int:
+    return sum(len(group.atom_names) for group in groups)
+
+
+def _select_chains(path: Path, found: StructureFile, chains: Sequence[str] | None) -> list[Group]:
+    """The groups of the wanted chains; a letter that the file uses several times means all of its chains."""
     if chains is None:
-        return groups
+        return found.groups
     wanted = {chain.strip().replace("_", "") for chain in chains}
-    present = dict.fromkeys(group.chain.strip() for group in groups)
-    absent = sorted(wanted - set(present))
+    present = dict.fromkeys(group.chain.strip() for group in found.groups)
+    whole = {found.originals.get(name, name) for name in present} - set(present)
+    absent = sorted(wanted - set(present) - whole)
     if absent:
         there = ", ".join(name or "_" for name in present)
         raise InputError(f"{path}: has no chain {absent[0] or '_'}; choose among {there}")
-    return [group for group in groups if group.chain.strip() in wanted]
+    return [
+        group
+        for group in found.groups
+        if group.chain.strip() in wanted or found.originals.get(group.chain) in wanted & whole
+    ]
 
 
 def _alpha(group: Group) -> int | None:
@@ -189,14 +228,21 @@ def _near(path: Path, residues: list[Group], pos: np.ndarray, cutoff: float) -> 
     return [group for group in residues if near[group.chain]], [chain for chain, kept in near.items() if not kept]
 
 
-def _context(groups: Sequence[Group]) -> tuple[list[HeteroGroup], list[str]]:
-    """Groups around the protein without waters and hydrogens, and a sentence for each kind of them."""
+def _heavy(group: Group) -> list[int]:
+    return [index for index, element in enumerate(group.elements) if element not in ("H", "D")]
+
+
+def _context(groups: Sequence[Group], tally: RecordTally) -> list[HeteroGroup]:
+    """Groups around the protein without hydrogens, waters among them."""
     context: list[HeteroGroup] = []
     for group in groups:
-        kind = group_kind(group.name, group.elements)
-        if kind == "water" or parent_residue(group.name) is not None and not group.hetero:
+        kind = group_kind(group.name, group.elements, group.pos)
+        lost = parent_residue(group.name) is not None and not group.hetero
+        if lost and kind in ("ligand", "other") and not is_nucleotide_by_atoms(group.name, group.elements):
+            tally.drop("residue without a C-alpha atom", len(group.elements))
             continue
-        heavy = [index for index, element in enumerate(group.elements) if element not in ("H", "D")]
+        heavy = _heavy(group)
+        tally.drop("hydrogen of a group", len(group.elements) - len(heavy))
         if not heavy:
             continue
         context.append(
@@ -211,18 +257,35 @@ def _context(groups: Sequence[Group]) -> tuple[list[HeteroGroup], list[str]]:
                 pos=group.pos[heavy],
             )
         )
+    return context
+
+
+def _context_notes(context: Sequence[HeteroGroup]) -> list[str]:
+    """A sentence for each kind of groups, kept and left out."""
     notes = []
     for kind, sentence in (
         ("metal", "metals are kept and checked for clashes"),
         ("ion", "ions are kept and checked for clashes"),
         ("cofactor", "cofactors are kept and checked for clashes"),
+        ("water", "waters are kept and checked for clashes"),
         ("other", "other groups are kept and checked for clashes"),
-        ("ligand", "co-crystallised ligands are ignored while docking and not checked for clashes"),
+        ("additive", "buffers and cryoprotectants are kept and checked for clashes"),
+        ("ligand", "co-crystallised ligands are kept and checked for clashes"),
     ):
-        labels = [group.label for group in context if group.kind == kind]
+        labels = [group.label for group in context if group.kind == kind and group.kept]
         if labels:
             notes.append(f"{sentence}: {_named(labels)}")
-    return context, notes
+    gone = [group for group in context if not group.kept]
+    ligands = [group.label for group in gone if group.kind == "ligand"]
+    if ligands:
+        notes.append(
+            f"co-crystallised ligands are ignored while docking and not checked for clashes: {_named(ligands)}; keep "
+            f"one with --keep {ligands[0]}, or dock in its place with --pocket-ligand {ligands[0]}"
+        )
+    others = [group.label for group in gone if group.kind != "ligand"]
+    if others:
+        notes.append(f"left out as buffer, loose group or unwanted: {_named(others)}; keep one with --keep {others[0]}")
+    return notes
 
 
 def _residue_notes(residues: Sequence[Group]) -> list[str]:
@@ -256,7 +319,13 @@ def _residue_notes(residues: Sequence[Group]) -> list[str]:
 
 def _missing_notes(residues: Sequence[Group], others: Sequence[Group]) -> list[str]:
     """A sentence about residues without a C-alpha atom, which are left out."""
-    lost = [_label(group) for group in others if not group.hetero and parent_residue(group.name) is not None]
+    lost = [
+        _label(group)
+        for group in others
+        if not group.hetero
+        and parent_residue(group.name) is not None
+        and not is_nucleotide_by_atoms(group.name, group.elements)
+    ]
     return [f"residues without a C-alpha atom are left out: {_named(lost)}"] if lost and residues else []
 
 
@@ -273,7 +342,8 @@ def _named(labels: Sequence[str]) -> str:
 
 
 def _label(group: Group) -> str:
-    return f"{_chain(group.chain)}:{group.name}{group.number}{group.insertion}"
+    between = ":" if group.name[-1:].isdigit() else ""
+    return f"{_chain(group.chain)}:{group.name}{between}{group.number}{group.insertion}"
 
 
 def _chain(name: str) -> str:

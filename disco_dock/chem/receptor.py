@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
 from disco_dock.chem.residue_features import one_letter
 from disco_dock.runtime.errors import InputError
 
-_RESIDUE = re.compile(r"(?P<chain>[^:]*):(?P<name>[A-Za-z][A-Za-z0-9]{2})?(?P<number>-?\d+)(?P<insertion>[A-Za-z]?)")
+_RESIDUE = re.compile(
+    r"(?P<chain>[^:]*):(?:(?P<name>[A-Za-z0-9]{1,4}?):?)??(?P<number>-?[0-9]+)(?P<insertion>[A-Za-z]?)"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,6 +27,9 @@ class HeteroGroup:
         number: residue number.
         insertion: insertion code or "".
         kind: what it is.
+        kept: whether it is an obstacle: felt in search and scores, checked for clashes, written with the poses.
+        why: the reason for that, in a few words.
+        burial: share of its surface that the protein covers, or None where nobody asked.
         elements: element symbol of each atom.
         atom_names: name of each atom.
         pos: float64 (atoms, 3) in Angstrom.
@@ -33,15 +39,33 @@ class HeteroGroup:
     chain: str
     number: int
     insertion: str
-    kind: Literal["metal", "ion", "cofactor", "ligand", "other"]
+    kind: Literal["water", "metal", "ion", "cofactor", "additive", "ligand", "other"]
     elements: tuple[str, ...]
     atom_names: tuple[str, ...]
     pos: np.ndarray
+    kept: bool = True
+    why: str = ""
+    burial: float | None = None
 
     @property
     def label(self) -> str:
-        """Chain, name and number: "A:HEM500"."""
+        """Chain, name and number: "A:HEM500", "A:GP6:910"."""
         return _label(self.chain, self.name, self.number, self.insertion)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a table of groups shows, JSON-ready."""
+        return {
+            "id": self.label,
+            "name": self.name,
+            "chain": self.chain.strip(),
+            "number": self.number,
+            "insertion": self.insertion,
+            "kind": self.kind,
+            "heavy_atoms": len(self.elements),
+            "kept": self.kept,
+            "why": self.why,
+            "buried": self.burial,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,8 +86,10 @@ class Receptor:
         atom_names: name of each atom.
         atom_elements: element symbol of each atom.
         atom_residue: int64 (atoms,) residue of each atom.
-        context: metals, ions, cofactors, ligands and other groups of the file; waters are dropped.
+        context: metals, ions, cofactors, ligands and other groups of the file, kept or not; waters only where kept.
         notes: what a user should know about the file, one sentence each.
+        tally: what became of the file's atom records (`RecordTally.as_dict`).
+        file_chains: name in the file of each chain that has another one here.
     """
 
     source: str
@@ -81,6 +107,13 @@ class Receptor:
     atom_residue: np.ndarray
     context: tuple[HeteroGroup, ...]
     notes: tuple[str, ...]
+    tally: Mapping[str, Any] = field(default_factory=dict)
+    file_chains: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kept_groups(self) -> list[HeteroGroup]:
+        """The groups that poses must not overlap."""
+        return [group for group in self.context if group.kept]
 
     def label(self, index: int) -> str:
         """Name of a residue: "A:ASP189", with the insertion code appended and "_" for a blank chain."""
@@ -96,15 +129,24 @@ class Receptor:
         if match is None:
             raise InputError(f"residue {spec!r}: cannot be read; write chain:number, such as A:189 or A:ASP189")
         chain = match["chain"].strip().replace("_", "")
-        wanted = (chain, int(match["number"]), match["insertion"].upper())
-        for index, (own, number, insertion) in enumerate(zip(self.chains, self.numbers, self.insertions, strict=True)):
-            if (own.strip(), number, insertion.upper()) == wanted:
-                name = (match["name"] or "").upper()
-                if name and name not in (self.names[index], self.file_names[index]):
-                    raise InputError(
-                        f"{self.source}: residue {spec} is {self.file_names[index]} in this file; check the numbering"
-                    )
-                return index
+        place = (int(match["number"]), match["insertion"].upper())
+        found = [
+            index
+            for index, (number, insertion) in enumerate(zip(self.numbers, self.insertions, strict=True))
+            if (number, insertion.upper()) == place
+        ]
+        own = [index for index in found if self.chains[index].strip() == chain]
+        own = own or [index for index in found if self.file_chains.get(self.chains[index]) == chain]
+        if len(own) > 1:
+            there = " or ".join(self.label(index) for index in own[:4])
+            raise InputError(f"{self.source}: residue {spec} is there {len(own)} times; name {there}")
+        if own:
+            name = (match["name"] or "").upper()
+            if name and name not in (self.names[own[0]], self.file_names[own[0]]):
+                raise InputError(
+                    f"{self.source}: residue {spec} is {self.file_names[own[0]]} in this file; check the numbering"
+                )
+            return own[0]
         numbers = [number for own, number in zip(self.chains, self.numbers, strict=True) if own.strip() == chain]
         if numbers:
             there = f"chain {chain or '_'} has residues {min(numbers)} to {max(numbers)}"
@@ -121,4 +163,5 @@ class Receptor:
 
 
 def _label(chain: str, name: str, number: int, insertion: str) -> str:
-    return f"{chain.strip() or '_'}:{name}{number}{insertion}"
+    between = ":" if name[-1:].isdigit() else ""  # A:GP6:910 is not A:GP:6910
+    return f"{chain.strip() or '_'}:{name}{between}{number}{insertion}"

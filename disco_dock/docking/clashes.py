@@ -16,8 +16,6 @@ for C-C, 2.3 A for O-O, so that hydrogen bonds pass. The fraction is the thresho
 of PoseBusters (Buttenschoen et al. 2024, doi:10.1039/D3SC04185A)."""
 METAL_CLASH_DISTANCE = 1.6
 """Angstrom; a metal clashes only when closer than this, since coordination bonds are 1.8 to 2.4 A long."""
-IGNORED_CONTEXT = frozenset({"ligand"})
-"""Kinds of HETATM groups a pose may overlap: a co-crystallised ligand marks the pocket that is being docked into."""
 
 
 class Obstacles(NamedTuple):
@@ -43,8 +41,8 @@ def _radii(elements: tuple[str, ...]) -> np.ndarray:
 
 
 def obstacles(receptor: Receptor) -> Obstacles:
-    """The heavy atoms that a pose must not overlap: the receptor's and those of metals, ions, cofactors and others."""
-    groups = [group for group in receptor.context if group.kind not in IGNORED_CONTEXT]
+    """The heavy atoms that a pose must not overlap: the receptor's and those of the groups that are kept."""
+    groups = receptor.kept_groups
     elements = tuple(receptor.atom_elements) + tuple(element for group in groups for element in group.elements)
     metal = [False] * len(receptor.atom_elements) + [group.kind == "metal" for group in groups for _ in group.elements]
     pos = np.concatenate([receptor.atom_pos.reshape(-1, 3), *(group.pos.reshape(-1, 3) for group in groups)])

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 
+from disco_dock.chem.group_choice import GroupChoice
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.write_complex import LIGAND_REMARK
 from disco_dock.docking.runs.outputs import COMPLEX, POSES, RECORD, TABLE, TRAJECTORY
 from disco_dock.runtime.errors import InputError
 
@@ -84,21 +86,31 @@ def read_folder(folder: Path) -> DockedFolder:
             f"{folder}: {POSES} has {len(mols)} readable poses and {TABLE} {len(rows)}; dock again with --overwrite"
         )
     lines = (folder / COMPLEX).read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if not _is_pose(line)]
+    chain = next((line[len(LIGAND_REMARK) :][:1] for line in lines if line.startswith(LIGAND_REMARK)), None)
+    kept = [line for line in lines if not _is_pose(line, chain)]
     trajectory = folder / TRAJECTORY
     return DockedFolder(
         path=folder,
         record=record,
         rows=rows,
         mols=mols,
-        receptor=read_receptor(folder / COMPLEX),
+        receptor=read_receptor(folder / COMPLEX, groups=_all_groups_but_the_pose(chain)),
         receptor_pdb="\n".join(kept) + "\n",
         frames=_frames(trajectory) if trajectory.is_file() else None,
     )
 
 
-def _is_pose(line: str) -> bool:
-    return line.startswith("CONECT") or (line.startswith("HETATM") and line[17:20] == LIGAND_NAME)
+def _is_pose(line: str, chain: str | None) -> bool:
+    """Whether a line is of the docked ligand; older files do not tell its chain."""
+    if line.startswith("CONECT"):
+        return True
+    return line.startswith("HETATM") and line[17:20] == LIGAND_NAME and chain in (None, line[21])
+
+
+def _all_groups_but_the_pose(chain: str | None) -> GroupChoice:
+    """What the file of a complex holds beside the pose are the groups that were kept."""
+    pose = LIGAND_NAME if chain is None else f"{chain.strip()}:{LIGAND_NAME}1"
+    return GroupChoice(keep=("all", "water"), drop=(pose,))
 
 
 def _frames(path: Path) -> np.ndarray:

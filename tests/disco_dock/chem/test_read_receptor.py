@@ -292,7 +292,7 @@ def test_residue_names():
         ("CL", ["Cl"], "ion"),
         ("SO4", ["S", "O", "O", "O", "O"], "ion"),
         ("NAP", ["C"] * 20, "cofactor"),
-        ("GOL", ["C", "C", "C", "O", "O", "O"], "other"),
+        ("GOL", ["C", "C", "C", "O", "O", "O"], "additive"),
         ("NAG", ["C"] * 10, "other"),
         ("ABC", ["C"] * 3, "other"),
         ("ABC", ["C"] * 6, "ligand"),

@@ -58,16 +58,15 @@ def test_no_obstacles():
     assert clash_counts(Chem.MolFromSmiles("C"), np.zeros((2, 1, 3)), empty).tolist() == [0, 0]
 
 
-def test_obstacles_leave_out_hydrogens_and_bound_ligands():
+def test_obstacles_are_the_heavy_atoms_of_what_is_kept():
     group = SimpleNamespace
     receptor = SimpleNamespace(
         atom_pos=np.zeros((2, 3)),
         atom_elements=("C", "H"),
-        context=(
+        kept_groups=[
             group(kind="metal", elements=("ZN",), pos=np.ones((1, 3))),
-            group(kind="ligand", elements=("C",), pos=np.ones((1, 3))),
             group(kind="cofactor", elements=("P", "O"), pos=np.ones((2, 3))),
-        ),
+        ],
     )
     around = obstacles(receptor)  # pyright: ignore[reportArgumentType]
     assert around.metal.tolist() == [False, True, False, False]
