@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from disco_dock.chem.group_choice import GroupChoice
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.docking.engine import Engine, load_engine
 from disco_dock.docking.predict import predict_complex
@@ -33,6 +34,8 @@ def dock(
     checkpoint: str | Path | None = None,
     device: str = "auto",
     pocket: PocketHint | None = None,
+    keep: Sequence[str] = (),
+    drop: Sequence[str] = (),
     chains: Sequence[str] | None = None,
     chains_within: float | None = None,
     largest_fragment: bool = False,
@@ -60,6 +63,8 @@ def dock(
         checkpoint: folder of a checkpoint; None for the one that comes with the package.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         pocket: where to dock; None searches the whole protein.
+        keep: groups of the protein's file that are obstacles: names, places such as "A:NAP301", "all" or "none".
+        drop: groups that are left out, likewise.
         chains: receptor chains to keep; None for all.
         chains_within: leave out chains farther than this (Angstrom) from the pocket's centre; None keeps all.
         largest_fragment: keep the largest fragment of a salt or mixture.
@@ -91,6 +96,7 @@ def dock(
         guidance_weight=guidance_weight,
         guidance_interval=guidance_interval,
         pocket=pocket,
+        groups=GroupChoice(keep=tuple(keep), drop=tuple(drop)),
         chains=None if chains is None else tuple(chains),
         chains_within=chains_within,
         largest_fragment=largest_fragment,

@@ -19,6 +19,7 @@ OVERLAP = 1.5  # Angstrom within which an atom of the pocket's reference stands 
 _PROBE, _POINTS = 1.4, 48  # Angstrom, points on the sphere around an atom
 _RADII = {"C": 1.7, "N": 1.55, "O": 1.52, "S": 1.8, "P": 1.8}
 ALL, NONE = "ALL", "NONE"
+BY_PLACE = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ def matches(group: HeteroGroup, spec: str, chain: str | None = None) -> int:
     if not found or head.replace("_", "") not in {one.strip().upper() for one in (group.chain, chain or group.chain)}:
         return 0
     number = f"{group.number}{group.insertion.upper()}"
-    return 3 if rest in (number, f"{group.name}{number}", f"{group.name}:{number}") else 0
+    return BY_PLACE if rest in (number, f"{group.name}{number}", f"{group.name}:{number}") else 0
 
 
 def choose_groups(

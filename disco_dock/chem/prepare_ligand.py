@@ -9,6 +9,7 @@ from rdkit.Chem import AllChem, rdBase
 from disco_dock.chem import ligand_checks
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligand_files import Record
+from disco_dock.chem.mol2 import Mol2Molecule
 from disco_dock.runtime.errors import InputError
 
 MAX_SMILES_LENGTH = 10_000
@@ -50,8 +51,6 @@ def prepare(record: Record, *, source: str, name: str, template_smiles: str | No
             except InputError:
                 raise InputError(ligand_checks.chemistry_problem(raw)) from None
             mol = _submol(parsed, part)
-        if record.kind == "mol2":
-            ligand_checks.check_complete_hydrogens(mol)
         ligand_checks.check_aromatic_bonds(mol)
         try:
             mol, pos = _finish(mol, notes)
@@ -74,7 +73,9 @@ def _parse(record: Record, *, sanitize: bool) -> Chem.Mol:
         if record.kind == "sdf":
             mol = Chem.MolFromMolBlock(text, sanitize=sanitize, removeHs=False)
         elif record.kind == "mol2":
-            mol = Chem.MolFromMol2Block(text, sanitize=sanitize, removeHs=False)
+            mol = Mol2Molecule(text).molecule()
+            if sanitize:
+                Chem.SanitizeMol(mol)
         elif record.kind == "pdb":
             mol = Chem.MolFromPDBBlock(text, sanitize=sanitize, removeHs=False)
         elif _is_plain(text.partition(" ")[0]):

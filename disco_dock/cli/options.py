@@ -10,6 +10,7 @@ from disco_dock.cli.parsing import UsageError, names, numbers
 from disco_dock.physics.settings import MINIMIZERS, RANKINGS, SEARCHES
 
 if TYPE_CHECKING:
+    from disco_dock.chem.group_choice import GroupChoice
     from disco_dock.docking.settings import PocketHint
     from disco_dock.physics.settings import PhysicsChoice
 
@@ -29,10 +30,39 @@ def add_protein(inputs: argparse._ArgumentGroup) -> None:
     )
 
 
-def add_reading(inputs: argparse._ArgumentGroup) -> None:
+def add_groups(inputs: argparse._ArgumentGroup, *, short: bool = True) -> None:
+    """Add the options that say which cofactors, ions and other groups of the protein's file are obstacles.
+
+    Args:
+        inputs: where to add them.
+        short: whether `--keep` is free; `screen` keeps poses by it.
+    """
+    hidden = argparse.SUPPRESS
+    for verb, what in (("keep", "keep these groups as obstacles"), ("drop", "leave these groups out")):
+        flags = [f"--{verb}", f"--{verb}-groups"] if short or verb == "drop" else [f"--{verb}-groups"]
+        inputs.add_argument(
+            *flags,
+            dest=f"{verb}_groups",
+            type=names,
+            metavar="NAP,A:LIG401",
+            action="extend",
+            default=hidden,
+            help=f"{what} of the protein's file: names, places, all or none",
+        )
+
+
+def group_choice(given: dict) -> GroupChoice:
+    """What the options say about groups."""
+    from disco_dock.chem.group_choice import GroupChoice
+
+    return GroupChoice(keep=tuple(given.get("keep_groups", ())), drop=tuple(given.get("drop_groups", ())))
+
+
+def add_reading(inputs: argparse._ArgumentGroup, *, short: bool = True) -> None:
     """Add the options that `predict` and `screen` share: what is taken of the input files."""
     hidden = argparse.SUPPRESS
     inputs.add_argument("--chains", type=names, metavar="A,B", default=hidden, help="keep only these receptor chains")
+    add_groups(inputs, short=short)
     inputs.add_argument(
         "--largest-fragment", action="store_true", help="keep the largest fragment of a salt or mixture"
     )
@@ -53,9 +83,9 @@ def add_pocket(parser: argparse.ArgumentParser) -> None:
         "--pocket-ligand",
         "--autobox-ligand",
         "--autobox_ligand",
-        metavar="FILE",
+        metavar="FILE|A:STI201",
         default=hidden,
-        help="molecule that sits in the pocket",
+        help="file with coordinates of what sits in the pocket, or a residue or group of the protein's file",
     )
     kind.add_argument(
         "--pocket-residues", type=names, metavar="A:57,A:102", default=hidden, help="residues that line the pocket"

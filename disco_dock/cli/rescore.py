@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from disco_dock.cli.options import add_groups
 from disco_dock.cli.parsing import UsageError, names
 
 
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="known pose of the ligand: adds each pose's RMSD, LDDT-PLI and share of its contacts",
     )
     inputs.add_argument("--chains", type=names, metavar="A,B", default=hidden, help="keep only these receptor chains")
+    add_groups(inputs)
     inputs.add_argument(
         "--largest-fragment", action="store_true", help="keep the largest fragment of a salt or mixture"
     )
@@ -86,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     from disco_dock.chem.read_ligand import read_ligand
     from disco_dock.chem.read_poses import read_poses
     from disco_dock.cli.console import Console
-    from disco_dock.cli.options import quiet_libraries
+    from disco_dock.cli.options import group_choice, quiet_libraries
     from disco_dock.docking.engine import load_engine
     from disco_dock.docking.rescore import RescoreSettings
     from disco_dock.docking.runs.rescore import rescore_run
@@ -101,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
             search_moves=args.search_moves,
             rank_by=given.get("rank_by"),
             seed=args.seed,
+            groups=group_choice(given),
             chains=given.get("chains"),
             check_poses=given.get("check_poses"),
             reference=Path(args.reference) if "reference" in given else None,

@@ -16,6 +16,7 @@ from disco_dock.cli.options import (
     add_reading,
     add_sampling,
     check_pocket,
+    group_choice,
     physics_choice,
     pocket_hint,
     quiet_libraries,
@@ -67,7 +68,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     )
     inputs.add_argument("--smiles-column", metavar="NAME", default=None, help="column of a table with the SMILES")
     inputs.add_argument("--name-column", metavar="NAME", default=None, help="column of a table with the names")
-    add_reading(inputs)
+    add_reading(inputs, short=False)
     inputs.add_argument(
         "--shard", metavar="I/N", default=None, help="every N-th record from the I-th (in a SLURM array: its task)"
     )
@@ -214,6 +215,7 @@ def _settings(given: dict) -> ScreenSettings:
         guidance_weight=given.get("guidance_weight"),
         guidance_interval=given.get("guidance_interval"),
         pocket=pocket_hint(given),
+        groups=group_choice(given),
         chains=given.get("chains"),
         chains_within=given.get("chains_within"),
         largest_fragment=given["largest_fragment"],

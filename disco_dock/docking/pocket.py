@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.group_choice import BY_PLACE, matches
 from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.reference_coordinates import reference_positions
 from disco_dock.docking.settings import PocketHint
 from disco_dock.docking.vina_box_file import read_box
 from disco_dock.physics.search_settings import Sphere
 from disco_dock.runtime.errors import InputError
 from disco_dock.sampling.restraint import BoxRestraint, PocketRestraint, Restraint
 
+_PLACE = re.compile(r"[A-Za-z0-9_]{0,4}:[A-Za-z0-9:-]+")
 DEFAULT_RADIUS = 10.0  # Angstrom
 MAX_DISTANCE = (
     30.0  # Angstrom between a pocket's centre and the nearest receptor atom beyond which the hint is a mistake
@@ -68,6 +71,32 @@ class Pocket:
         return {"center": self.center.tolist(), "radius": self.radius, **size}
 
 
+def is_place(reference: str | Path) -> bool:
+    """Whether a pocket's reference is a residue or group of the protein's file, such as A:STI201, and no file."""
+    return _PLACE.fullmatch(str(reference).strip()) is not None and not Path(reference).exists()
+
+
+def reference_of(hint: PocketHint | None, receptor: Receptor) -> np.ndarray | None:
+    """Positions (atoms, 3) in Angstrom of what sits in the pocket; None where it is given in another way.
+
+    Raises:
+        InputError: the file cannot be read, or the receptor has no such residue or group.
+    """
+    if hint is None or hint.ligand is None:
+        return None
+    if not is_place(hint.ligand):
+        return reference_positions(Path(hint.ligand))
+    place = str(hint.ligand).strip()
+    for group in receptor.context:
+        if matches(group, place, receptor.file_chains.get(group.chain)) == BY_PLACE:
+            return group.pos
+    try:
+        return receptor.atom_pos[receptor.atom_residue == receptor.find(place)]
+    except InputError as error:
+        groups = ", ".join(group.label for group in receptor.context[:8]) or "no groups"
+        raise InputError(f"{error}; among the groups there are {groups}") from error
+
+
 def find_pocket(hint: PocketHint, receptor: Receptor) -> Pocket:
     """The region in which the ligand's centroid is kept.
 
@@ -96,7 +125,6 @@ def _center(hint: PocketHint, receptor: Receptor) -> np.ndarray:
     if hint.residues:
         lining = np.isin(receptor.atom_residue, [receptor.find(residue) for residue in hint.residues])
         return receptor.atom_pos[lining].mean(0)
-    reference = read_ligand(str(hint.ligand), largest_fragment=True)
-    if reference.pos is None:
-        raise InputError(f"{hint.ligand}: the reference ligand has no 3-D coordinates; give a file with a bound pose")
-    return reference.pos.mean(0)
+    reference = reference_of(hint, receptor)
+    assert reference is not None
+    return reference.mean(0)

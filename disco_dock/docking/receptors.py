@@ -18,7 +18,7 @@ from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
 from disco_dock.docking.clashes import Obstacles, obstacles
 from disco_dock.docking.language_model import read_embeddings
-from disco_dock.docking.pocket import Pocket, find_pocket
+from disco_dock.docking.pocket import Pocket, find_pocket, reference_of
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.physics.vina_scorer import VinaField
 from disco_dock.ranking.contact_field import ContactField
@@ -82,11 +82,14 @@ def prepare_receptor(path: Path, settings: PredictSettings, lm_dim: int) -> Prep
         ConfigError: embeddings are needed and missing, or given and not needed.
     """
     begin = time.perf_counter()
-    receptor = read_receptor(path, chains=settings.chains)
+    receptor = read_receptor(path, chains=settings.chains, groups=settings.groups)
     pocket = None if settings.pocket is None else find_pocket(settings.pocket, receptor)
-    if pocket is not None and settings.chains_within is not None:
-        near = (pocket.center[None], settings.chains_within)
-        receptor = read_receptor(path, chains=settings.chains, keep_within=near)
+    replaced = reference_of(settings.pocket, receptor)
+    near = None if pocket is None or settings.chains_within is None else (pocket.center[None], settings.chains_within)
+    if near is not None or (replaced is not None and receptor.kept_groups):
+        receptor = read_receptor(
+            path, chains=settings.chains, keep_within=near, groups=settings.groups, replaced=replaced
+        )
     return PreparedReceptor(
         path=path,
         receptor=receptor,

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from disco_dock.chem.group_choice import GroupChoice
 from disco_dock.chem.read_poses import GivenPoses
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.data.novelty import Novelty, novelty
@@ -47,6 +48,7 @@ class RescoreSettings:
         search_moves: Monte-Carlo steps around each pose with "vina"; 0 only minimises.
         rank_by: "contacts" or "vina", or None for contacts where the checkpoint has them.
         seed: of the Monte-Carlo steps.
+        groups: which groups of the receptor's file are obstacles.
         chains: receptor chains to keep, or None for all.
         check_poses: best-ranked poses that PoseBusters checks, 0 for none; None for all if it is installed.
         reference: file with a known pose of the ligand that the poses are compared with, or None.
@@ -56,6 +58,7 @@ class RescoreSettings:
     search_moves: int = 0
     rank_by: Literal["contacts", "vina"] | None = None
     seed: int = 0
+    groups: GroupChoice = GroupChoice()
     chains: tuple[str, ...] | None = None
     check_poses: int | None = None
     reference: Path | None = None
@@ -74,6 +77,7 @@ class RescoreSettings:
         return PredictSettings(
             num_poses=num_poses,
             seed=self.seed,
+            groups=self.groups,
             chains=self.chains,
             physics=PhysicsChoice(minimize=self.minimize, score=True, rank_by=rank_by, **search),
             check_poses=self.check_poses,

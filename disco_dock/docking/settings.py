@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from disco_dock.chem.group_choice import GroupChoice
 from disco_dock.physics.settings import PhysicsChoice
 from disco_dock.runtime.errors import ConfigError
 
@@ -28,7 +29,8 @@ class PocketHint:
 
     Attributes:
         center: x, y, z in Angstrom in the receptor's frame.
-        ligand: file with a molecule that sits in the pocket, in the receptor's frame.
+        ligand: file with coordinates of what sits in the pocket, in the receptor's frame, or a residue or group of the
+            receptor's file, such as "A:STI201".
         residues: residues that line the pocket, such as "A:57" or "A:ASP189".
         box: configuration file of AutoDock Vina or gnina with center_x .. size_z (or autobox_ligand).
         radius: largest distance of the ligand's centroid from the pocket centre in Angstrom; None = from the hint.
@@ -78,6 +80,7 @@ class PredictSettings:
         trajectory: keep the steps of the first-ranked pose.
         pocket: where to dock, or None for blind docking.
         chains: receptor chains to keep, or None for all.
+        groups: which groups of the receptor's file are obstacles, beyond what they are by themselves.
         chains_within: keep only chains with an atom this close (Angstrom) to the pocket's centre, or None for all.
         largest_fragment: keep the largest fragment of a salt or mixture.
         template_smiles: SMILES that gives bond orders to a ligand read from PDB.
@@ -103,6 +106,7 @@ class PredictSettings:
     suggest_pockets: bool = False
     trajectory: bool = False
     pocket: PocketHint | None = None
+    groups: GroupChoice = GroupChoice()
     chains: tuple[str, ...] | None = None
     chains_within: float | None = None
     largest_fragment: bool = False

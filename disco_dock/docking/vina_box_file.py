@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.reference_coordinates import reference_positions
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.user_files import MIB, read_text
 
@@ -73,9 +73,7 @@ def _number(path: Path, values: dict[str, str], key: str) -> float:
 def _around_ligand(path: Path, values: dict[str, str]) -> Box:
     named = path.parent / values["autobox_ligand"]
     reference = named if "\0" not in str(named) and named.is_file() else Path(values["autobox_ligand"])
-    ligand = read_ligand(str(reference), largest_fragment=True)
-    if ligand.pos is None:
-        raise InputError(f"{reference}: the autobox ligand has no 3-D coordinates; give a file with a bound pose")
+    pos = reference_positions(reference)
     margin = _number(path, values, "autobox_add") if "autobox_add" in values else AUTOBOX_MARGIN
-    low, high = ligand.pos.min(0) - margin, ligand.pos.max(0) + margin
+    low, high = pos.min(0) - margin, pos.max(0) + margin
     return Box((low + high) / 2, high - low)

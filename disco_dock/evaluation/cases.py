@@ -90,7 +90,7 @@ class FileCases:
         ligand = read_source_ligand(source)
         if ligand.pos is None:
             raise InputError(f"{name}: the ligand file has no 3-D pose to compare with; leave it out")
-        receptor = read_receptor(source.protein, keep_within=(ligand.pos, CHAIN_CUTOFF))
+        receptor = read_receptor(source.protein, keep_within=(ligand.pos, CHAIN_CUTOFF), replaced=ligand.pos)
         blank = Chem.Mol(ligand.mol)
         blank.RemoveAllConformers()  # so that no fallback starts from the answer
         conformer = embed(blank, seed=derive_seed("conformer", self._seed, ligand.smiles))

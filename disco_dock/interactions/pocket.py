@@ -44,7 +44,7 @@ class PocketContacts:
         self.negative = self._which(residue_groups.is_negative)
         self.hydrophobic = self._which(residue_groups.is_hydrophobic)
         self.rings = list(self._rings())
-        self.metals = [group for group in receptor.context if group.kind == "metal"]
+        self.metals = [group for group in receptor.kept_groups if group.kind == "metal"]
         self._donors: dict[int, Donor] = {}
 
     def label(self, atom: int) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from disco_dock.chem.group_choice import GroupChoice
 from disco_dock.docking.settings import PocketHint, PredictSettings
 from disco_dock.physics.settings import PhysicsChoice, Ranking
 from disco_dock.runtime.errors import ConfigError
@@ -46,6 +47,14 @@ class JobOptions(BaseModel):
     )
     chains: Annotated[tuple[Name, ...], BeforeValidator(_parts), Field(max_length=100)] = Field(
         default=(), description="Chains of the protein to keep; all when absent.", examples=["A,B"]
+    )
+    keep: Annotated[tuple[Name, ...], BeforeValidator(_parts), Field(max_length=100)] = Field(
+        default=(),
+        description="Groups of the protein's file that are obstacles: names, places, `all` or `none`.",
+        examples=["NAP,A:LIG401"],
+    )
+    drop: Annotated[tuple[Name, ...], BeforeValidator(_parts), Field(max_length=100)] = Field(
+        default=(), description="Groups of the protein's file that are left out.", examples=["SO4"]
     )
     largest_fragment: bool = Field(default=False, description="Keep the largest fragment of a salt or mixture.")
     template_smiles: str | None = Field(
@@ -105,6 +114,7 @@ class JobOptions(BaseModel):
             suggest_pockets=self.suggest_pockets,
             trajectory=self.trajectory,
             pocket=pocket,
+            groups=GroupChoice(keep=self.keep, drop=self.drop),
             chains=self.chains or None,
             largest_fragment=self.largest_fragment,
             template_smiles=self.template_smiles,

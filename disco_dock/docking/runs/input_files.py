@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from disco_dock.docking.pocket import is_place
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.docking.vina_box_file import read_box
 from disco_dock.runtime.errors import InputError
@@ -54,7 +55,7 @@ def settings_files(settings: PredictSettings) -> dict[str, str]:
     pocket = settings.pocket
     named = {
         "embeddings": settings.embeddings,
-        "pocket_ligand": pocket.ligand if pocket else None,
+        "pocket_ligand": pocket.ligand if pocket and pocket.ligand and not is_place(pocket.ligand) else None,
         "reference": settings.reference,
     }
     hashes = {key: file_hash(Path(path), limit=None) for key, path in named.items() if path is not None}

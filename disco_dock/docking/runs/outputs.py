@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from disco_dock.chem.write_complex import write_complex_pdb
+from disco_dock.chem.write_complex import fits_pdb, write_complex_cif, write_complex_pdb
 from disco_dock.chem.write_sdf import write_sdf
 from disco_dock.chem.write_trajectory import write_trajectory_pdb
 from disco_dock.docking.prediction import Prediction
@@ -20,6 +20,8 @@ from disco_dock.runtime.files import sha256_file
 from disco_dock.runtime.tables import write_json
 
 POSES, BEST, COMPLEX, TABLE, RECORD = "poses.sdf", "rank1.sdf", "complex_rank1.pdb", "results.csv", "run.json"
+COMPLEX_CIF = "complex_rank1.cif"
+"""The complex again, where PDB columns do not hold its names and numbers as they are."""
 TRAJECTORY = "trajectory_rank1.pdb"
 LOCK = ".lock"
 SAMPLED = "poses_sampled.sdf"
@@ -105,6 +107,10 @@ def write_prediction(folder: Path, prediction: Prediction, record: Mapping[str, 
     write_complex_pdb(folder / COMPLEX, prediction.receptor, prediction.poses[0])
     prediction.to_csv(folder / TABLE)
     written = [POSES, BEST, COMPLEX, TABLE]
+    (folder / COMPLEX_CIF).unlink(missing_ok=True)  # of an earlier run
+    if not fits_pdb(prediction.receptor):
+        write_complex_cif(folder / COMPLEX_CIF, prediction.receptor, prediction.poses[0])
+        written.append(COMPLEX_CIF)
     (folder / TRAJECTORY).unlink(missing_ok=True)  # of an earlier run
     if prediction.trajectory is not None:
         write_trajectory_pdb(folder / TRAJECTORY, prediction.ligand.mol, prediction.trajectory)

@@ -151,6 +151,10 @@ def run_record(
             },
             **{name: {"sha256": value} for name, value in hashes.files.items()},
         },
+        "receptor": {
+            "records": dict(prediction.receptor.tally),
+            "groups": [group.as_dict() for group in prediction.receptor.context],
+        },
         "checkpoint": {"directory": str(engine.models.directory), "sha256": engine.models.sha256},
         "settings": settings.as_dict(),
         "resolved": {

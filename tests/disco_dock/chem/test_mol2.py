@@ -1,0 +1,170 @@
+"""MOL2 in the dialects of several programs: the molecule, or the atom in question."""
+
+from __future__ import annotations
+
+import pytest
+from rdkit import Chem
+from rdkit.Chem import AllChem
+
+from disco_dock.chem.ligand_files import Record
+from disco_dock.chem.prepare_ligand import prepare
+from disco_dock.runtime.errors import InputError
+
+MOLECULES = {
+    "imidazole": "Cc1c[nH]cn1",
+    "indole": "c1ccc2[nH]ccc2c1",
+    "adenine": "Nc1ncnc2[nH]cnc12",
+    "uracil": "O=c1cc[nH]c(=O)[nH]1",
+    "ammonium": "[NH3+]CCc1ccccc1",
+    "acetate": "CC(=O)[O-]",
+    "nitro": "O=[N+]([O-])c1ccc(O)cc1",
+    "noxide_py": "Cc1cccc[n+]1[O-]",
+    "phosphate_di": "COP(=O)([O-])[O-]",
+    "sulfonate": "Cc1ccc(S(=O)(=O)[O-])cc1",
+    "guanidine": "CCCNC(=N)N",
+    "guanidinium": "CCCNC(N)=[NH2+]",
+    "quat": "C[N+](C)(C)CCO",
+    "amidinium": "CC(N)=[NH2+]",
+    "pyridinium": "C[n+]1ccccc1",
+    "imidazolium": "Cc1c[nH]c[nH+]1",
+    "tetrazolate": "Cc1nn[n-]n1",
+    "azide": "[N-]=[N+]=NCc1ccccc1",
+    "isocyanide": "[C-]#[N+]c1ccccc1",
+    "sulfonamide": "Cc1ccc(S(N)(=O)=O)cc1",
+    "sulfoxide": "CS(C)=O",
+    "phosphinate": "CP(C)(=O)[O-]",
+    "thiophene": "c1ccsc1",
+    "pyrylium": "c1cc[o+]cc1",
+    "purine_dione": "Cn1c(=O)c2[nH]cnc2n(C)c1=O",
+    "boronate": "C[B-](O)(O)O",
+    "chloride": "Clc1ccccc1Br",
+    "stereo": "C[C@H](N)C(=O)O",
+}
+
+
+def mol2_text(smiles, *, aromatic="rings", charges=True, hydrogens=True, types="sybyl", partial=False):
+    """A molecule as MOL2.
+
+    Args:
+        smiles: the molecule.
+        aromatic: where bonds of type `ar` stand: in aromatic "rings", also in "groups" (carboxylates, phosphates,
+            guanidinium), or "none" (single and double bonds).
+        charges: whether charged atoms are listed, as Open Babel does.
+        hydrogens: whether hydrogens are written.
+        types: "sybyl" or "gaff".
+        partial: whether partial charges add up to the charge.
+    """
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0
+    if not hydrogens:
+        mol = Chem.RemoveAllHs(mol)
+    plain = Chem.Mol(mol)
+    Chem.Kekulize(plain, clearAromaticFlags=True)
+    delocalised = set()
+    if aromatic == "groups":
+        for pattern in (
+            "[#6](~[OX1])~[OX1]",
+            "[P,S](~[OX1])~[OX1]",
+            "[CX3](~[NX3])(~[NX3])~[NX3]",
+            "[NX3](~[OX1])~[OX1]",
+        ):
+            for match in plain.GetSubstructMatches(Chem.MolFromSmarts(pattern)):
+                pairs = [plain.GetBondBetweenAtoms(match[0], end) for end in match[1:]]
+                delocalised |= {bond.GetIdx() for bond in pairs}
+    lines = ["@<TRIPOS>MOLECULE", "name", f"{mol.GetNumAtoms()} {mol.GetNumBonds()}", "SMALL", "USER_CHARGES", ""]
+    lines.append("@<TRIPOS>ATOM")
+    for atom, (x, y, z) in zip(mol.GetAtoms(), mol.GetConformer().GetPositions(), strict=True):
+        kind = atom.GetSymbol() + (".ar" if atom.GetIsAromatic() and aromatic != "none" else "")
+        if types == "gaff":
+            kind = {"Cl": "cl", "Br": "br"}.get(atom.GetSymbol(), atom.GetSymbol().lower() + "a")
+        value = atom.GetFormalCharge() if partial else 0.0
+        lines.append(f"{atom.GetIdx() + 1:7d} {atom.GetSymbol()} {x:.4f} {y:.4f} {z:.4f} {kind} 1 UNL1 {value:.4f}")
+    charged = [atom for atom in mol.GetAtoms() if atom.GetFormalCharge()]
+    if charges and charged:
+        lines.append("@<TRIPOS>UNITY_ATOM_ATTR")
+        lines += [text for atom in charged for text in (f"{atom.GetIdx() + 1} 1", f"charge {atom.GetFormalCharge()}")]
+    lines.append("@<TRIPOS>BOND")
+    for bond, other in zip(mol.GetBonds(), plain.GetBonds(), strict=True):
+        ar = (bond.GetIsAromatic() and aromatic != "none") or bond.GetIdx() in delocalised
+        order = "ar" if ar else f"{int(other.GetBondTypeAsDouble())}"
+        lines.append(f"{bond.GetIdx() + 1:6d} {bond.GetBeginAtomIdx() + 1} {bond.GetEndAtomIdx() + 1} {order}")
+    return "\n".join([*lines, ""])
+
+
+def read(text):
+    return prepare(
+        Record("mol2", 0, "name", text), source="x.mol2", name="x", template_smiles=None, largest_fragment=False
+    )
+
+
+def canonical(smiles):
+    """A SMILES after a round trip, and its first mesomeric form."""
+    mol = Chem.MolFromSmiles(smiles)
+    forms = Chem.ResonanceMolSupplier(mol, Chem.KEKULE_ALL | Chem.ALLOW_CHARGE_SEPARATION, 64)
+    return {Chem.MolToSmiles(mol), *(Chem.MolToSmiles(form) for form in forms if form is not None)}
+
+
+@pytest.mark.parametrize("name", MOLECULES)
+@pytest.mark.parametrize("aromatic", ["rings", "groups", "none"])
+def test_charges_that_are_given(name, aromatic):
+    found = read(mol2_text(MOLECULES[name], aromatic=aromatic)).smiles
+    assert found in canonical(MOLECULES[name])
+    assert Chem.MolFromSmiles(found).GetNumAtoms() and not any(
+        atom.GetNumRadicalElectrons() for atom in Chem.MolFromSmiles(found).GetAtoms()
+    )
+
+
+@pytest.mark.parametrize("name", MOLECULES)
+@pytest.mark.parametrize("types", ["sybyl", "gaff"])
+def test_charges_that_follow_from_hydrogens(name, types):
+    assert read(mol2_text(MOLECULES[name], charges=False, types=types)).smiles in canonical(MOLECULES[name])
+
+
+@pytest.mark.parametrize("smiles", ["CC[O-]", "[S-]c1ccccc1", "CC(=O)[N-]C", "[O-]c1ccccc1"])
+def test_anions_need_a_charge(smiles):
+    """A hydrogen may be missing as well, unless the partial charges say otherwise."""
+    with pytest.raises(InputError, match=r"atom \d+ \([NOS]\) lacks hydrogens or a charge"):
+        read(mol2_text(smiles, charges=False))
+    assert read(mol2_text(smiles, charges=False, partial=True)).smiles == Chem.CanonSmiles(smiles)
+    assert read(mol2_text(smiles)).smiles == Chem.CanonSmiles(smiles)
+
+
+@pytest.mark.parametrize("name", ["indole", "uracil", "guanidine", "quat", "stereo", "sulfonamide"])
+def test_missing_hydrogens_are_named(name):
+    with pytest.raises(InputError, match=r"atom \d+ \(\w+\) (lacks hydrogens|has \d bonds)"):
+        read(mol2_text(MOLECULES[name], hydrogens=False))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (" Cl 1", " Du 1", "placeholder"),
+        ("1 2 1\n", "1 2 un\n", "has type 'un'"),
+        ("1 2 1\n", "1 99 1\n", "does not join two"),
+        ("1 2 1\n", "1 2 1\n  99 2 1 1\n", "two bonds"),
+        ("1 2 1\n", "1 2 3\n", "not a valid valence"),
+        ("@<TRIPOS>ATOM\n", "@<TRIPOS>ATOM\n 1 C x y z C.3\n", "not a readable MOL2"),
+    ],
+)
+def test_what_is_wrong_is_said(old, new, message):
+    text = mol2_text("ClCCCCO")
+    assert old in text
+    with pytest.raises(InputError, match=message):
+        read(text.replace(old, new, 1))
+
+
+def test_lone_pairs_and_unconnected_bonds_are_left_out():
+    text = mol2_text("CCO").replace(
+        "@<TRIPOS>BOND\n", " 98 LP1 0 0 9 LP 1 UNL1 0\n@<TRIPOS>BOND\n 98 98 3 1\n 99 1 3 nc\n"
+    )
+    head, tail = text.split("@<TRIPOS>BOND")
+    assert read(f"{head}@<TRIPOS>BOND{tail}").smiles == "CCO"
+
+
+def test_lines_may_go_on():
+    text = mol2_text("CCO")
+    lines = text.splitlines()
+    place = lines.index("@<TRIPOS>ATOM") + 1
+    first, second = lines[place].rsplit(" ", 4)[0], " ".join(lines[place].rsplit(" ", 4)[1:])
+    lines[place : place + 1] = [f"{first} \\", second, "# a comment"]
+    assert read("\n".join(lines)).smiles == "CCO"
