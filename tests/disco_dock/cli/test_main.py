@@ -14,6 +14,7 @@ from disco_dock.cli.parsing import join_negative_values
 PREDICT_OPTIONS = set(
     """
     --help --help-all --debug --protein --receptor --ligand --reference
+    --keep --keep-groups --drop --drop-groups
     --csv --chains --largest-fragment --smiles --embeddings
     --pocket-center --pocket-ligand --pocket-residues --pocket-radius --chains-within
     --pocket-box --autobox-ligand --autobox_ligand --modes --num-modes --latent --avoid-latent --suggest-pockets
