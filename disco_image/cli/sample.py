@@ -49,6 +49,14 @@ def build_parser() -> Parser:
         help="heun, euler, churn, restart, ancestral or the published restart-imagenet64 (%(default)s)",
     )
     parser.add_argument("--steps", type=int, help="levels of the grid (18, or those of a published solver)")
+    parser.add_argument(
+        "--correct-with",
+        type=Path,
+        metavar="RUN",
+        help="plain model whose DDPM steps take over below --correct-below",
+    )
+    parser.add_argument("--correct-below", type=float, default=10.0, metavar="SIGMA", help="(%(default)s)")
+    parser.add_argument("--correct-steps", type=int, default=256, metavar="N", help="of its whole grid (%(default)s)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as solver.churn=20")
     parser.add_argument("--batch-size", type=int, default=64, help="images at once; does not change them (%(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
@@ -74,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         "solver": solver_settings(args.solver, args.steps),
         "guidance": {"weight": args.guidance, "sigma_min": low, "sigma_max": high},
         "batch_size": args.batch_size,
+        "correct_below": args.correct_below,
+        "correct_steps": args.correct_steps,
     }
     config = from_dict(SampleConfig, apply_overrides(given, args.set), where="settings")
     with process_group(args.device) as device_name:
@@ -85,12 +95,19 @@ def run(args: argparse.Namespace) -> int:
                 write_grid(args.out / f"{args.show}.png", images, columns)
                 print(args.out / f"{args.show}.png")
             return 0
+        correction, weights = None, weights_digest(args.checkpoint)
+        if args.correct_with is not None:
+            correction = load_models(args.correct_with, models.device)
+            weights += weights_digest(args.correct_with)
         if args.no_files:
             if group.first:
                 seeds = args.seeds[:GRID_IMAGES]
                 labels = class_labels(models, seeds, args.label)
                 latents = draw_latents(models, seeds, labels, config.inverse_temperature)
-                write_grid(args.out / "grid.png", generate(models, seeds, config, latents=latents, labels=labels))
+                write_grid(
+                    args.out / "grid.png",
+                    generate(models, seeds, config, latents=latents, labels=labels, correction=correction),
+                )
                 print(args.out / "grid.png")
             return 0
         with Progress("samples", "images", len(args.seeds), silent=not group.first) as progress:
@@ -99,9 +116,10 @@ def run(args: argparse.Namespace) -> int:
                 args.seeds,
                 config,
                 args.out,
-                weights=weights_digest(args.checkpoint),
+                weights=weights,
                 label=args.label,
                 subdirs=args.subdirs,
+                correction=correction,
                 advance=progress.advance,
             )
         if group.first:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.latents.dropout import drop_codes
-from disco_dock.latents.gumbel import straight_through_one_hot
+from disco_dock.latents.gumbel import relaxed_draws, straight_through_one_hot
 from disco_dock.latents.spaces import Codebook
 from disco_dock.runtime.errors import ConfigError
 from disco_image.models.layers import TransformerBlock
@@ -25,6 +25,11 @@ class LatentConfig:
         num_latents: m, of discrete latents; of the tokens that carry a continuous one.
         vocab_size: k, the codes of each discrete latent.
         dimension: of a continuous latent, divisible by `num_latents`.
+        gumbel: what training sees: ``straight-through`` one-hot codes with the gradient of the relaxed ones (as the
+            paper's docking code), or the ``relaxed`` ones themselves (as its text reads). Sampling always takes one-hot
+            codes.
+        null_token: whether a learnt token stands beside the latents' at all times, so that attention can turn away
+            from them (the paper's section 5 suggests it).
         kl_weight: of a continuous latent's divergence from the standard normal, over the number of pixels.
         information: weight of the nats by which what a code tells falls short of ln k, mean over latents; the paper has
             no such term.
@@ -42,6 +47,8 @@ class LatentConfig:
     num_latents: int = 10
     vocab_size: int = 100
     dimension: int = 1000
+    gumbel: Literal["straight-through", "relaxed"] = "straight-through"
+    null_token: bool = False
     kl_weight: float = 0.1
     information: float = 0.0
     group_resolutions: tuple[int, ...] = ()
@@ -146,7 +153,7 @@ class LatentEncoder(nn.Module):
         return torch.stack([mean.flatten(1), log_std.flatten(1)], 1)
 
     def infer(self, logits: Tensor, random: Tensor, temperature: float) -> Inferred:
-        """Latents drawn from the encoder's output.
+        """Latents drawn from the encoder's output; relaxed ones in training mode only.
 
         Args:
             logits: from `forward`.
@@ -154,7 +161,9 @@ class LatentEncoder(nn.Module):
             temperature: of the Gumbel-softmax.
         """
         if self.config.kind == "discrete":
-            code = straight_through_one_hot(logits, temperature=temperature, uniform=random)
+            relaxed = self.config.gumbel == "relaxed" and self.training
+            draw = relaxed_draws if relaxed else straight_through_one_hot
+            code = draw(logits, temperature=temperature, uniform=random)
             return Inferred(code, logits.new_zeros(len(logits)), logits)
         mean, log_std = logits[:, 0], logits[:, 1].clamp(-8.0, 4.0)
         kl = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
@@ -179,11 +188,12 @@ class LatentTokens(nn.Module):
         self.table = nn.Parameter(scale * torch.randn(count, self.per_token, width))
         self.null = nn.Parameter(torch.randn(count, width))
         self.position = nn.Parameter(torch.randn(count, width))
+        self.beside = nn.Parameter(torch.randn(config.groups, width)) if config.null_token else None
         heads = max(1, width // 32)
         self.blocks = nn.ModuleList(TransformerBlock(width, heads) for _ in range(config.token_layers))
 
     def forward(self, latent: Tensor, keep: Tensor) -> list[Tensor]:
-        """One (batch, latents of the group, width) per group.
+        """One (batch, tokens of the group, width) per group: its latents, and the null token where there is one.
 
         Args:
             latent: (batch, latents, vocab) one-hot, or (batch, dimension).
@@ -192,7 +202,11 @@ class LatentTokens(nn.Module):
         parts = drop_codes(latent.unflatten(1, (self.config.num_latents, -1)) if latent.dim() == 2 else latent, keep)
         dropped = (1.0 - keep)[:, None, None].to(parts.dtype)
         tokens = torch.einsum("bmk,mkw->bmw", parts, self.table) + dropped * self.null + self.position
-        grouped = tokens.unflatten(1, (self.config.groups, -1)).flatten(0, 1)
+        grouped = tokens.unflatten(1, (self.config.groups, -1))
+        if self.beside is not None:
+            beside = self.beside[:, None].expand(len(grouped), -1, -1, -1).to(grouped.dtype)
+            grouped = torch.cat([grouped, beside], 2)
+        grouped = grouped.flatten(0, 1)
         for block in self.blocks:
             grouped = block(grouped)
         return list(grouped.unflatten(0, (-1, self.config.groups)).unbind(1))

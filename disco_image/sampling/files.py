@@ -18,7 +18,7 @@ from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.files import atomic_write
 from disco_image.data.batches import to_pixels, to_unit
 from disco_image.models.checkpoint import ImageModels
-from disco_image.sampling.generate import SampleConfig, class_labels, draw_latents, generate
+from disco_image.sampling.generate import SampleConfig, class_labels, correction_grids, draw_latents, generate
 from disco_image.sampling.grids import write_grid, write_png
 from disco_image.sampling.solvers import evaluations
 
@@ -44,6 +44,7 @@ def sample_to_files(
     weights: str,
     label: int | None = None,
     subdirs: bool = False,
+    correction: ImageModels | None = None,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Path:
     """Write one PNG per seed, `samples.json` and `grid.png` of the first 256; returns the grid.
@@ -59,18 +60,18 @@ def sample_to_files(
         weights: hash of the checkpoint, for the record.
         label: class of all samples, or None.
         subdirs: whether each thousand seeds has its folder.
+        correction: a plain model that finishes the samples; see `generate`.
         advance: called with the number of images that were dealt with.
 
     Raises:
         ConfigError: the folder holds samples of other weights or settings.
     """
     group = processes()
-    factor = 2 if config.guidance.weight else 1
     record: dict[str, Any] = {
         "weights": weights,
         "settings": {key: value for key, value in to_dict(config).items() if key != "batch_size"},
         "class": label,
-        "evaluations": factor * evaluations(config.solver, models.config.process),
+        "evaluations": _evaluations(models, config, corrected=correction is not None),
         "complete": False,
     }
     if group.first:
@@ -90,6 +91,7 @@ def sample_to_files(
                 config,
                 latents=None if latents is None else latents[missing],
                 labels=None if labels is None else labels[missing],
+                correction=correction,
             )
             for row, pixels in zip(missing, to_pixels(images), strict=True):
                 write_png(image_path(out, chunk[row], subdirs), pixels)
@@ -111,6 +113,15 @@ def sample_to_files(
         write_grid(grid, torch.cat([read_png(image_path(out, seed, subdirs)) for seed in seeds[:GRID_IMAGES]]))
     wait_for_all()
     return from_first(grid)
+
+
+def _evaluations(models: ImageModels, config: SampleConfig, corrected: bool) -> int:
+    """Network evaluations per image."""
+    factor = 2 if config.guidance.weight else 1
+    if not corrected:
+        return factor * evaluations(config.solver, models.config.process)
+    high, low = correction_grids(config, models.config.process)
+    return factor * 2 * (len(high) - 1) + len(low) - 1
 
 
 def read_png(path: Path) -> Tensor:

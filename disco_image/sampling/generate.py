@@ -16,7 +16,7 @@ from disco_dock.runtime.errors import CheckpointError, ConfigError, NumericsErro
 from disco_image.models.checkpoint import ImageModels
 from disco_image.processes.noise import ProcessConfig, TrajectoryNoise, rho_grid
 from disco_image.sampling.guided import GuidanceSettings, latent_denoise, switched
-from disco_image.sampling.solvers import SolverConfig, heun, solve
+from disco_image.sampling.solvers import SolverConfig, heun, hybrid, hybrid_grids, solve
 from disco_image.sampling.streams import SeedStreams
 
 PRIOR_PROCESS = ProcessConfig(sigma_data=1.0, sigma_min=0.005, sigma_max=40.0)
@@ -33,6 +33,8 @@ class SampleConfig:
         inverse_temperature: of a discrete prior; below 1 flattens it.
         batch_size: images at once; the result does not depend on it.
         precision: ``float32`` or ``bfloat16``.
+        correct_below: level at which a second model takes over, where there is one.
+        correct_steps: levels of the second model's whole grid, those above `correct_below` included.
     """
 
     solver: SolverConfig = field(default_factory=SolverConfig)
@@ -40,6 +42,8 @@ class SampleConfig:
     inverse_temperature: float = 1.0
     batch_size: int = 64
     precision: str = "float32"
+    correct_below: float = 10.0
+    correct_steps: int = 256
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -146,6 +150,7 @@ def generate(
     labels: Tensor | None = None,
     switch: tuple[Tensor, float] | None = None,
     keep_latents: bool = True,
+    correction: ImageModels | None = None,
 ) -> Tensor:
     """(samples, channels, resolution, resolution) images in about [-1, 1], on the CPU.
 
@@ -157,10 +162,15 @@ def generate(
         labels: (samples,) classes, or None.
         switch: latents that replace the first ones below a level of sigma.
         keep_latents: False puts the null embedding in their place.
+        correction: a plain model that makes ancestral steps below `config.correct_below`, where the first one's Heun
+            steps end; see `solvers.hybrid`.
 
     Raises:
+        ConfigError: the second model does not suit the first.
         NumericsError: an image is not finite.
     """
+    if correction is not None:
+        _check_correction(models, correction, config)
     out = []
     device, process = models.device, models.config.process
     precision = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
@@ -182,10 +192,36 @@ def generate(
         if switch is not None:
             denoise = switched(denoise, at(switch[0]), switch[1])
         noise = TrajectoryNoise(process, models.config.image_shape, streams.normal)
-        images = solve(config.solver, process, denoise, lambda noise=noise: noise().to(device))
+
+        def fresh(noise: TrajectoryNoise = noise) -> Tensor:
+            return noise().to(device)
+
+        if correction is None:
+            images = solve(config.solver, process, denoise, fresh)
+        else:
+            second = latent_denoise(correction.denoiser, None, labels=hot, precision=precision)
+            grids = correction_grids(config, process)
+            images = hybrid(denoise, second, fresh() * grids[0][0], grids, fresh)
         if not bool(torch.isfinite(images).all()):
             raise NumericsError(
                 f"samples of seeds {seeds[rows][0]} to {seeds[rows][-1]} are not finite; use more steps"
             )
         out.append(images.float().cpu())
     return torch.cat(out)
+
+
+def correction_grids(config: SampleConfig, process: ProcessConfig) -> tuple[list[float], list[float]]:
+    """Levels of the first model's Heun steps and of the second one's ancestral steps."""
+    first = rho_grid(process, config.solver.steps, config.solver.rho).tolist()
+    second = rho_grid(process, config.correct_steps, config.solver.rho).tolist()
+    return hybrid_grids(first, second, config.correct_below)
+
+
+def _check_correction(models: ImageModels, correction: ImageModels, config: SampleConfig) -> None:
+    a, b = models.config, correction.config
+    if b.latents.kind != "none":
+        raise ConfigError("the model that corrects must be a plain one (latents.kind=none)")
+    if (a.image_shape, a.num_classes, a.process) != (b.image_shape, b.num_classes, b.process):
+        raise ConfigError("the model that corrects has other images, classes or noise levels; give one of the same set")
+    if config.solver.name != "heun":
+        raise ConfigError(f"a correction follows Heun's steps, not {config.solver.name}; leave --solver out")

@@ -190,6 +190,35 @@ def restart(denoise: Denoise, x: Tensor, grid: list[float], noise: Noise, config
     return x
 
 
+def hybrid_grids(first: list[float], second: list[float], switch: float) -> tuple[list[float], list[float]]:
+    """Levels of both parts of `hybrid`: those of the first grid above `switch`, then those of the second below it.
+
+    Raises:
+        ConfigError: the switch is not inside both grids.
+    """
+    high, low = [sigma for sigma in first if sigma > switch], [sigma for sigma in second if sigma < switch]
+    if not high or len(low) < 2:
+        raise ConfigError(
+            f"a switch at sigma = {switch:g} leaves one of the models nothing to do; choose it inside both"
+        )
+    return [*high, switch], [switch, *low]
+
+
+def hybrid(first: Denoise, second: Denoise, x: Tensor, grids: tuple[list[float], list[float]], noise: Noise) -> Tensor:
+    """Heun's ODE of one model down to a level, then ancestral steps of another: two models, one trajectory.
+
+    Args:
+        first: with latents, which matter at high noise.
+        second: a plain model, for the detail.
+        x: at the first level.
+        grids: from `hybrid_grids`.
+        noise: fresh noise for the second part.
+
+    Source: DisCo-Diff (arXiv:2407.03300), table 2 and fig. 13: ODE for t >= 10, VDM++'s DDPM steps below.
+    """
+    return ancestral(second, heun(first, x, grids[0]), grids[1], noise)
+
+
 def ancestral(denoise: Denoise, x: Tensor, grid: list[float], noise: Noise) -> Tensor:
     """Draws from the Gaussian posteriors q(x_s | x_t, x_0 = D).
 

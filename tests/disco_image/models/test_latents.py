@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from disco_dock.runtime.errors import ConfigError
-from disco_image.models.latents import LatentConfig, LatentEncoder
+from disco_image.models.latents import LatentConfig, LatentEncoder, LatentTokens
 from tests.support.images import LATENTS, randomised
 
 
@@ -31,6 +31,24 @@ def test_draws_are_one_hot_and_carry_the_relaxed_gradient():
     assert logits.grad is not None and relaxed.grad is not None
     assert torch.allclose(logits.grad, relaxed.grad, atol=1e-6) and float(logits.grad.abs().max()) > 0
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in model.parameters())
+
+
+def test_relaxed_codes_are_for_training_only():
+    model = randomised(encoder(gumbel="relaxed"))
+    logits, uniform = model(torch.randn(2, 1, 8, 8)), torch.rand(2, 3, 5)
+    soft = model.train().infer(logits, uniform, 1.0).latent
+    hard = model.eval().infer(logits, uniform, 1.0).latent
+    assert torch.allclose(soft.sum(-1), torch.ones(2, 3)) and float(soft.max()) < 1
+    assert torch.equal(hard.detach(), torch.eye(5)[soft.argmax(-1)])
+
+
+def test_null_token_stands_beside_the_latents_at_all_times():
+    tokens = randomised(LatentTokens(replace(LATENTS, null_token=True, num_latents=4, group_resolutions=(4, 8))))
+    code = torch.eye(5)[torch.tensor([[0, 1, 2, 3]])]
+    kept, dropped = tokens(code, torch.ones(1)), tokens(code, torch.zeros(1))
+    assert [part.shape for part in kept] == [(1, 3, 16)] * 2 and not torch.allclose(kept[0], dropped[0])
+    assert torch.equal(dropped[0], tokens(code.roll(1, -1), torch.zeros(1))[0])
+    assert len(randomised(LatentTokens(LATENTS))(code[:, :3], torch.ones(1))[0][0]) == 3
 
 
 def test_draws_follow_the_logits_at_every_temperature():

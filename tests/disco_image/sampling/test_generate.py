@@ -12,11 +12,18 @@ from disco_dock.latents.transformer import CodePrior, CodePriorConfig
 from disco_dock.runtime.errors import CheckpointError, ConfigError, NumericsError
 from disco_image.models.gaussian_prior import GaussianPrior, GaussianPriorConfig
 from disco_image.models.latents import LatentConfig
-from disco_image.processes.noise import ProcessConfig
-from disco_image.sampling.generate import SampleConfig, class_labels, draw_latents, generate, infer_latents
+from disco_image.processes.noise import ProcessConfig, rho_grid
+from disco_image.sampling.generate import (
+    SampleConfig,
+    class_labels,
+    correction_grids,
+    draw_latents,
+    generate,
+    infer_latents,
+)
 from disco_image.sampling.grids import write_grid
 from disco_image.sampling.guided import GuidanceSettings, latent_denoise, switched
-from disco_image.sampling.solvers import SolverConfig
+from disco_image.sampling.solvers import SolverConfig, hybrid, hybrid_grids
 from tests.support.images import LATENTS, model_config, models, randomised
 
 FAST = SampleConfig(solver=SolverConfig(steps=3))
@@ -135,3 +142,37 @@ def test_grid_has_every_image(tmp_path):
     write_grid(tmp_path / "grid.png", images, 3)
     greys = set(np.asarray(Image.open(tmp_path / "grid.png")).flatten().tolist())
     assert {0, 64, 191, 255} <= greys
+
+
+def test_second_model_takes_over_below_its_level():
+    """Above the switch the result depends on the latents' model alone, below on the plain one; evaluations add up."""
+    first, second = models(model_config(), code_prior()), models(model_config(latents=LatentConfig(kind="none")))
+    config = SampleConfig(solver=SolverConfig(steps=6), correct_below=1.0, correct_steps=9)
+    high, low = correction_grids(config, first.config.process)
+    assert high[-1] == low[0] == 1.0 and high[0] == 80.0 and low[-1] == 0.0
+    seen: dict[int, list[float]] = {}
+    for which in (first, second):
+        levels = seen.setdefault(id(which), [])
+        which.denoiser.register_forward_pre_hook(lambda _, args, levels=levels: levels.append(float(args[1][0])))
+    both = generate(first, [0, 1], config, latents=CODE, correction=second)
+    assert min(seen[id(first)]) == 1.0 and max(seen[id(second)]) == 1.0
+    assert len(seen[id(first)]) == 2 * (len(high) - 1) and len(seen[id(second)]) == len(low) - 1
+    other = generate(first, [0, 1], config, latents=CODE.roll(1, 0), correction=second)
+    assert both.shape == (2, 1, 8, 8) and not torch.allclose(both, other)
+    with pytest.raises(ConfigError, match="plain one"):
+        generate(first, [0], config, latents=CODE[:1], correction=first)
+    with pytest.raises(ConfigError, match="nothing to do"):
+        generate(first, [0], replace(config, correct_below=90.0), latents=CODE[:1], correction=second)
+
+
+def test_exact_denoisers_keep_the_moments_across_the_switch():
+    stream = torch.Generator().manual_seed(0)
+    grids = hybrid_grids(rho_grid(ProcessConfig(), 40).tolist(), rho_grid(ProcessConfig(), 600).tolist(), 2.0)
+
+    def exact(x, sigma):
+        return x * 0.25 / (0.25 + sigma**2)
+
+    def noise():
+        return torch.randn(20_000, 1, generator=stream, dtype=torch.float64)
+
+    assert float(hybrid(exact, exact, noise() * 80, grids, noise).std()) == pytest.approx(0.5, rel=0.03)
