@@ -20,7 +20,8 @@ PREDICT_OPTIONS = set(
     --pocket-box --autobox-ligand --autobox_ligand --modes --num-modes --latent --avoid-latent --suggest-pockets
     --trajectory --report --pymol --chimerax --molviewspec
     --num-poses --steps --seed --batch-size --latent-temperature --guidance-weight --guidance-interval --ode
-    --physics --minimize --search --search-moves --restarts --finalists --scatter --basins --apart --rank-by --check-poses --valid-only --valid-budget
+    --physics --minimize --search --search-moves --restarts --finalists
+    --scatter --basins --apart --rank-by --check-poses --valid-only --valid-budget
     --out --checkpoint --device --overwrite --verbose
     """.split()
 )
