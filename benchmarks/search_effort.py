@@ -1,10 +1,12 @@
-"""Where search moves are best spent: the same sampled poses, minimised on several schedules.
+"""Where search moves are best spent: the same sampled poses, searched on several schedules.
 
-    python benchmarks/search_effort.py COMPLEXES --ids val.txt -o OUT [--every 2] [--schedules 100 300 100+10x300]
+    python benchmarks/search_effort.py COMPLEXES --ids val.txt -o OUT [--pocket] [--every 2]
+      [--schedules default search=maps,moves=300,restarts=3,scatter=1,apart=1]
 
-`100` are moves of every pose; `100+10x300` gives the ten places of lowest energy 300 more each. Docks once per
-complex, into OUT/rows.jsonl; a run that was stopped goes on. Prints successes by Vina energy, the mean of the lowest
-energy above that of the minimised crystal pose, and processor seconds of the search.
+A schedule is `default`, or settings of `PhysicsSettings` on top of the checkpoint's, with commas between them.
+`--pocket` tells the place: 10 Angstrom around the crystal ligand's centroid. Docks once per complex, into
+OUT/rows.jsonl; a run that was stopped goes on. Prints successes in the order of the schedule's ranking, the mean of the
+lowest energy above that of the minimised crystal pose, and processor seconds of the search.
 """
 
 from __future__ import annotations
@@ -12,49 +14,72 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from disco_dock.cli.console import text_table
 from disco_dock.data.sources import read_ids
 from disco_dock.docking.engine import Engine, dock_fitting, docking_settings, load_engine
+from disco_dock.docking.pocket import DEFAULT_RADIUS, Pocket
+from disco_dock.docking.receptors import ReceptorFields
 from disco_dock.docking.refinement import refine
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.evaluation.cases import Case, FileCases
 from disco_dock.evaluation.deviation import deviation
 from disco_dock.physics.settings import PhysicsSettings
-from disco_dock.physics.vina_scorer import VinaField
+from disco_dock.ranking.contact_score import contact_score_of
 from disco_dock.runtime.capped_worker import CappedWorker
-from disco_dock.runtime.errors import DiscoError
-from disco_dock.sampling.sample import DockingSettings
+from disco_dock.runtime.errors import ConfigError, DiscoError
+
+BETTER = "search=maps,moves=300,restarts=3,scatter=1,apart=1"
+_KINDS: dict[str, Callable[[str], object]] = {"int": int, "float": float}
 
 
-def schedule(text: str) -> PhysicsSettings:
-    """From `100` or `100+10x300`."""
-    first, _, second = text.partition("+")
-    finalists, _, more = second.partition("x")
-    return PhysicsSettings(
-        minimize="vina", moves=int(first), finalists=int(finalists or 0), final_moves=int(more or 0), rank_by="vina"
-    )
+def schedule(text: str, base: PhysicsSettings) -> PhysicsSettings:
+    """From `default` or `moves=300,restarts=3`, on top of a checkpoint's settings.
+
+    Raises:
+        ConfigError: a setting is unknown or wrong.
+    """
+    kinds: dict[str, Callable[[str], object]] = {f.name: _KINDS.get(str(f.type), str) for f in fields(PhysicsSettings)}
+    changes: dict[str, Any] = {}
+    for part in filter(None, text.removeprefix("default").split(",")):
+        name, _, value = part.partition("=")
+        if name not in kinds:
+            raise ConfigError(f"{name!r} is no setting of physics; known: {', '.join(kinds)}")
+        changes[name] = kinds[name](value)
+    return replace(base, **changes)
 
 
-def measure(engine: Engine, case: Case, settings: DockingSettings, schedules: Sequence[str], worker) -> dict:
-    """RMSDs in the order of energy and lowest energies by schedule."""
+def measure(engine: Engine, case: Case, args: argparse.Namespace, worker: CappedWorker) -> dict:
+    """RMSDs in the order of rank and lowest energies by schedule."""
     assert case.receptor is not None
+    pocket = Pocket(center=case.crystal.mean(0), radius=DEFAULT_RADIUS) if args.pocket else None
+    restraint, sphere = (None, None) if pocket is None else (pocket.restraint(case.graph.origin), pocket.sphere())
+    settings = docking_settings(engine.models, PredictSettings(num_poses=args.num_poses), restraint)
     docked, _ = dock_fitting(engine, case.graph, settings, name=case.name, on_step=None)
-    minimised = partial(refine, case.receptor, VinaField(case.receptor), case.ligand, seed=0, with_strain=False)
-    crystal = minimised(case.crystal[None], schedule("0"), stream=case.name).energy
+    base, receptor = engine.models.config.physics, ReceptorFields(receptor=case.receptor)
+    score = None
+    if engine.models.contacts is not None:
+        score = contact_score_of(engine.models.contacts, receptor.contacts, case.ligand)
+    options: dict[str, Any] = {"seed": 0, "stream": case.name, "with_strain": False, "contacts": score}
+    minimised = partial(refine, case.receptor, receptor.field, case.ligand, **options)
+    crystal = minimised(case.crystal[None], PhysicsSettings(minimize="vina", moves=0)).energy
     assert crystal is not None
     row: dict = {"id": case.name, "crystal": float(crystal[0]), "schedules": {}}
-    for name in schedules:
+    for name in args.schedules:
+        physics = schedule(name, base)
         begin = time.process_time()
-        found = minimised(docked.pos, schedule(name), stream=case.name)
+        found = minimised(docked.pos, physics, sphere=sphere)
         seconds = time.process_time() - begin
         assert found.energy is not None
-        order = np.argsort(found.energy)
+        by_contacts = physics.rank_by == "contacts" and found.contacts is not None
+        order = np.argsort(-found.contacts if by_contacts else found.energy, kind="stable")
         rmsd = deviation(worker, case.ligand.mol, found.pos[order], case.crystal).rmsd
         row["schedules"][name] = {
             "seconds": round(seconds, 3),
@@ -70,7 +95,7 @@ def summary(rows: list[dict], schedules: Sequence[str]) -> list[list[str]]:
     for name in schedules:
         found = [row["schedules"][name] for row in rows]
         first, five, best = (100 * np.mean([min(one["rmsd"][:count]) < 2 for one in found]) for count in (1, 5, 10**6))
-        above = [one["energy"][0] - row["crystal"] for one, row in zip(found, rows, strict=True)]
+        above = [min(one["energy"]) - row["crystal"] for one, row in zip(found, rows, strict=True)]
         seconds = np.mean([one["seconds"] for one in found])
         rates = (f"{value:.1f} %" for value in (first, five, best))
         lines.append([name, *rates, f"{np.mean(above):.2f}", f"{seconds:.2f}"])
@@ -85,11 +110,13 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--every", type=int, default=1, help="take every so many of the ids")
+    parser.add_argument("--pocket", action="store_true", help="tell the place of the crystal ligand")
     parser.add_argument("--num-poses", type=int, default=40)
-    parser.add_argument("--schedules", nargs="+", default=["100", "300", "100+10x300"])
+    parser.add_argument("--schedules", nargs="+", default=["default", BETTER])
     args = parser.parse_args()
     engine = load_engine(args.checkpoint, "cpu")
-    settings = docking_settings(engine.models, PredictSettings(num_poses=args.num_poses), None)
+    for name in args.schedules:
+        schedule(name, engine.models.config.physics)
     cases = FileCases(args.data, list(read_ids(args.ids))[:: args.every], seed=0)
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "rows.jsonl"
@@ -100,7 +127,7 @@ def main() -> None:
             if name in known:
                 continue
             try:
-                rows.append(measure(engine, cases.load(name), settings, args.schedules, worker))
+                rows.append(measure(engine, cases.load(name), args, worker))
             except DiscoError as error:
                 print(f"{name}: {error}")
                 continue

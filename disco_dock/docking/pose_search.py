@@ -72,7 +72,10 @@ def search_poses(
         others[:, which] = search(starts[which], [seeds[start] for start in which.tolist()])
         found = np.concatenate([found, others.reshape(-1, *pos.shape)])
     if len(found) > 1:
-        found = found[chosen_of_each(found, candidate_scores(scorer, contacts, found), settings.apart)]
+        scores, energy = candidate_scores(scorer, contacts, found)
+        if settings.apart:  # to be another pose is no merit of one inside the receptor
+            scores[(energy > 0) & (energy > energy.min(0))] = -np.inf
+        found = found[chosen_of_each(found, scores, settings.apart)]
     else:
         found = found[0]
     if settings.finalists:
@@ -113,17 +116,20 @@ def restarted(
     return starts @ turns.transpose(0, 2, 1) + places[:, None], seeds
 
 
-def candidate_scores(scorer: VinaScorer, contacts: PoseScore | None, found: np.ndarray) -> np.ndarray:
-    """(candidates, poses) contact scores of (candidates, poses, L, 3), or minus energies without one; higher is better.
+def candidate_scores(
+    scorer: VinaScorer, contacts: PoseScore | None, found: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(candidates, poses) contact scores, or minus energies without one, of (candidates, poses, L, 3); and energies.
 
     Candidates of a pose that repeat its first one count as the worst, and are not scored.
     """
     flat = found.reshape(-1, *found.shape[2:])
     fresh = np.concatenate([[True] * found.shape[1], (found[1:] != found[0]).any((2, 3)).reshape(-1)])
     energies = scorer.score(flat[fresh])
-    scores = np.full(len(flat), -np.inf)
-    scores[fresh] = -(energies.inter + energies.intra) if contacts is None else contacts(flat[fresh], energies)
-    return scores.reshape(found.shape[:2])
+    scores, energy = np.full(len(flat), -np.inf), np.full(len(flat), np.inf)
+    energy[fresh] = energies.inter + energies.intra
+    scores[fresh] = -energy[fresh] if contacts is None else contacts(flat[fresh], energies)
+    return scores.reshape(found.shape[:2]), energy.reshape(found.shape[:2])
 
 
 def chosen_of_each(found: np.ndarray, scores: np.ndarray, apart: float) -> tuple[np.ndarray, np.ndarray]:
