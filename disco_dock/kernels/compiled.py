@@ -1,4 +1,4 @@
-"""The compiled kernels: found in the user's cache folder or built there once, loaded with ctypes."""
+"""The compiled kernels: those of the wheel, or built once into the user's cache folder; loaded with ctypes."""
 
 from __future__ import annotations
 
@@ -18,27 +18,13 @@ from pathlib import Path
 
 import torch
 
+from disco_dock.kernels.sources import OPTIMISE, SOURCES, digest, prebuilt_library
 from disco_dock.runtime.files import cache_dir
 
 logger = logging.getLogger(__name__)
 
 SWITCH = "DISCO_DOCK_KERNELS"
-"""Environment variable; `off` keeps to torch."""
-SOURCES = (
-    "convolution_backward.c",
-    "convolution_forward.c",
-    "edge_embedding.c",
-    "packing.c",
-    "pair_messages.c",
-    "vina_chains.c",
-    "vina_score.c",
-    "vina_search.c",
-)
-HEADERS = (
-    *("aggregate.h", "dropout.h", "exponential.h", "gemm.h", "layout.h", "products.h"),
-    *("vina_energy.h", "vina_lanes.h", "vina_maps.h", "vina_pose.h"),
-)
-OPTIMISE = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-std=gnu11")
+"""Environment variable: `off` keeps to torch, `build` passes over a wheel's libraries, `prebuilt` takes only them."""
 BUILD_SECONDS = 120  # after which a compiler is given up
 
 
@@ -64,12 +50,10 @@ def _processor() -> str:
 
 
 def _key(compiler: str, folder: Path) -> str:
-    digest = hashlib.sha256()
-    for name in (*HEADERS, *SOURCES):
-        digest.update((folder / name).read_bytes())
-    for text in (compiler, sys.platform, platform.machine(), _processor(), *OPTIMISE):
-        digest.update(text.encode())
-    return digest.hexdigest()[:20]
+    found = hashlib.sha256()
+    for text in (digest(folder), compiler, sys.platform, platform.machine(), _processor()):
+        found.update(text.encode())
+    return found.hexdigest()[:20]
 
 
 def _build(compiler: str, folder: Path, target: Path) -> None:
@@ -97,23 +81,40 @@ def _build(compiler: str, folder: Path, target: Path) -> None:
 
 @lru_cache(maxsize=1)
 def load() -> ctypes.CDLL:
-    """The library, built if need be.
+    """The library: that of the wheel for this processor, else built if need be.
 
     Raises:
-        KernelsUnavailableError: switched off, no compiler, or a compiler that fails.
+        KernelsUnavailableError: switched off, no library and no compiler, or a compiler that fails.
     """
-    if os.environ.get(SWITCH, "").lower() in ("off", "0", "no"):
+    switch, folder = os.environ.get(SWITCH, "").lower(), Path(__file__).parent
+    if switch in ("off", "0", "no"):
         raise KernelsUnavailableError(f"switched off by {SWITCH}")
-    compiler, folder = _compiler(), Path(__file__).parent
-    path = cache_dir() / "kernels" / f"kernels-{_key(compiler, folder)}.so"
-    if not path.exists():
-        _build(compiler, folder, path)
-    try:
-        library = ctypes.CDLL(str(path))  # torch has loaded its OpenMP already, so both use one pool of threads
-    except OSError as error:
-        raise KernelsUnavailableError(f"{path} cannot be loaded: {error}") from error
+    library = None if switch == "build" else _prebuilt(folder)
+    if library is None:
+        if switch == "prebuilt":
+            raise KernelsUnavailableError(f"this installation has none for this processor, and {SWITCH} asks for them")
+        compiler = _compiler()
+        path = cache_dir() / "kernels" / f"kernels-{_key(compiler, folder)}.so"
+        if not path.exists():
+            _build(compiler, folder, path)
+        try:
+            library = ctypes.CDLL(str(path))  # torch has loaded its OpenMP already, so both use one pool of threads
+        except OSError as error:
+            raise KernelsUnavailableError(f"{path} cannot be loaded: {error}") from error
     library.disco_packed_size.restype = ctypes.c_size_t
     return library
+
+
+def _prebuilt(folder: Path) -> ctypes.CDLL | None:
+    """The library of the wheel, or None where there is none that loads."""
+    path = prebuilt_library(folder, _processor().split())
+    if path is None:
+        return None
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:  # such as a torch without GNU's OpenMP
+        logger.info("the wheel's kernels cannot be loaded (%s); they are compiled here", error)
+        return None
 
 
 @lru_cache(maxsize=1)
