@@ -57,6 +57,10 @@ class RecordTally:
         if count:
             self.dropped[rule] += count
 
+    def copy(self) -> RecordTally:
+        """A tally that counts on from here."""
+        return RecordTally(self.total, self.dropped.copy())
+
     @property
     def kept(self) -> int:
         """Records that no rule left out."""

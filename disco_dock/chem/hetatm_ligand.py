@@ -14,17 +14,21 @@ from disco_dock.chem.hetero_groups import group_kind
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligand_files import Record
 from disco_dock.chem.prepare_ligand import prepare
-from disco_dock.chem.structure_files import Group, read_groups
+from disco_dock.chem.structure_files import Group, StructureFile, as_structure
 from disco_dock.runtime.errors import InputError
 
 
 def read_hetatm_ligand(
-    path: Path, *, group: str = "", smiles: str = "", components: Mapping[str, Component] | None = None
+    source: Path | StructureFile,
+    *,
+    group: str = "",
+    smiles: str = "",
+    components: Mapping[str, Component] | None = None,
 ) -> Ligand:
     """The ligand in a PDB or mmCIF file of a complex.
 
     Args:
-        path: structure file.
+        source: structure file, or what `read_structure` gave.
         group: residue name of the ligand ("STI"), or chain, name and number ("A:STI201"); several groups that are one
             molecule are joined by "+". Empty: the only kind of ligand in the file. The first of equal copies is taken.
         smiles: template for the bond orders; its stereo gives way to the coordinates'.
@@ -33,7 +37,8 @@ def read_hetatm_ligand(
     Raises:
         InputError: no such group, several candidates, or no template that fits.
     """
-    chosen = _chosen(path, group)
+    structure = as_structure(source)
+    path, chosen = structure.path, _chosen(structure, group)
     label = "+".join(_label(one) for one in chosen)
     if smiles:
         record, template = Record("pdb", 0, label, _pdb_block(chosen)), smiles
@@ -53,13 +58,13 @@ def read_hetatm_ligand(
         raise InputError(f"{path}: {label}: {str(error).replace('--smiles', 'the SMILES')}") from error
 
 
-def hetatm_code(path: Path, group: str = "") -> str:
+def hetatm_code(source: Path | StructureFile, group: str = "") -> str:
     """Residue name of the ligand in a structure file; arguments and errors as in `read_hetatm_ligand`."""
-    return _chosen(path, group)[0].name
+    return _chosen(as_structure(source), group)[0].name
 
 
-def _chosen(path: Path, group: str) -> list[Group]:
-    groups, _ = read_groups(path)
+def _chosen(structure: StructureFile, group: str) -> list[Group]:
+    path, groups = structure.path, structure.groups
     return _named(path, groups, group) if group else [_only(path, groups)]
 
 

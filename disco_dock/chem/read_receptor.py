@@ -15,7 +15,7 @@ from disco_dock.chem.hetero_groups import group_kind, is_nucleotide_by_atoms, is
 from disco_dock.chem.ligand_files import suffix_of
 from disco_dock.chem.receptor import HeteroGroup, Receptor
 from disco_dock.chem.residue_features import HEAVY_ATOMS, parent_residue, residue_type_index
-from disco_dock.chem.structure_files import Group, StructureFile, read_structure, read_text
+from disco_dock.chem.structure_files import Group, StructureFile, as_structure, read_structure, read_text
 from disco_dock.runtime.errors import InputError
 
 PEPTIDE_BOND = 2.0  # Angstrom between C and the next N, generous
@@ -26,7 +26,7 @@ MAX_NAMED = 4
 
 
 def read_receptor(
-    path: str | Path,
+    source: str | Path | StructureFile,
     *,
     chains: Sequence[str] | None = None,
     keep_within: tuple[np.ndarray, float] | None = None,
@@ -39,7 +39,7 @@ def read_receptor(
     becomes context. Models, alternate locations and chains of one name are chosen as in `read_structure`.
 
     Args:
-        path: structure file.
+        source: structure file, or what `read_structure` gave, which several receptors may be made of.
         chains: chains to keep ("_" for a blank one), or None for all.
         keep_within: positions (n, 3) and a distance in Angstrom; chains without an atom that close are dropped.
         groups: which groups the user keeps and drops.
@@ -48,9 +48,8 @@ def read_receptor(
     Raises:
         InputError: the file cannot be read, a chain or group is absent, or no residue is left.
     """
-    path = Path(path)
-    found = read_structure(path)
-    notes, tally, all_groups = list(found.notes), found.tally, found.groups
+    found = as_structure(source)
+    path, notes, tally, all_groups = found.path, list(found.notes), found.tally.copy(), found.groups
     selected = _select_chains(path, found, chains)
     is_residue = _residues(selected)
     residues = [group for group, kept in zip(selected, is_residue, strict=True) if kept]

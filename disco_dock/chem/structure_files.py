@@ -59,12 +59,14 @@ class StructureFile:
     """What a structure file holds.
 
     Attributes:
+        path: of the file.
         groups: chain by chain, in file order.
         notes: what was chosen, one sentence each.
         tally: what became of the atom records so far.
         originals: name of each chain in the file, where it has another here.
     """
 
+    path: Path
     groups: list[Group]
     notes: list[str]
     tally: RecordTally
@@ -102,13 +104,12 @@ def read_structure(path: Path) -> StructureFile:
     if alternates:
         plural = "residues have" if alternates > 1 else "residue has"
         notes.append(f"{alternates} {plural} alternate locations: the one with the highest occupancy is used")
-    return StructureFile(groups=groups, notes=notes, tally=tally, originals=originals)
+    return StructureFile(path=path, groups=groups, notes=notes, tally=tally, originals=originals)
 
 
-def read_groups(path: Path) -> tuple[list[Group], list[str]]:
-    """Groups and notes of `read_structure`."""
-    found = read_structure(path)
-    return found.groups, found.notes
+def as_structure(source: str | Path | StructureFile) -> StructureFile:
+    """The structure itself, or that of a file; errors as of `read_structure`."""
+    return source if isinstance(source, StructureFile) else read_structure(Path(source))
 
 
 def read_text(path: Path) -> str:

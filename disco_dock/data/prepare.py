@@ -21,7 +21,7 @@ from disco_dock.chem.ligand_files import suffix_of
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_context, read_receptor
 from disco_dock.chem.receptor import Receptor
-from disco_dock.chem.structure_files import CIF_SUFFIXES
+from disco_dock.chem.structure_files import CIF_SUFFIXES, StructureFile, read_structure
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.data.example import TrainingExample
 from disco_dock.data.sources import HetatmLigand, Source
@@ -37,6 +37,18 @@ SAME_PLACE = 1.2  # Angstrom; a group this close to a ligand atom is the ligand 
 EMBED_SECONDS = 60.0  # generous: a limit that is met makes the result depend on the machine
 
 
+def read_source(source: Source) -> tuple[Ligand, Path | StructureFile]:
+    """The ligand of a complex and its structure file, read already where the ligand is in it.
+
+    Raises:
+        InputError: the ligand cannot be read.
+    """
+    if source.hetatm is None:
+        return read_source_ligand(source), source.protein
+    structure = read_structure(source.protein)
+    return _hetatm_ligand(source.hetatm, structure), structure
+
+
 def read_source_ligand(source: Source) -> Ligand:
     """The ligand of a complex in its bound pose: the first of its files that can be read, or a group of the structure.
 
@@ -44,7 +56,7 @@ def read_source_ligand(source: Source) -> Ligand:
         InputError: none can be read.
     """
     if source.hetatm is not None:
-        return _hetatm_ligand(source, source.hetatm)
+        return read_source(source)[0]
     problem: InputError | None = None
     for path in source.ligands:
         try:
@@ -55,17 +67,17 @@ def read_source_ligand(source: Source) -> Ligand:
     raise problem
 
 
-def _hetatm_ligand(source: Source, hetatm: HetatmLigand) -> Ligand:
+def _hetatm_ligand(hetatm: HetatmLigand, structure: StructureFile) -> Ligand:
     """The ligand inside the structure file, with the template that is at hand."""
     components = {}
     if not hetatm.smiles:
-        if suffix_of(source.protein) in CIF_SUFFIXES:
-            components |= read_components(source.protein)
+        if suffix_of(structure.path) in CIF_SUFFIXES:
+            components |= read_components(structure.path)
         if hetatm.components is not None:
-            code = hetatm_code(source.protein, hetatm.group)
+            code = hetatm_code(structure, hetatm.group)
             path = hetatm.components / f"{code}.cif"
             components |= read_components(path) if path.is_file() else {}
-    return read_hetatm_ligand(source.protein, group=hetatm.group, smiles=hetatm.smiles, components=components)
+    return read_hetatm_ligand(structure, group=hetatm.group, smiles=hetatm.smiles, components=components)
 
 
 def prepare_all_atoms(source: Source) -> tuple[TrainingExample, dict[str, Any]]:
@@ -91,7 +103,7 @@ def prepare(source: Source, *, seed: int = 0, all_atoms: bool = False) -> tuple[
     Raises:
         InputError: files that cannot be used, or sizes out of range.
     """
-    ligand = read_source_ligand(source)
+    ligand, structure = read_source(source)
     if ligand.pos is None:
         raise InputError(f"{source.name}: the ligand file has no 3-D pose; a training complex needs one")
     if not MIN_ATOMS <= len(ligand.pos) <= MAX_ATOMS:
@@ -99,7 +111,7 @@ def prepare(source: Source, *, seed: int = 0, all_atoms: bool = False) -> tuple[
             f"{source.name}: {len(ligand.pos)} ligand heavy atoms, training takes {MIN_ATOMS} to {MAX_ATOMS}; "
             "leave it out"
         )
-    receptor = read_receptor(source.protein, keep_within=(ligand.pos, CHAIN_CUTOFF))
+    receptor = read_receptor(structure, keep_within=(ligand.pos, CHAIN_CUTOFF))
     if len(receptor.restype) > MAX_RESIDUES:
         raise InputError(
             f"{source.name}: {len(receptor.restype)} residues near the ligand's chains, training takes {MAX_RESIDUES}; "

@@ -16,6 +16,7 @@ import numpy as np
 from disco_dock.chem.posebusters_checks import Surroundings
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.structure_files import read_structure
 from disco_dock.docking.clashes import Obstacles, obstacles
 from disco_dock.docking.language_model import read_embeddings
 from disco_dock.docking.pocket import Pocket, find_pocket, reference_of
@@ -82,13 +83,14 @@ def prepare_receptor(path: Path, settings: PredictSettings, lm_dim: int) -> Prep
         ConfigError: embeddings are needed and missing, or given and not needed.
     """
     begin = time.perf_counter()
-    receptor = read_receptor(path, chains=settings.chains, groups=settings.groups)
+    structure = read_structure(path)
+    receptor = read_receptor(structure, chains=settings.chains, groups=settings.groups)
     pocket = None if settings.pocket is None else find_pocket(settings.pocket, receptor)
     replaced = reference_of(settings.pocket, receptor)
     near = None if pocket is None or settings.chains_within is None else (pocket.center[None], settings.chains_within)
     if near is not None or (replaced is not None and receptor.kept_groups):
         receptor = read_receptor(
-            path, chains=settings.chains, keep_within=near, groups=settings.groups, replaced=replaced
+            structure, chains=settings.chains, keep_within=near, groups=settings.groups, replaced=replaced
         )
     return PreparedReceptor(
         path=path,

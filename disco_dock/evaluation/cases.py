@@ -15,7 +15,7 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
 from disco_dock.data.dataset import ComplexDataset
-from disco_dock.data.prepare import CHAIN_CUTOFF, read_source_ligand
+from disco_dock.data.prepare import CHAIN_CUTOFF, read_source
 from disco_dock.data.shards import part_files
 from disco_dock.data.sources import SourceFolder
 from disco_dock.docking.language_model import read_embeddings
@@ -87,10 +87,10 @@ class FileCases:
     def load(self, name: str) -> Case:
         """One complex, read and prepared as for a prediction."""
         source = self._folder.find(name)
-        ligand = read_source_ligand(source)
+        ligand, structure = read_source(source)
         if ligand.pos is None:
             raise InputError(f"{name}: the ligand file has no 3-D pose to compare with; leave it out")
-        receptor = read_receptor(source.protein, keep_within=(ligand.pos, CHAIN_CUTOFF), replaced=ligand.pos)
+        receptor = read_receptor(structure, keep_within=(ligand.pos, CHAIN_CUTOFF), replaced=ligand.pos)
         blank = Chem.Mol(ligand.mol)
         blank.RemoveAllConformers()  # so that no fallback starts from the answer
         conformer = embed(blank, seed=derive_seed("conformer", self._seed, ligand.smiles))

@@ -8,7 +8,7 @@ import pytest
 from rdkit import Chem
 
 from disco_dock.chem.read_ligand import read_ligand
-from disco_dock.chem.structure_files import read_groups
+from disco_dock.chem.structure_files import read_structure
 from disco_dock.data.build import build
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.prepare import prepare, read_source_ligand
@@ -187,4 +187,4 @@ def test_traces_are_read_as_residues(tmp_path, atoms, count):
 
     receptor = read_receptor(tmp_path / "protein.pdb")
     assert len(receptor.restype) == count
-    assert len(read_groups(tmp_path / "protein.pdb")[0]) == count
+    assert len(read_structure(tmp_path / "protein.pdb").groups) == count

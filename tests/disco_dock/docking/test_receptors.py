@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from disco_dock.chem import structure_files
+from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.docking import receptors as receptor_store
 from disco_dock.docking.receptors import ReceptorStore, prepare_receptor
 from disco_dock.docking.settings import PocketHint, PredictSettings
@@ -61,3 +63,18 @@ def test_a_broken_file_fails_again_without_being_read_again(tmp_path, monkeypatc
         messages.append(str(error.value))
         path.unlink(missing_ok=True)
     assert messages[0] == messages[1]
+
+
+def test_the_file_is_parsed_once(protein, monkeypatch):
+    parsed = []
+
+    def counted(path):
+        parsed.append(path)
+        return structure_files.read_structure(path)
+
+    monkeypatch.setattr(receptor_store, "read_structure", counted)
+    pocket = PocketHint(residues=("A:2",))
+    near = prepare_receptor(protein, PredictSettings(pocket=pocket, chains_within=12.0), 0)
+    assert parsed == [protein] and near.pocket is not None
+    again = read_receptor(protein, keep_within=(near.pocket.center[None], 12.0))
+    assert (near.receptor.notes, near.receptor.tally) == (again.notes, again.tally)
