@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from rdkit import Chem
@@ -20,6 +21,9 @@ class Ligand:
         pos: float64 [L, 3] input pose in Angstrom, or None.
         notes: what a user should know about how the input was understood, one sentence each.
         index_in_file: 0-based position among the molecules of `source`.
+        tags: SD data items of the record.
+        order: of the atoms in the file, hydrogens included: a heavy atom's index, or -1 less that of the heavy atom
+            which a hydrogen is bonded to; empty where the file has no hydrogens.
     """
 
     source: str
@@ -28,6 +32,8 @@ class Ligand:
     pos: np.ndarray | None
     notes: tuple[str, ...]
     index_in_file: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    order: tuple[int, ...] = ()
 
     @property
     def num_atoms(self) -> int:

@@ -65,6 +65,13 @@ def part_of(mol: Chem.Mol, keep: set[int]) -> Chem.Mol:
     return editable.GetMol()
 
 
+def check_bonds(mol: Chem.Mol, kind: str) -> None:
+    """Raise InputError for a record whose bond block is empty: 27 atoms without bonds are no 27 fragments."""
+    heavy = sum(atom.GetAtomicNum() != 1 for atom in mol.GetAtoms())
+    if kind in ("sdf", "mol2") and heavy > 1 and not mol.GetNumBonds():
+        raise InputError(f"the molecule has {heavy} heavy atoms and no bonds; export it again with its bond block")
+
+
 def check_skeleton(mol: Chem.Mol, numbers: dict[int, int] | None = None) -> None:
     """Raise unless the atoms and bonds of one connected, possibly unsanitised molecule are of kinds that can be docked.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from disco_dock.chem.smiles_layout import HEAD_LINES, is_header, smiles_layout
 from disco_dock.runtime.errors import InputError, one_line
 from disco_dock.runtime.user_files import MIB, read_lines
 
@@ -36,12 +38,13 @@ MAX_TITLE = 200
 
 
 class Record(NamedTuple):
-    """Text of one molecule; `number` counts from 0, `name` is empty when the file gives none."""
+    """Text of one molecule; `number` counts from 0, `name` is "" when the file gives none, `note` says what was odd."""
 
     kind: Kind
     number: int
     name: str
     text: str
+    note: str = ""
 
 
 def suffix_of(path: Path | str) -> str:
@@ -93,22 +96,27 @@ def read_records(path: Path) -> Iterator[Record]:
 
 
 def smiles_records(lines: Iterable[str], block: RecordBlock | None = None) -> Iterator[Record]:
-    """One record per line `SMILES [|CXSMILES extension|] [name]`, without blank lines, `#` comments and a header."""
+    """One record per line `SMILES [|CXSMILES extension|] [name]`, without blank lines, `#` comments and a header.
+
+    Where the first lines hold no SMILES in their first column, another column or delimiter is looked for.
+    """
     index = 0
-    for number, line in enumerate(lines):
+    rows = iter(lines)
+    head = list(islice(rows, HEAD_LINES))
+    layout = smiles_layout(head)
+    for number, line in enumerate(chain(head, rows)):
         text = line.lstrip("\ufeff").strip()
         if not text or text.startswith("#"):
             if block is not None:
                 block.add(line, keep=False)
             continue
-        smiles, _, rest = text.replace("\t", " ").partition(" ")
-        if number == 0 and smiles.lower() in ("smiles", "canonical_smiles", "smi"):
+        smiles, rest = layout.split(text)
+        if number == 0 and is_header(smiles):
             continue
-        rest = rest.strip()
         if rest.startswith("|") and "|" in rest[1:]:
             extension, _, rest = rest[1:].partition("|")
             smiles = f"{smiles} |{extension}|"
-        yield Record("smi", index, one_line(rest, MAX_TITLE), smiles)
+        yield Record("smi", index, one_line(rest, MAX_TITLE), smiles, layout.note)
         if block is not None:
             block.restart()
         index += 1

@@ -10,6 +10,7 @@ from disco_dock.chem import ligand_checks
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligand_files import Record
 from disco_dock.chem.mol2 import Mol2Molecule
+from disco_dock.chem.record_repair import one_location, without_query_columns
 from disco_dock.runtime.errors import InputError
 
 MAX_SMILES_LENGTH = 10_000
@@ -39,7 +40,11 @@ def prepare(record: Record, *, source: str, name: str, template_smiles: str | No
     """
     with rdBase.BlockLogs():
         notes: list[str] = []
+        if record.note:
+            notes.append(record.note)
+        record = record._replace(text=_readable(record, notes))
         raw = _parse(record, sanitize=False)
+        ligand_checks.check_bonds(raw, record.kind)
         part = _chosen_part(raw, largest_fragment, notes)
         if record.kind == "pdb":
             mol = _with_bond_orders(raw, part, template_smiles, notes)
@@ -52,11 +57,40 @@ def prepare(record: Record, *, source: str, name: str, template_smiles: str | No
                 raise InputError(ligand_checks.chemistry_problem(raw)) from None
             mol = _submol(parsed, part)
         ligand_checks.check_aromatic_bonds(mol)
+        order = _order_of_atoms(mol)
         try:
             mol, pos = _finish(mol, notes)
         except (RuntimeError, ValueError) as error:  # RDKit's own checks, on molecules that passed sanitisation
             raise InputError(ligand_checks.chemistry_problem(raw)) from error
-    return Ligand(source=source, name=name, mol=mol, pos=pos, notes=tuple(notes), index_in_file=record.number)
+    return Ligand(
+        source=source, name=name, mol=mol, pos=pos, notes=tuple(notes), index_in_file=record.number, order=order
+    )
+
+
+def _order_of_atoms(mol: Chem.Mol) -> tuple[int, ...]:
+    """The atoms of a molecule with hydrogens, see `Ligand.order`; empty without, or with hydrogens that bridge."""
+    heavy = {
+        atom.GetIdx(): place for place, atom in enumerate(one for one in mol.GetAtoms() if one.GetAtomicNum() != 1)
+    }
+    if len(heavy) == mol.GetNumAtoms():
+        return ()
+    order = []
+    for atom in mol.GetAtoms():
+        partners = [other.GetIdx() for other in atom.GetNeighbors()]
+        if atom.GetIdx() in heavy:
+            order.append(heavy[atom.GetIdx()])
+        elif len(partners) == 1 and partners[0] in heavy:
+            order.append(-1 - heavy[partners[0]])
+        else:
+            return ()
+    return tuple(order)
+
+
+def _readable(record: Record, notes: list[str]) -> str:
+    """The text of a record without columns that programs fill in ways of their own."""
+    if record.kind == "pdb":
+        return one_location(record.text, notes)
+    return without_query_columns(record.text, notes) if record.kind == "sdf" else record.text
 
 
 def _parse(record: Record, *, sanitize: bool) -> Chem.Mol:
@@ -185,6 +219,10 @@ def _finish(mol: Chem.Mol, notes: list[str]) -> tuple[Chem.Mol, np.ndarray | Non
     canonical_hydrogen_counts(mol)
     notes.extend(_stereo_notes(mol))
     radicals = [atom for atom in mol.GetAtoms() if atom.GetNumRadicalElectrons()]
+    hetero = [atom for atom in radicals if atom.GetSymbol() in ("N", "O", "P", "S")]
+    if hetero and not _is_nitroxide(hetero):
+        listed = ", ".join(f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()})" for atom in hetero[:6])
+        raise InputError(f"{listed} would be a radical: hydrogens or charges are missing; add them, or redraw the atom")
     if radicals:
         listed = ", ".join(f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()})" for atom in radicals[:6])
         notes.append(f"unpaired electrons at {listed}: is a hydrogen or bond missing?")
@@ -192,6 +230,13 @@ def _finish(mol: Chem.Mol, notes: list[str]) -> tuple[Chem.Mol, np.ndarray | Non
         mol.RemoveConformer(conformer.GetId())
     pos = np.array(mol.GetConformer().GetPositions(), dtype=np.float64) if in_space else None
     return mol, pos
+
+
+def _is_nitroxide(radicals: list[Chem.Atom]) -> bool:
+    """Whether the only radicals are oxygens of nitroxides such as TEMPO, or nitric oxide's atoms."""
+    return all(
+        atom.GetSymbol() == "O" and [other.GetSymbol() for other in atom.GetNeighbors()] == ["N"] for atom in radicals
+    )
 
 
 def _drop_annotations(mol: Chem.Mol) -> None:
@@ -233,6 +278,14 @@ def canonical_hydrogen_counts(mol: Chem.Mol) -> None:
             atom.UpdatePropertyCache(strict=False)
 
 
+def _is_cumulated(bond: Chem.Bond) -> bool:
+    """Whether an end of a double bond is linear, as in azides, allenes and ketenes: there is no E or Z."""
+    return any(
+        sum(other.GetBondTypeAsDouble() >= 2 for other in atom.GetBonds()) > 1
+        for atom in (bond.GetBeginAtom(), bond.GetEndAtom())
+    )
+
+
 def _stereo_notes(mol: Chem.Mol) -> list[str]:
     """Sentences that name stereocentres and double bonds without a given configuration."""
     centres, bonds = [], []
@@ -243,6 +296,8 @@ def _stereo_notes(mol: Chem.Mol) -> list[str]:
             centres.append(f"{element.centeredOn + 1} ({mol.GetAtomWithIdx(element.centeredOn).GetSymbol()})")
         elif element.type == Chem.StereoType.Bond_Double:
             bond = mol.GetBondWithIdx(element.centeredOn)
+            if _is_cumulated(bond):
+                continue
             bonds.append(f"{bond.GetBeginAtomIdx() + 1}-{bond.GetEndAtomIdx() + 1}")
     remark = "one configuration is docked, chosen by the seed"
     notes = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rdkit.Chem import rdBase
 from disco_dock.chem.ligand import Ligand, LigandFailure
 from disco_dock.chem.ligand_files import FOREIGN, KINDS, Record, file_kind, read_records, smiles_records, suffix_of
 from disco_dock.chem.prepare_ligand import MAX_SMILES_LENGTH, prepare
+from disco_dock.chem.sd_tags import sd_tags
 from disco_dock.runtime.errors import InputError, one_line
 
 MAX_COUNTED = 1_000
@@ -78,9 +80,10 @@ def _ligands(
         while record is not None:
             name = record.name or (stem if record.number == 0 else f"{stem}_{record.number + 1}")
             try:
-                yield prepare(
+                ligand = prepare(
                     record, source=source, name=name, template_smiles=template_smiles, largest_fragment=largest_fragment
                 )
+                yield replace(ligand, tags=sd_tags(record.text)) if record.kind == "sdf" else ligand
             except InputError as error:
                 message = one_line(f"{source}, molecule {record.number + 1} ({name}): {error}")
                 yield LigandFailure(source=source, index=record.number, name=name, message=message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,13 @@ from disco_dock.chem.ligand import Ligand, LigandFailure
 from disco_dock.chem.ligand_files import Record, read_records, suffix_of
 from disco_dock.chem.pdbqt_poses import read_pdbqt_poses
 from disco_dock.chem.prepare_ligand import prepare
+from disco_dock.chem.sd_tags import sd_tags, tag_name, tag_value
 from disco_dock.runtime.errors import InputError, one_line
 
 MAX_POSES = 10_000
 """Most poses that are read at once; all are held."""
 
 COMPLEXES = (".cif", ".mmcif")
-_TAG = re.compile(r">.*?<([^>]+)>")
-_FORBIDDEN = str.maketrans("<>\n\r", "    ")
 
 
 class GivenPose(NamedTuple):
@@ -84,7 +82,7 @@ def poses_of_mols(
     """
     records = []
     for number, mol in enumerate(mols):
-        tags = {_tag_name(name): _tag_value(mol.GetProp(name).splitlines()) for name in mol.GetPropNames()}
+        tags = {tag_name(name): tag_value(mol.GetProp(name).splitlines()) for name in mol.GetPropNames()}
         name = one_line(mol.GetProp("_Name"), 80) if mol.HasProp("_Name") else ""
         for conformer in mol.GetConformers():
             block = Chem.MolToMolBlock(mol, confId=conformer.GetId())
@@ -141,35 +139,6 @@ def _prepared(
         message = one_line(f"{origin} ({name}): {str(error).replace('--smiles', '--ligand')}")
         return LigandFailure(source=source, index=record.number, name=name, message=message)
     return GivenPose(ligand, origin, tags)
-
-
-def sd_tags(text: str) -> dict[str, str]:
-    """The data items below a MOL block, in order; lines of a value stay lines.
-
-    Args:
-        text: record of an SD file without its `$$$$`.
-    """
-    tags: dict[str, list[str]] = {}
-    lines: list[str] | None = None
-    for line in text.partition("M  END")[2].splitlines():
-        header = _TAG.match(line)
-        if header is not None:
-            lines = tags.setdefault(header[1].strip(), [])
-        elif not line.strip():
-            lines = None
-        elif lines is not None:
-            lines.append(line)
-    return {_tag_name(name): _tag_value(value) for name, value in tags.items()}
-
-
-def _tag_name(name: str) -> str:
-    return name.translate(_FORBIDDEN).strip() or "tag"
-
-
-def _tag_value(lines: Iterable[str]) -> str:
-    """The lines of a value without what would end the value or its record."""
-    kept = (line.replace("$$$$", "$") for line in lines if line.strip())
-    return "\n".join(f" {line}" if line.startswith(">") else line for line in kept)
 
 
 def _by_molecule(

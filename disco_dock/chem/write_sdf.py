@@ -62,6 +62,27 @@ def pose_mol(ligand: Ligand, pos: np.ndarray) -> Chem.Mol:
     return mol
 
 
+def in_file_order(ligand: Ligand, mol: Chem.Mol) -> Chem.Mol:
+    """A molecule of `pose_mol` with its atoms in the order of the ligand's file, hydrogens too.
+
+    Where the file has other hydrogens than the pose, the heavy atoms come first.
+    """
+    count = ligand.num_atoms
+    if not ligand.order:
+        return mol
+    hydrogens: dict[int, list[int]] = {}
+    for atom in list(mol.GetAtoms())[count:]:
+        hydrogens.setdefault(atom.GetNeighbors()[0].GetIdx(), []).append(atom.GetIdx())
+    left = {parent: iter(found) for parent, found in hydrogens.items()}
+    places = [one if one >= 0 else next(left.get(-1 - one, iter(())), None) for one in ligand.order]
+    if None in places or len(places) != mol.GetNumAtoms():
+        return mol
+    name = mol.GetProp("_Name")
+    mol = Chem.RenumberAtoms(mol, [place for place in places if place is not None])
+    mol.SetProp("_Name", name)
+    return mol
+
+
 def sdf_text(ligand: Ligand, records: Sequence[PoseRecord]) -> str:
     """The poses as SDF text, in order; V2000, or V3000 for what V2000 cannot hold.
 
@@ -72,7 +93,7 @@ def sdf_text(ligand: Ligand, records: Sequence[PoseRecord]) -> str:
     writer = Chem.SDWriter(stream)
     with rdBase.BlockLogs():
         for record in records:
-            mol = pose_mol(ligand, record.pos)
+            mol = in_file_order(ligand, pose_mol(ligand, record.pos))
             for name, value in record.tags.items():
                 _check_tag(name, value)
                 mol.SetProp(name, value)

@@ -207,7 +207,7 @@ class Prediction:
     @property
     def records(self) -> list[PoseRecord]:
         """Positions and SD tags of the poses, best first: the table's values as text, without the empty ones."""
-        return [_record(pose, row) for pose, row in zip(self.ranked, self.table, strict=True)]
+        return [self._record(pose, row) for pose, row in zip(self.ranked, self.table, strict=True)]
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -235,13 +235,22 @@ class Prediction:
 
     def rejected_to_sdf(self, path: str | Path) -> None:
         """Write the invalid samples, with the same tags."""
-        write_sdf(Path(path), self.ligand, [_record(pose, self._row(pose)) for pose in self.rejected])
+        write_sdf(Path(path), self.ligand, [self._record(pose, self._row(pose)) for pose in self.rejected])
 
     def sampled_to_sdf(self, path: str | Path) -> None:
         """Write the poses before minimisation, in the same order and with the same tags."""
         assert self.sampled is not None
         pairs = zip(self.sampled, self.records, strict=True)
         write_sdf(Path(path), self.ligand, [PoseRecord(pos=pos, tags=record.tags) for pos, record in pairs])
+
+    def _record(self, pose: RankedPose, row: Mapping[str, Any]) -> PoseRecord:
+        """Positions and SD tags of a pose; the tags of the ligand's own record follow where their names are free."""
+        record = _record(pose, row)
+        taken = {*POSE_COLUMNS, *record.tags}
+        return PoseRecord(
+            pos=record.pos,
+            tags={**record.tags, **{name: value for name, value in self.ligand.tags.items() if name not in taken}},
+        )
 
     def _row(self, pose: RankedPose) -> dict[str, Any]:
         words = fingerprint(self.interactions(pose))

@@ -80,7 +80,8 @@ def read_folder(folder: Path) -> DockedFolder:
     except ValueError as error:
         raise InputError(f"{folder}: {RECORD} or {TABLE} is damaged ({error}); dock again with --overwrite") from error
     with rdBase.BlockLogs():
-        mols = [mol for mol in Chem.SDMolSupplier(str(folder / POSES), removeHs=False) if mol is not None]
+        found = Chem.SDMolSupplier(str(folder / POSES), removeHs=False)
+        mols = [_heavy_atoms_first(mol) for mol in found if mol is not None]
     if not rows or len(mols) != len(rows):
         raise InputError(
             f"{folder}: {POSES} has {len(mols)} readable poses and {TABLE} {len(rows)}; dock again with --overwrite"
@@ -98,6 +99,17 @@ def read_folder(folder: Path) -> DockedFolder:
         receptor_pdb="\n".join(kept) + "\n",
         frames=_frames(trajectory) if trajectory.is_file() else None,
     )
+
+
+def _heavy_atoms_first(mol: Chem.Mol) -> Chem.Mol:
+    """A pose whose hydrogens, in the order of the user's file, come after its other atoms."""
+    order = sorted(range(mol.GetNumAtoms()), key=lambda index: mol.GetAtomWithIdx(index).GetAtomicNum() == 1)
+    if order == list(range(len(order))):
+        return mol
+    renumbered = Chem.RenumberAtoms(mol, order)
+    for name in mol.GetPropNames(includePrivate=True):
+        renumbered.SetProp(name, mol.GetProp(name))
+    return renumbered
 
 
 def _is_pose(line: str, chain: str | None) -> bool:

@@ -1,0 +1,95 @@
+"""In which column a list of SMILES has them, and what separates the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rdkit import Chem
+from rdkit.Chem import rdBase
+
+HEAD_LINES = 40
+"""Lines from which the layout is found."""
+
+HEADERS = frozenset({"smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure", "cxsmiles"})
+_DELIMITERS = (None, "\t", ",", ";", "|")
+_NAMES = {None: "blanks", "\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+_MAX_COLUMNS, _ENOUGH, _MAX_LENGTH = 6, 0.8, 1_000
+
+
+class SmilesLayout(NamedTuple):
+    """Where the SMILES of a line stands.
+
+    Attributes:
+        delimiter: between columns; None for blanks.
+        column: of the SMILES, from 0.
+        note: what is unusual, one sentence, or "".
+    """
+
+    delimiter: str | None = None
+    column: int = 0
+    note: str = ""
+
+    def split(self, text: str) -> tuple[str, str]:
+        """SMILES and the rest of a line, which names the molecule."""
+        if self == SmilesLayout():
+            smiles, _, rest = text.replace("\t", " ").partition(" ")
+            return smiles, rest.strip()
+        cells = [cell.strip().strip('"') for cell in text.split(self.delimiter)]
+        if len(cells) <= self.column:
+            return text, ""
+        others = [cell for index, cell in enumerate(cells) if index != self.column and cell]
+        return cells[self.column], others[0] if others else ""
+
+
+def is_header(cell: str) -> bool:
+    """Whether a cell of the first line is the title of the column of SMILES."""
+    return cell.strip().lower() in HEADERS or cell.strip().lower().endswith("smiles")
+
+
+def smiles_layout(lines: Sequence[str]) -> SmilesLayout:
+    """The layout that the first lines of a file show; `SMILES name` unless another fits far better."""
+    rows = [line.lstrip("\ufeff").strip() for line in lines]
+    rows = [row for row in rows if row and not row.startswith("#")]
+    plain = SmilesLayout()
+    if not rows or _share(plain, rows) >= 0.5:
+        return plain
+    best, share = plain, 0.0
+    for delimiter in _DELIMITERS:
+        columns = min(_MAX_COLUMNS, max(len(row.split(delimiter)) for row in rows))
+        for column in range(columns if columns > 1 else 0):
+            if delimiter is None and column == 0:
+                continue
+            layout = SmilesLayout(delimiter, column)
+            found = _share(layout, rows)
+            if found > share + 1e-9:
+                best, share = layout, found
+    if share < _ENOUGH:
+        return plain
+    what = f"the SMILES stand in column {best.column + 1}, separated by {_NAMES[best.delimiter]}"
+    return best._replace(note=f"{what}: the columns were recognised by their content")
+
+
+def _share(layout: SmilesLayout, rows: Sequence[str]) -> float:
+    """Share of rows whose cell is a SMILES, a header aside."""
+    cells = [layout.split(row)[0] for row in rows]
+    if len(cells) > 1 and is_header(cells[0]):
+        cells = cells[1:]
+    elif len(cells) > 2 and not _is_smiles(cells[0]):
+        cells = cells[1:]
+    return sum(_is_smiles(cell) for cell in cells) / len(cells)
+
+
+def _is_smiles(text: str) -> bool:
+    """Whether RDKit reads a text of letters as a molecule, chemistry apart."""
+    if not text or len(text) > _MAX_LENGTH or text.isdecimal() or not text.isascii():
+        return False
+    options = Chem.SmilesParserParams()
+    options.sanitize = False
+    options.parseName = False
+    with rdBase.BlockLogs():
+        try:
+            mol = Chem.MolFromSmiles(text, options)
+        except (RuntimeError, ValueError):
+            return False
+    return mol is not None and mol.GetNumAtoms() > 0
