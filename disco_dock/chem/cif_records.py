@@ -23,12 +23,12 @@ def cif_block(path: Path, text: str, category: str) -> gemmi.cif.Block | None:
     """
     try:
         document = gemmi.cif.read_string(text)
-    except (RuntimeError, ValueError) as error:
+        for block in document:
+            if block.get_mmcif_category_names() and block.find_mmcif_category(category):
+                return block
+    except (RuntimeError, ValueError) as error:  # also for a loop with tags of two categories
         reason = one_line(str(error).removeprefix("string:"), 200)
         raise InputError(f"{path}: is not a readable mmCIF file ({reason}); repair or download it again") from error
-    for block in document:
-        if block.get_mmcif_category_names() and block.find_mmcif_category(category):
-            return block
     return None
 
 

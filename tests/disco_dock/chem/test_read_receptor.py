@@ -301,3 +301,10 @@ def test_residue_names():
 )
 def test_group_kinds(name, elements, kind):
     assert group_kind(name, elements) == kind
+
+
+def test_a_loop_of_two_categories_is_no_mmcif(tmp_path):
+    path = tmp_path / "x.cif"
+    path.write_text("data_x\nloop_\n_atom_site.id\n_0tom_site.label_atom_id\n_atom_site.Cartn_x\n1 CA 0.0\n")
+    with pytest.raises(InputError, match="not a readable mmCIF file .*Tag _0tom_site"):
+        read_receptor(path)
