@@ -12,17 +12,18 @@ SIZE = (420, 300)  # pixels
 HIGHLIGHT = (0.98, 0.75, 0.35)
 
 
-def depict(mol: Chem.Mol, marked: Sequence[int] = (), *, dark: bool = False) -> str:
-    """SVG of a molecule with transparent background and atom numbers as in latents ("lig:5").
+def depict(mol: Chem.Mol, marked: Sequence[int] = (), *, dark: bool = False, numbers: bool = True) -> str:
+    """SVG of a molecule with transparent background and, where asked for, atom numbers as in latents ("lig:5").
 
     Args:
         mol: with or without hydrogens.
         marked: atoms to highlight.
         dark: colours for a dark page.
+        numbers: whether to write them.
     """
     flat = Chem.RemoveHs(mol)
     rdDepictor.Compute2DCoords(flat)
-    for atom in flat.GetAtoms():
+    for atom in flat.GetAtoms() if numbers else ():
         atom.SetProp("atomNote", str(atom.GetIdx() + 1))
     drawing = rdMolDraw2D.MolDraw2DSVG(*SIZE)
     options = drawing.drawOptions()

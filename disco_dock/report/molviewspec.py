@@ -30,13 +30,19 @@ def write_molviewspec(docked: DockedFolder) -> Path:
     return path
 
 
-def scene(docked: DockedFolder) -> dict[str, Any]:
-    """The scene: cartoon, the first pose, the residues that hold it with their names."""
+def scene(docked: DockedFolder, *, inline: bool = True) -> dict[str, Any]:
+    """The scene: cartoon, the first pose, the residues that hold it with their names.
+
+    Args:
+        docked: the folder.
+        inline: whether the structures are inside; "receptor" and "pose" stand in their places otherwise.
+    """
     pose = docked.mols[0]
     pocket = PocketContacts(docked.receptor, pose.GetConformer().GetPositions())
     residues = key_residues(fingerprint(find_interactions(pose, pocket)), 6)
     receptor = _structure(
-        docked.receptor_pdb,
+        docked.receptor_pdb if inline else "",
+        "receptor",
         "pdb",
         [
             _component("polymer", [_representation("cartoon", "#b4c0cc")]),
@@ -46,7 +52,8 @@ def scene(docked: DockedFolder) -> dict[str, Any]:
         ],
     )
     ligand = _structure(
-        Chem.MolToMolBlock(pose),
+        Chem.MolToMolBlock(pose) if inline else "",
+        "pose",
         "mol",
         [_component("all", [_representation("ball_and_stick", "#0d9488")], focus=True)],
     )
@@ -62,11 +69,11 @@ def scene(docked: DockedFolder) -> dict[str, Any]:
     }
 
 
-def _structure(text: str, kind: str, children: list[dict[str, Any]]) -> dict[str, Any]:
-    data = base64.b64encode(text.encode()).decode()
+def _structure(text: str, name: str, kind: str, children: list[dict[str, Any]]) -> dict[str, Any]:
+    data = f"data:text/plain;base64,{base64.b64encode(text.encode()).decode()}" if text else name
     structure = {"kind": "structure", "params": {"type": "model"}, "children": children}
     parse = {"kind": "parse", "params": {"format": kind}, "children": [structure]}
-    return {"kind": "download", "params": {"url": f"data:text/plain;base64,{data}"}, "children": [parse]}
+    return {"kind": "download", "params": {"url": data}, "children": [parse]}
 
 
 def _component(selector: Any, children: list[dict[str, Any]], *, focus: bool = False) -> dict[str, Any]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from disco_dock.docking.runs.outputs import BEST, COMPLEX, POSES, TRAJECTORY
+from disco_dock.interactions.find import find_interactions
+from disco_dock.interactions.fingerprint import fingerprint, key_residues
+from disco_dock.interactions.pocket import PocketContacts
 from disco_dock.report.folder import DockedFolder
 from disco_dock.runtime.files import atomic_write
 
 PYMOL, CHIMERAX = "view.pml", "view.cxc"
+SHOWN = 8  # residues with names
 _RESIDUE = re.compile(r"(?P<chain>[^:]*):[A-Za-z0-9]{1,3}?(?P<number>-?\d+)(?P<insertion>[A-Za-z]?)")
 
 
@@ -26,25 +30,37 @@ def residue_place(name: str) -> tuple[str, int, str]:
     return found["chain"].replace("_", ""), int(found["number"]), found["insertion"]
 
 
-def latent_residues(docked: DockedFolder) -> list[tuple[str, str]]:
-    """Chain ("" when blank) and number of the residues that the first pose's latents point at."""
-    names = (docked.rows[0].get("latents") or "").split()
-    found = [_RESIDUE.fullmatch(name) for name in names if not name.startswith("lig:")]
-    places = [(one["chain"].replace("_", ""), one["number"] + one["insertion"]) for one in found if one is not None]
-    return list(dict.fromkeys(places))
+def held_by(docked: DockedFolder) -> list[tuple[str, str]]:
+    """Chain ("" when blank) and number of the residues that hold the first pose."""
+    pocket = PocketContacts(docked.receptor, docked.mols[0].GetConformer().GetPositions())
+    names = key_residues(fingerprint(find_interactions(docked.mols[0], pocket)), SHOWN)
+    places = [residue_place(name) for name in names]
+    return [(chain, f"{number}{insertion}") for chain, number, insertion in places]
 
 
 def write_pymol(docked: DockedFolder) -> Path:
-    """Write `view.pml` beside the results and return its path; `pymol view.pml` in that folder opens it."""
-    return _write(docked.path / PYMOL, _pymol(docked))
+    """Write `view.pml` beside the results and return its path; `pymol view.pml` opens it from any folder."""
+    return _write(docked.path / PYMOL, pymol_text(docked))
 
 
 def write_chimerax(docked: DockedFolder) -> Path:
-    """Write `view.cxc` beside the results and return its path; `chimerax view.cxc` in that folder opens it."""
-    return _write(docked.path / CHIMERAX, _chimerax(docked))
+    """Write `view.cxc` beside the results and return its path; `chimerax view.cxc` opens it from any folder."""
+    return _write(docked.path / CHIMERAX, chimerax_text(docked))
+
+
+def pymol_text(docked: DockedFolder) -> str:
+    """The script for PyMOL."""
+    return "".join(line + "\n" for line in _pymol(docked))
+
+
+def chimerax_text(docked: DockedFolder) -> str:
+    """The script for ChimeraX."""
+    return "".join(line + "\n" for line in _chimerax(docked))
 
 
 def _pymol(docked: DockedFolder) -> Iterator[str]:
+    yield "# where the files are; change it when they were moved"
+    yield f"cd {docked.path.absolute()}"
     yield f"load {COMPLEX}, receptor"
     yield "remove receptor and resn LIG"
     yield f"load {POSES}, poses"
@@ -54,22 +70,27 @@ def _pymol(docked: DockedFolder) -> Iterator[str]:
     yield "hide everything"
     yield "bg_color white"
     yield "show cartoon, receptor"
-    yield "color grey80, receptor"
+    yield "color grey80, receptor and polymer"
+    yield "show sticks, receptor and organic"
+    yield "show spheres, receptor and (inorganic or metals)"
+    yield "set sphere_scale, 0.4, receptor and (inorganic or metals)"
     yield "show sticks, poses"
     yield "util.cbac poses"
     yield "select pocket, byres (receptor within 5 of poses and state 1)"
     yield "show lines, pocket"
     yield "util.cnc pocket"
-    for chain, number in latent_residues(docked):
+    for chain, number in held_by(docked):
         where = f"receptor and resi {number}" + (f" and chain {chain}" if chain else "")
         yield f"show sticks, {where}"
         yield f"color orange, {where} and elem C"
         yield f'label {where} and name CA, "%s%s" % (resn, resi)'
     yield "deselect"
-    yield "zoom poses, 8"
+    yield "zoom poses and state 1, 5"
 
 
 def _chimerax(docked: DockedFolder) -> Iterator[str]:
+    yield "# where the files are; change it when they were moved"
+    yield f'cd "{docked.path.absolute()}"'
     yield f"open {COMPLEX}"
     yield "delete #1:LIG"
     yield f"open {POSES}"
@@ -81,11 +102,13 @@ def _chimerax(docked: DockedFolder) -> Iterator[str]:
     yield "hide atoms"
     yield "cartoon #1"
     yield "color #1 gray"
+    yield "show #1 & (ligand | ions) atoms"
+    yield "style #1 & ions sphere"
     yield "hide #2 models"
     yield "show #3 atoms"
     yield "style #3 stick"
     yield "color #3 byhetero"
-    for chain, number in latent_residues(docked):
+    for chain, number in held_by(docked):
         where = f"#1{'/' + chain if chain else ''}:{number}"
         yield f"show {where} atoms"
         yield f"style {where} stick"
@@ -94,7 +117,7 @@ def _chimerax(docked: DockedFolder) -> Iterator[str]:
     yield "view #3"
 
 
-def _write(path: Path, lines: Iterable[str]) -> Path:
+def _write(path: Path, text: str) -> Path:
     with atomic_write(path, "w") as file:
-        file.writelines(line + "\n" for line in lines)
+        file.write(text)
     return path

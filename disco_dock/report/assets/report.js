@@ -6,7 +6,7 @@
   const modeColors = ["#0d9488", "#c026d3", "#7c3aed", "#2563eb", "#db2777", "#65a30d", "#0891b2", "#57534e", "#4f46e5", "#047857"];
   const interactionColors = { "hydrogen bond": "#2563eb", "salt bridge": "#dc2626", "pi stacking": "#16a34a", "cation-pi": "#0891b2", "halogen bond": "#db2777", "metal": "#7c3aed", "hydrophobic contact": "#a8a29e" };
   const latentColor = "#f59e0b";
-  const shown = { cartoon: true, surface: false, pocket: true, latents: true, interactions: true, all: false };
+  const shown = { cartoon: true, surface: false, pocket: true, labels: true, latents: false, interactions: true, all: false };
   const rows = [...document.querySelectorAll("tr[data-rank]")];
   let current = 1, frame = null, timer = null;
 
@@ -71,6 +71,19 @@
     });
   }
 
+  function drawLabels(pose) {
+    const seen = new Map();
+    pose.interactions.forEach((one) => { if (pose.residues.includes(one.residue) && !seen.has(one.residue)) seen.set(one.residue, one); });
+    seen.forEach((one, name) => {
+      const part = latentParts(name);
+      if (part.resi === undefined) return;
+      viewer.addStyle(residueSelection(part), { stick: { radius: 0.14, colorscheme: "grayCarbon" } });
+      const atoms = receptor.selectedAtoms({ resi: part.resi, ...(part.chain ? { chain: part.chain } : {}) });
+      const place = atoms.find((atom) => atom.atom === "CB") || atoms.find((atom) => atom.atom === "CA") || atoms[0];
+      if (place) viewer.addLabel(name.split(":")[1], { position: place, fontSize: 12, fontColor: isDark() ? "#e6edf3" : "#17212b", backgroundColor: isDark() ? "#18212a" : "#ffffff", backgroundOpacity: 0.75, borderThickness: 1, borderColor: interactionColors[one.kind], inFront: true });
+    });
+  }
+
   function drawInteractions(pose) {
     pose.interactions.forEach((one) => viewer.addCylinder({
       start: { x: one.start[0], y: one.start[1], z: one.start[2] }, end: { x: one.end[0], y: one.end[1], z: one.end[2] },
@@ -104,6 +117,7 @@
       moving.setStyle({}, {});
       if (frame !== null) moving.setStyle({ not: { elem: "H" } }, { stick: { radius: 0.17, colorscheme: { prop: "elem", map: { ...$3Dmol.elementColors.defaultColors, C: colorOfMode(data.poses[0].mode) } } } });
     }
+    if (shown.labels && frame === null) drawLabels(pose);
     if (shown.latents) drawLatents(frame === null ? pose : data.poses[0]);
     if (shown.interactions && frame === null) drawInteractions(pose);
     drawSurface();
@@ -117,9 +131,9 @@
   function tell() {
     const pose = data.poses[current - 1];
     document.querySelectorAll(".rank").forEach((node) => { node.textContent = current; });
-    byId("caption").textContent = [`Pose ${current} of ${data.poses.length}`, pose.mode ? `mode ${pose.mode}: ${pose.latents.join(" ")}` : "", `${pose.interactions.length} interactions`].filter(Boolean).join(" · ");
+    byId("caption").textContent = [`Pose ${current} of ${data.poses.length}`, `${pose.interactions.length} interactions`].filter(Boolean).join(" · ");
     const trust = byId("trust");
-    if (pose.trust.near !== null) {
+    if (pose.trust.near !== null && trust.querySelector("[data-near]")) {
       trust.querySelector("[data-near]").textContent = percent(pose.trust.near);
       trust.querySelector("[data-far]").textContent = pose.trust.far === null ? "–" : percent(pose.trust.far);
       trust.querySelector("[data-band]").textContent = `Pose ${current} is ${pose.trust.band}.`;
@@ -129,6 +143,8 @@
     } else if (trust.querySelector("[data-logit]")) {
       trust.querySelector("[data-logit]").textContent = pose.confidence === null ? "–" : pose.confidence.toFixed(2);
     }
+    byId("diagram").innerHTML = pose.diagram || "";  // made by this program from numbers and escaped names
+    if (!pose.diagram) byId("diagram").append(text("p", "Drawn for the best pose of each of the first twelve groups; the list has every pose.", "quiet"));
     const box = byId("interactions");
     box.replaceChildren();
     if (!pose.interactions.length) { box.append(text("p", "None by the geometric rules.", "quiet")); return; }
@@ -137,7 +153,7 @@
     pose.interactions.forEach((one) => {
       const row = body.insertRow(), kind = row.insertCell(), dot = text("span", "", "dot");
       dot.style.background = interactionColors[one.kind];
-      kind.append(dot, one.kind === "hydrophobic contact" ? "hydrophobic" : one.kind);
+      kind.append(dot, (one.kind === "hydrophobic contact" ? "hydrophobic" : one.kind) + (one.detail ? `, ${one.kind === "hydrogen bond" ? "ligand is " : ""}${one.detail}` : ""));
       row.append(text("td", one.residue), text("td", one.residue_atom), text("td", one.ligand_atom), text("td", one.distance.toFixed(1), "number"));
     });
     box.append(table);
@@ -159,7 +175,17 @@
     if (visible.length) choose(visible[Math.min(visible.length - 1, Math.max(0, at + by))], focus);
   }
 
-  function zoom() { viewer.zoomTo({ model: poses[current - 1] }); viewer.zoom(0.48); viewer.setSlab(-9, viewer.getSlab().far); viewer.render(); }
+  function zoom() {
+    const model = poses[current - 1], atoms = model.selectedAtoms({});
+    const middle = ["x", "y", "z"].map((axis) => atoms.reduce((sum, atom) => sum + atom[axis], 0) / atoms.length);
+    const reach = Math.max(...atoms.map((atom) => Math.hypot(atom.x - middle[0], atom.y - middle[1], atom.z - middle[2])));
+    viewer.zoomTo({ model });
+    viewer.zoom(0.72);
+    viewer.setSlab(-reach - 1.5, 40);
+    viewer.render();
+  }
+
+  function whole() { viewer.setSlab(-200, 200); viewer.zoomTo({ model: receptor }); viewer.render(); }
 
   function toggle(name) {
     shown[name] = !shown[name];
@@ -184,7 +210,7 @@
     if (timer) { stop(); return; }
     choose(1);
     let index = 0;
-    viewer.zoomTo({ model: receptor });
+    whole();
     byId("play").textContent = "Pause";
     byId("play").setAttribute("aria-pressed", "true");
     showFrame(0);
@@ -207,11 +233,65 @@
   document.querySelectorAll("[data-toggle]").forEach((button) => button.addEventListener("click", () => toggle(button.dataset.toggle)));
   rows.forEach((row) => row.addEventListener("click", () => choose(Number(row.dataset.rank))));
   byId("zoom").addEventListener("click", zoom);
-  byId("whole").addEventListener("click", () => { viewer.zoomTo({ model: receptor }); viewer.render(); });
+  byId("whole").addEventListener("click", whole);
   byId("theme").addEventListener("click", () => setTheme(!isDark()));
+  function filter(mode) {
+    const copies = byId("copies") && byId("copies").checked;
+    rows.forEach((row) => { row.hidden = (row.hasAttribute("data-copy") && !copies && mode === "") || (mode !== "" && String(data.poses[row.dataset.rank - 1].mode) !== mode); });
+  }
+  if (byId("copies")) byId("copies").addEventListener("change", () => { filter(byId("mode") ? byId("mode").value : ""); draw(); });
+
+  const tabs = [...document.querySelectorAll('[role="tab"]')];
+  function openTab(tab) {
+    tabs.forEach((one) => { const own = one === tab; one.setAttribute("aria-selected", own); one.tabIndex = own ? 0 : -1; byId(one.getAttribute("aria-controls")).hidden = !own; });
+  }
+  tabs.forEach((tab, index) => {
+    tab.addEventListener("click", () => openTab(tab));
+    tab.addEventListener("keydown", (event) => {
+      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!by) return;
+      const next = tabs[(index + by + tabs.length) % tabs.length];
+      openTab(next); next.focus(); event.preventDefault(); event.stopPropagation();
+    });
+  });
+  if (tabs.length) openTab(tabs[0]);
+
+  function save(name, blob) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+  const asText = (value) => new Blob([value], { type: "text/plain" });
+  const inline = (value) => `data:text/plain;base64,${btoa(unescape(encodeURIComponent(value)))}`;
+  function fileOf(name) {
+    if (name === "poses.sdf") return asText(data.poses.map((pose) => `${pose.sdf}${Object.entries(pose.tags).map(([key, value]) => `>  <${key}>\n${value}\n\n`).join("")}$$$$\n`).join(""));
+    if (name === "view.mvsj") return asText(JSON.stringify(data.files[name]).replace('"receptor"', JSON.stringify(inline(data.receptor))).replace('"pose"', JSON.stringify(inline(data.poses[0].sdf))));
+    return asText(data.files[name]);
+  }
+  window.report.fileOf = fileOf;
+  document.querySelectorAll("[data-download]").forEach((button) => button.addEventListener("click", () => {
+    const name = button.dataset.download;
+    if (name === "view.png") fetchPicture().then((blob) => save(name, blob));
+    else save(name, fileOf(name));
+    byId("downloads").open = false;
+  }));
+  function fetchPicture() {
+    const bytes = atob(viewer.pngURI().split(",")[1]);
+    return Promise.resolve(new Blob([Uint8Array.from(bytes, (one) => one.charCodeAt(0))], { type: "image/png" }));
+  }
+  addEventListener("beforeprint", () => {  // a canvas prints empty, a picture does not
+    const picture = new Image();
+    picture.id = "printed";
+    picture.src = viewer.pngURI();
+    byId("view").after(picture);
+  });
+  addEventListener("afterprint", () => { if (byId("printed")) byId("printed").remove(); });
+
   if (byId("mode")) byId("mode").addEventListener("change", (event) => {
     const mode = event.target.value;
-    rows.forEach((row) => { row.hidden = mode !== "" && String(data.poses[row.dataset.rank - 1].mode) !== mode; });
+    filter(mode);
     const first = rows.find((row) => !row.hidden);
     if (first && rows[current - 1].hidden) choose(Number(first.dataset.rank)); else draw();
   });
@@ -219,9 +299,9 @@
     byId("play").addEventListener("click", play);
     byId("frame").addEventListener("input", (event) => { stop(); showFrame(Number(event.target.value)); });
   }
-  const keys = { c: "cartoon", s: "surface", p: "pocket", l: "latents", i: "interactions", a: "all" };
+  const keys = { c: "cartoon", s: "surface", p: "pocket", n: "labels", l: "latents", i: "interactions", a: "all" };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, input, summary, pre")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, input, summary, pre, [role=tab]")) return;
     const key = event.key.toLowerCase(), inList = event.target.closest("tr[data-rank]");
     if (keys[key]) toggle(keys[key]);
     else if (key === "arrowdown" || key === "arrowright") step(1, inList);

@@ -38,6 +38,8 @@ def loaded(browser, report_path):
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.goto(report_path.as_uri())
     page.wait_for_selector("#view[data-ready]")
+    if page.locator("#copies").count():
+        page.check("#copies")
     return page, asked, errors
 
 
@@ -69,11 +71,11 @@ def test_view_is_not_blank(loaded):
 
 def test_toggles_change_the_view_and_say_so(loaded):
     page = loaded[0]
-    for name in ("cartoon", "latents", "interactions"):
+    for name in ("cartoon", "labels", "latents", "interactions"):
         before, was = pixels(page), pressed(page, name)
         page.click(f'[data-toggle="{name}"]')
         assert pressed(page, name) is not was
-        if name != "interactions":  # there may be none
+        if name not in ("interactions", "labels"):  # there may be none
             assert np.abs(pixels(page) - before).max() > 25, f"{name} changed nothing"
         page.click(f'[data-toggle="{name}"]')
     page.click('[data-toggle="surface"]')
@@ -103,7 +105,7 @@ def test_every_control_is_reached_by_tab(loaded):
     for _ in range(40):
         page.keyboard.press("Tab")
         seen.add(page.evaluate("document.activeElement.id || document.activeElement.dataset.toggle || 'rank'"))
-    assert {"theme", "cartoon", "surface", "latents", "all", "zoom", "play", "frame", "rank"} <= seen
+    assert {"theme", "cartoon", "surface", "latents", "all", "zoom", "rank", "tab-contacts"} <= seen
 
 
 def test_letters_switch(loaded):
@@ -134,8 +136,39 @@ def test_modes_filter_the_poses(loaded):
     assert page.locator("tr[data-rank]:not([hidden])").count() == 6
 
 
+def test_zoom_and_whole_protein_differ(loaded):
+    page = loaded[0]
+    page.click("#zoom")
+    near = pixels(page)
+    page.click("#whole")
+    assert np.abs(pixels(page) - near).mean() > 1
+    page.click("#zoom")
+    assert np.abs(pixels(page) - near).mean() < 1
+
+
+def test_tabs_by_mouse_and_by_keyboard(loaded):
+    page = loaded[0]
+    page.click("#tab-trust")
+    assert page.is_visible("#trust") and page.is_hidden("#contacts")
+    page.keyboard.press("ArrowLeft")
+    assert page.is_visible("#contacts") and page.evaluate("document.activeElement.id") == "tab-contacts"
+
+
+def test_files_can_be_saved(loaded):
+    page = loaded[0]
+    names = ["poses.sdf", "results.csv", "view.pml", "view.cxc", "view.mvsj"]
+    sizes = page.evaluate("(names) => Promise.all(names.map((name) => report.fileOf(name).text()))", names)
+    assert sizes[0].count("$$$$") == 6 and ">  <rank>" in sizes[0] and sizes[1].startswith("rank,")
+    assert "load poses.sdf" in sizes[2] and sizes[4].count("data:text/plain;base64,") == 2
+    page.click("#downloads summary")
+    with page.expect_download() as saved:
+        page.click('[data-download="view.png"]')
+    assert saved.value.suggested_filename == "view.png"
+
+
 def test_movie(loaded):
     page = loaded[0]
+    page.click("#tab-latents")
     page.evaluate(
         "(() => { const s = document.getElementById('frame'); s.value = 0; s.dispatchEvent(new Event('input')); })()"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import re
@@ -12,20 +13,14 @@ import pytest
 
 from disco_dock.cli.main import main
 from disco_dock.report.folder import docked_folders, read_folder
+from disco_dock.report.molviewspec import write_molviewspec
 from disco_dock.report.page import report_page
-from disco_dock.report.scripts import latent_residues, write_chimerax, write_pymol
-from disco_dock.report.sections import (
-    novelty_text,
-    pose_table,
-    reliability_plot,
-    trust_card,
-    validity_card,
-    warnings,
-)
+from disco_dock.report.rendering import render
+from disco_dock.report.scripts import held_by, write_chimerax, write_pymol
 from disco_dock.report.trust import trust
 from disco_dock.runtime.errors import InputError
 
-VOID = {"meta", "link", "input", "br", "circle", "line", "path"}
+VOID = {"meta", "link", "input", "br", "circle", "line", "path", "rect"}
 RELIABILITY = [
     {
         "threshold": 2.0,
@@ -95,13 +90,17 @@ def test_scripts_name_the_files_and_the_latents(docked, docked_path):
     for path, opening in ((write_pymol(docked), "load poses.sdf"), (write_chimerax(docked), "open poses.sdf")):
         lines = path.read_text()
         assert opening in lines and path.parent == docked_path
-        for _, number in latent_residues(docked):
+        assert str(docked_path.absolute()) in lines
+        for _, number in held_by(docked):
             assert f"resi {number}" in lines or f":{number}" in lines
 
 
 def test_command_writes_the_report(docked_path, capfd):
     assert main(["report", str(docked_path), "--pymol"]) == 0
-    assert capfd.readouterr().out.splitlines() == [str(docked_path / name) for name in ("report.html", "view.pml")]
+    assert capfd.readouterr().out.splitlines() == [
+        f"report: {docked_path / 'report.html'}",
+        f"scene: {docked_path / 'view.pml'}",
+    ]
 
 
 @pytest.mark.parametrize("folder", [".", "absent"])
@@ -136,32 +135,65 @@ def test_trust_in_words():
     assert trust({"rank": "1", "p_rmsd_under_2": ""}, [])["band"] is None
 
 
-def test_trust_card_tells_the_reliability_and_that_it_is_no_affinity():
-    card = trust_card(True, True, RELIABILITY)
-    assert "not a binding affinity" in card and card.count("<svg") == 1
-    assert "50 first-ranked poses of 50 held-out complexes: expected calibration error 0.060" in card
-    assert "500 poses of 50 held-out complexes: expected calibration error 0.020" in card
-    assert "Not calibrated" in trust_card(False, True, [])
-    assert reliability_plot(RELIABILITY[0]).count("<circle") == 2
+def changed(docked, rows=None, **record):
+    """The folder with other rows, or other values in its record."""
+    return type(docked)(**{**vars(docked), "rows": rows or docked.rows, "record": {**docked.record, **record}})
+
+
+def body(docked) -> str:
+    """The page without its scripts."""
+    return re.sub(r"<script.*?</script>", "", report_page(docked), flags=re.DOTALL)
+
+
+def test_trust_tells_the_reliability_and_that_it_is_no_affinity(docked):
+    rows = [{**row, "p_rmsd_under_2": "0.6", "p_rmsd_under_5": "0.9", "trust": "likely"} for row in docked.rows]
+    text = body(changed(docked, rows, reliability=RELIABILITY))
+    assert "not a binding affinity" in text and text.count('class="reliability"') == 1 and text.count("<circle") >= 2
+    assert "50 first-ranked poses of 50 held-out complexes: expected calibration error 0.060" in text
+    assert "500 poses of 50 held-out complexes: expected calibration error 0.020" in text
+    assert '<p class="big">60 %</p>' in text
+    assert "Not calibrated" in body(docked)
+
+
+def test_summary_tells_the_story(docked):
+    row = {"vina_score": "-7.14", "strain": "3.9", "valid": "false", "failed_checks": "bond_lengths", "rmsd": "0.51"}
+    rows = [{**one, **row, "lddt_pli": "0.9"} for one in docked.rows]
+    text = body(changed(docked, rows, warnings=["this complex was trained on (as <1abc>)"]))
+    summary = text[text.index('id="summary"') : text.index('class="stage"')]
+    assert "-7.1" in summary and "not an affinity" in summary and "relaxed within 0.3 Å" in summary
+    assert "not valid" in summary and "bond lengths" in summary and "0.51 Å" in summary and "Site:" in summary
+    assert "This complex was trained on (as &lt;1abc&gt;)." in text
+
+
+def test_one_row_for_each_distinct_pose_and_copies_on_request(docked):
+    rows = [{**row, "cluster": str(1 + number // 3)} for number, row in enumerate(docked.rows)]
+    text = body(changed(docked, rows))
+    assert text.count("data-copy hidden") == 4 and "show 4 copies" in text and "6 poses, 2 of them distinct" in text
+
+
+def test_diagram_names_the_residues(docked):
+    data = re.search(r'<script id="data" type="application/json">(.*?)</script>', report_page(docked), re.DOTALL)
+    pose = json.loads(data[1])["poses"][0]
+    assert pose["interactions"] and "<svg" in pose["diagram"]
+    for name in pose["residues"]:
+        assert name.partition(":")[2] in pose["diagram"]
 
 
 def test_vina_score_is_headed_as_no_affinity(docked):
     rows = [{**row, "vina_score": "-7.1"} for row in docked.rows]
-    assert "Vina score (kcal/mol, not an affinity)" in pose_table(rows)
-
-
-def test_warnings_are_text():
-    assert warnings([]) == "" and "&lt;b&gt;" in warnings(["<b>"])
+    assert 'title="kcal/mol, not an affinity">Vina</th>' in body(changed(docked, rows))
 
 
 def test_every_pose_has_a_verdict_with_names(docked):
     rows = [{**row, "valid": "true", "failed_checks": ""} for row in docked.rows]
     rows[5] |= {"valid": "false", "failed_checks": "bond_lengths <b>internal_energy"}
-    card = validity_card(rows, {"draws": 9, "acceptance_rate": 0.6667})
-    assert "5 of 6 checked poses are valid" in card and card.count("<tr>") == 7 and "67 %" in card
-    assert "bond lengths, &lt;b&gt;internal energy" in card and "draws" not in validity_card(rows, None)
-    assert "not checked" in validity_card([{**row, "valid": ""} for row in rows], None)
-    assert "not checked" in validity_card([{"rank": "1"}], None)  # of an earlier version
+    text = body(changed(docked, rows, validity={"draws": 9, "acceptance_rate": 0.6667}))
+    assert "5 of 6 checked poses are valid" in text and "67 % were accepted" in text
+    assert "bond lengths, &lt;b&gt;internal energy" in text
+    one = [rows[0], *({**row, "valid": ""} for row in rows[1:])]
+    assert "1 of 1 checked pose is valid; 5 were not checked." in body(changed(docked, one, validity=None))
+    none = [{**row, "valid": ""} for row in rows]
+    assert "were not checked by PoseBusters" in body(changed(docked, none, validity=None))
 
 
 def test_folders_of_older_versions_have_no_reliability(docked):
@@ -169,12 +201,25 @@ def test_folders_of_older_versions_have_no_reliability(docked):
     assert "Not calibrated" in report_page(type(docked)(**{**vars(docked), "record": record}))
 
 
-def test_novelty_in_words():
+def test_novelty_in_words(docked):
     found = {
         "protein": {"nearest": "", "identity": 0.0, "bin": "below 30 %"},
         "ligand": {"nearest": "1abc", "tanimoto": 0.514, "bin": "0.4 to 0.7"},
         "sentences": ["one", "of 12 measured complexes, <some>"],
     }
-    text = novelty_text(found)
+    text = body(changed(docked, novelty=found))
     assert "none alike" in text and "Tanimoto 0.51" in text and "Of 12 measured complexes, &lt;some&gt;." in text
-    assert "no training index" in novelty_text(None)
+    assert "no training index" in body(changed(docked, novelty=None))
+
+
+def test_templates_escape_and_miss_nothing():
+    with pytest.raises(Exception, match="undefined"):
+        render("summary.html")
+
+
+def test_scene_has_both_structures_inside(docked):
+    made = json.loads(write_molviewspec(docked).read_text())
+    urls = [child["params"]["url"] for child in made["root"]["children"]]
+    assert len(urls) == 2 and all(url.startswith("data:text/plain;base64,") for url in urls)
+    assert b"ATOM" in base64.b64decode(urls[0].partition(",")[2])
+    assert {child["children"][0]["params"]["format"] for child in made["root"]["children"]} == {"pdb", "mol"}

@@ -1,0 +1,102 @@
+"""The ten-second story of a docked complex: where, held by what, how sure, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from disco_dock.interactions.find import KINDS, Interaction
+from disco_dock.interactions.fingerprint import WORDS, key_residues
+from disco_dock.report.folder import DockedFolder
+from disco_dock.report.trust import trust
+
+NEAR = 6  # residues that the site is named by
+CONTACTS = 5  # in the summary
+RANKED_BY = {
+    "contacts": "contact score, learned from crystal poses",
+    "vina": "Vina energy",
+    "confidence": "confidence of the network",
+    "consensus": "consensus of several rankings",
+}
+PHRASES = {
+    "hydrogen bond": "hydrogen bond",
+    "salt bridge": "salt bridge",
+    "pi stacking": "stacking",
+    "cation-pi": "cation-pi",
+    "halogen bond": "halogen bond",
+    "metal": "metal",
+    "hydrophobic contact": "hydrophobic",
+}
+
+
+def distinct(rows: Sequence[Mapping[str, str]]) -> list[tuple[Mapping[str, str], int]]:
+    """The best pose of each group of like ones, with the size of its group."""
+    count = Counter(row.get("cluster") or row["rank"] for row in rows)
+    seen: set[str] = set()
+    found = []
+    for row in rows:
+        group = row.get("cluster") or row["rank"]
+        if group not in seen:
+            seen.add(group)
+            found.append((row, count[group]))
+    return found
+
+
+def summary(docked: DockedFolder, found: Sequence[Interaction]) -> dict[str, Any]:
+    """What the card says of the first-ranked pose.
+
+    Args:
+        docked: the folder.
+        found: the pose's interactions.
+    """
+    row, record = docked.rows[0], docked.record
+    physics = record.get("resolved", {}).get("physics") or {}
+    ranking = RANKED_BY.get(str(physics.get("rank_by")), "")
+    return {
+        "site": _site(docked, found),
+        "contacts": _contacts(found),
+        "trust": trust(row, record.get("reliability", [])),
+        "vina": row.get("vina_score", ""),
+        "contact_score": row.get("contact_score", ""),
+        "valid": row.get("valid", ""),
+        "failed": (row.get("failed_checks") or "").replace(" ", ", ").replace("_", " "),
+        "strain": row.get("strain", ""),
+        "rmsd": row.get("rmsd", ""),
+        "lddt_pli": row.get("lddt_pli", ""),
+        "recovered": row.get("contacts_recovered", ""),
+        "ranked_by": ranking,
+    }
+
+
+def _site(docked: DockedFolder, found: Sequence[Interaction]) -> str:
+    words = [f"{WORDS[one.kind]}:{one.residue}" for one in found]
+    residues = key_residues(words, NEAR)
+    if not residues:
+        return "No residue touches the ligand."
+    chains = sorted({name.partition(":")[0] for name in residues})
+    place = "" if chains == ["_"] else f"chain {' and '.join(chains)}, "
+    how = (
+        "in the pocket that was given"
+        if docked.record.get("resolved", {}).get("pocket")
+        else "found in the whole protein"
+    )
+    return f"{place}around {', '.join(name.partition(':')[2] for name in residues)} ({how})"
+
+
+def _contacts(found: Sequence[Interaction]) -> list[dict[str, str]]:
+    """The strongest interactions, each kind and residue once."""
+    order = {kind: rank for rank, kind in enumerate(("metal", "salt bridge", *KINDS))}
+    best: dict[tuple[str, str], Interaction] = {}
+    for one in sorted(found, key=lambda one: (order[one.kind], one.distance)):
+        best.setdefault((one.kind, one.residue), one)
+    chosen = [one for one in best.values() if one.kind != "hydrophobic contact"][:CONTACTS]
+    return [
+        {
+            "kind": PHRASES[one.kind],
+            "class": one.kind.replace(" ", "-"),
+            "residue": one.residue,
+            "distance": f"{one.distance:.1f}",
+        }
+        for one in chosen or list(best.values())[:CONTACTS]
+    ]
