@@ -18,6 +18,7 @@ from disco_dock.ranking.judge import HowMade, PoseJudge
 from disco_dock.ranking.order import rank_order
 from disco_dock.ranking.reliability import Reliability
 from disco_dock.runtime.errors import ConfigError
+from disco_dock.runtime.notes import Caution
 from disco_dock.sampling.latent_choice import LatentChoice
 from disco_dock.sampling.sample import DockedPoses, DockingSettings
 from disco_dock.weights.config import CheckpointConfig
@@ -99,7 +100,7 @@ def judge_poses(
     scores["consensus"] = judge.logit(facts)
     fewest = math.ceil(FEWEST_SHARE * judge.made.num_poses)
     if len(docked.pos) < fewest:
-        note = (
+        note = Caution(
             "no probability of being near is given: it rests on the agreement among poses and needs at least "
             f"{fewest} of them, not {len(docked.pos)}"
         )
@@ -222,7 +223,7 @@ def _made_otherwise(
     if (settings.sampler, settings.latent_inverse_temperature, settings.guidance) != tuned:
         differences.append("another way of sampling")
     if differences:
-        yield (
+        yield Caution(
             f"the probabilities and the consensus were fitted on poses made otherwise ({'; '.join(differences)}), so "
             "trust them less"
         )

@@ -31,7 +31,7 @@ def test_every_pose_has_its_verdict_everywhere(disco, peptide, tmp_path):
     verdicts = [row["valid"] for row in table]
     assert set(verdicts) <= {"true", "false"} and "valid" in done.out.splitlines()[0]
     assert all(bool(row["failed_checks"]) == (row["valid"] == "false") for row in table)
-    assert f"{verdicts.count('true')} of 4 poses are valid" in done.out
+    assert f"{verdicts.count('true')} of 4 checked poses" in done.out
     record = json.loads((tmp_path / "out" / "run.json").read_text())["validity"]
     assert [pose["failed_checks"] for pose in record["poses"]] == [row["failed_checks"].split() for row in table]
     assert (tmp_path / "out" / "poses.sdf").read_text().count("<valid>") == 4
@@ -60,7 +60,7 @@ def test_valid_only_with_a_budget(disco, peptide, tmp_path):
 
 
 def test_novelty_is_told(disco, peptide, tmp_path, monkeypatch):
-    assert "no training index" in predict(disco, peptide, "--num-poses", 2, "--check-poses", 0).err
+    assert "no training index" in predict(disco, peptide, "--num-poses", 2, "--check-poses", 0, "-v").err
     assert not rows(tmp_path / "out" / "results.csv")[0]["train_identity"]
     made = fake_engine()
     made.models.directory = checkpoint = Path(tmp_path / "checkpoint")
@@ -70,10 +70,10 @@ def test_novelty_is_told(disco, peptide, tmp_path, monkeypatch):
     write_rates(checkpoint, NoveltyRates(format=FORMAT, measured=(measured,)))
     monkeypatch.setattr(engine, "load_engine", lambda *arguments: made)
     shutil.rmtree(tmp_path / "out")
-    done = predict(disco, peptide, "--num-poses", 2, "--check-poses", 0, "--report")
+    done = predict(disco, peptide, "--num-poses", 2, "--check-poses", 0, "--report", "-v")
     assert done.status == 0, done.err
     assert "100 % identity (made0)" in done.err and "of 3 measured complexes (made up)" in done.err
-    assert "so few say little" in done.err
+    assert "so few say little" in done.err and "warning: this complex was trained on (as made0)" in done.err
     row = rows(tmp_path / "out" / "results.csv")[0]
     assert (row["train_identity"], row["train_tanimoto"]) == ("1.0", "1.0")
     novelty = json.loads((tmp_path / "out" / "run.json").read_text())["novelty"]

@@ -95,7 +95,9 @@ def test_exports(disco, screened, tmp_path):
         (("--protein", "p", "--ligands", "l", "--store", "s", "--pocket-radius", "3"), "--pocket-radius needs"),
     ],
 )
-def test_wrong_usage_is_one_line(disco, options, word):
+def test_wrong_usage_is_one_line(disco, tmp_path, options, word):
+    for name in ("p", "p.pdb", "l"):
+        (tmp_path / name).touch()
     done = disco("screen", *options)
     assert done.status == 2
     assert word in done.err and done.err.count("\n") == 1
