@@ -71,13 +71,15 @@ def latent_random(config: LatentConfig, random: RowRandom) -> Tensor | None:
 def batch_maker(
     batches: ImageBatches, model: ModelConfig, levels: LevelConfig, null_rate: float
 ) -> Callable[[int], StageBatch]:
-    """step -> batch, for this process's rows."""
+    """step -> batch, for this process's rows; for levels that follow the loss, `sigma` has the numbers to draw by."""
 
     def make(step: int) -> StageBatch:
         data = batches.make(step)
         random = RowRandom(("denoiser", batches.seed, step), batches.rows)
         uniform = random.uniform(2)
-        sigma, weight = draw_levels(levels, model.process, model.resolution, uniform[:, 0])
+        sigma, weight = uniform[:, 0], torch.zeros(len(uniform))
+        if levels.kind != "adaptive":
+            sigma, weight = draw_levels(levels, model.process, model.resolution, uniform[:, 0])
         return StageBatch(
             images=data.images,
             labels=data.labels,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.runtime.checkpoint import save_weights
-from disco_dock.runtime.distributed import processes
+from disco_dock.runtime.distributed import processes, total
 from disco_dock.runtime.errors import CheckpointError, ConfigError
 from disco_dock.runtime.loop import TrainingRun
 from disco_dock.runtime.power_ema import PowerAverages
@@ -21,6 +21,7 @@ from disco_image.data.batches import ImageBatches
 from disco_image.data.source import ImageSource, SourceInfo
 from disco_image.models.checkpoint import FOLDER, read_part, run_checkpoint, save_part
 from disco_image.models.denoiser import DenoiserWithEncoder, ModelConfig
+from disco_image.processes.levels import AdaptiveLevels
 from disco_image.sampling.generate import SampleConfig
 from disco_image.training.denoiser_stage import DenoiserStage, StageBatch, batch_maker
 from disco_image.training.half_life import HalfLifeAverage
@@ -185,6 +186,10 @@ def train_denoiser(
     layout = torch.channels_last if config.speed.channels_last else torch.contiguous_format
     model = DenoiserWithEncoder(shape)
     initial = load_initial(model.denoiser, Path(stage_config.initial)) if stage_config.initial else set()
+    levels = AdaptiveLevels(config.levels, shape.process, shape.resolution)
+    adapts = config.levels.kind == "adaptive"
+    if adapts:
+        model.levels = levels  # so that it is part of the run's state
     model = model.to(device)
     if config.speed.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -219,17 +224,25 @@ def train_denoiser(
             show(step)
         learns = step < stage_config.encoder_share * stage_config.loop.max_steps
         temperature = stage_config.temperature.at(step)
+        if adapts:
+            sigma, weight = levels.draw(batch.sigma.to(device))
+            batch = batch._replace(sigma=sigma, weight=weight)
         parts, count = batch.parts(stage_config.batch_gpu), len(batch.sigma)
+        seen = torch.zeros(2, levels.BINS, dtype=torch.float64, device=device)
         loss, means = torch.zeros((), device=device), torch.zeros(len(METRICS), device=device)
         for place, part in enumerate(parts):
             losses = step_function(part.to(device, layout), temperature, learns)
             share = len(part.sigma) / count
+            if adapts:
+                seen += levels.seen(part.sigma.to(device), losses.error.detach())
             means += share * torch.stack([value.detach().mean() for value in losses])
             mean = share * losses.total.mean()
             if place + 1 < len(parts):
                 mean.backward()  # the last part's gradient is added by the loop
                 mean = mean.detach()
             loss = loss + mean
+        if adapts:
+            levels.follow(total(seen))
         metrics = dict(zip(METRICS, means.tolist(), strict=True))
         return loss, {**metrics, "images": float(count * group.size)}
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from disco_dock.runtime.errors import ConfigError
-from disco_image.processes.levels import LevelConfig, draw_levels, edm_weight, monotonic_weight
+from disco_image.processes.levels import AdaptiveLevels, LevelConfig, draw_levels, edm_weight, monotonic_weight
 from disco_image.processes.noise import ProcessConfig
 
 PROCESS = ProcessConfig()
@@ -64,6 +64,36 @@ def test_draws_times_weights_integrate_the_weighted_loss():
     s = torch.exp(-log_snr / 2)
     values = monotonic_weight(log_snr, -1.2, 1.2, 0.5) / (1 + s**2)
     assert drawn == pytest.approx(float(torch.trapezoid(values, log_snr)), rel=2e-3)
+
+
+def test_adaptive_levels_start_in_proportion_to_the_weight_and_integrate_it():
+    levels = AdaptiveLevels(LevelConfig(kind="adaptive"), PROCESS, 32)
+    levels.FLOOR = 0.0
+    sigma, weight = levels.draw(UNIFORM)
+    plain, plain_weight = draw_levels(LevelConfig(kind="monotonic"), PROCESS, 32, UNIFORM)
+    assert torch.allclose(sigma.log(), plain.log(), atol=0.06)
+    levels.loss.copy_(torch.rand(levels.BINS, dtype=torch.float64) + 0.2)  # whatever is drawn, the integral is the same
+    for drawn, weights in (levels.draw(UNIFORM), (plain, plain_weight)):
+        value = float((weights.double() * drawn.double() ** 2 / (1 + drawn.double() ** 2)).mean())
+        reference = float((plain_weight.double() * plain.double() ** 2 / (1 + plain.double() ** 2)).mean())
+        assert value == pytest.approx(reference, rel=0.02)
+
+
+def test_adaptive_levels_follow_the_loss():
+    """Errors are large between sigma = 1 and 2 alone: levels gather there, and each draw counts about the same."""
+    levels = AdaptiveLevels(LevelConfig(kind="adaptive"), PROCESS, 32)
+    levels.DECAY = 0.9
+
+    def weighted(sigma, weight):
+        return weight * torch.where((sigma > 1) & (sigma < 2), 1.0, 0.01) * sigma.square()
+
+    for _ in range(60):
+        sigma, weight = levels.draw(UNIFORM[::10])
+        levels.follow(levels.seen(sigma, weighted(sigma, weight)))
+    inside = (sigma > 1) & (sigma < 2)
+    assert 0.5 < float(inside.double().mean()) < 1 and float(sigma.min()) < 0.1 < 10 < float(sigma.max())
+    low, high = weighted(sigma, weight)[inside].quantile(torch.tensor([0.1, 0.9])).tolist()
+    assert high < 1.3 * low  # all but the bins that lie across an end
 
 
 def test_bad_settings_are_told():

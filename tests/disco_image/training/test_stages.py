@@ -17,6 +17,7 @@ from disco_dock.runtime.errors import CheckpointError, ConfigError
 from disco_image.models.checkpoint import build_encoder, load_models
 from disco_image.models.denoiser import Denoiser
 from disco_image.models.latents import LatentConfig
+from disco_image.processes.levels import AdaptiveLevels, LevelConfig
 from disco_image.training.prior_stage import unigram_nats
 from disco_image.training.settings import DataConfig, SpeedConfig
 from disco_image.training.train_denoiser import load_initial, make_batches, model_config, own_rows, train_denoiser
@@ -233,6 +234,17 @@ def test_half_life_average_is_exported_and_ticks_tell_how_it_goes(tmp_path, capl
     assert lines[0].startswith("tick 1   kimg 0.0   loss ") and "s/kimg" in lines[1] and "GiB" in lines[1]
     with pytest.raises(ConfigError, match="ema_half_life"):
         replace(stage, ema_snapshots=True)
+
+
+def test_levels_that_follow_the_loss_are_part_of_the_state(tmp_path):
+    config = train_config(levels=LevelConfig(kind="adaptive"))
+    run(tmp_path / "parts", longer(config, 2))
+    state = load_state(tmp_path / "parts/denoiser/state.pt")["model"]["levels.loss"]
+    start = AdaptiveLevels(config.levels, config.process, 8)
+    assert not torch.equal(state, start.loss)
+    assert set(load_weights(tmp_path / "parts/checkpoint/denoiser.safetensors")[0]) == set(
+        Denoiser(model_config(config, TwoTone().info)).state_dict()
+    )
 
 
 def test_codes_are_encoded_once_by_all_processes(monkeypatch):
