@@ -169,7 +169,7 @@ def test_dry_run_prints_settings_and_sizes_and_writes_nothing(shards, tmp_path, 
     score, prior, confidence = yaml.safe_load_all(capsys.readouterr().out.replace("\n# ", "\n---\n# "))
     assert score["score"]["preset"] == "tiny" and score["score"]["copies"] == 1 and score["score"]["seed"] == 0
     assert prior["prior"]["seed"] == 7 and confidence["confidence"]["loop"]["log_every"] == 1
-    assert set(score["parameters"]) == {"score", "encoder", "prior", "confidence"}
+    assert set(score["parameters"]) == {"score", "encoder", "prior", "confidence", "expert"}
     assert not (tmp_path / "run").exists()
 
 
