@@ -56,8 +56,10 @@ def reference_positions(path: Path) -> np.ndarray:
 
 def _of_structure(path: Path) -> np.ndarray:
     groups = [one for one in read_structure(path).groups if group_kind(one.name, one.elements) != "water"]
-    ligands = [one for one in groups if group_kind(one.name, one.elements, one.pos) == "ligand"]
-    protein = [one for one in groups if parent_residue(one.name) is not None and "CA" in one.atom_names]
+    is_residue = [parent_residue(one.name) is not None and "CA" in one.atom_names for one in groups]
+    protein = [one for one, residue in zip(groups, is_residue, strict=True) if residue]
+    others = [one for one, residue in zip(groups, is_residue, strict=True) if not residue]
+    ligands = [one for one in others if group_kind(one.name, one.elements, one.pos) == "ligand"]
     if protein and ligands:
         names = sorted({one.name for one in ligands})
         if len(names) > 1:

@@ -14,11 +14,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pymol", action="store_true", help="also write view.pml, a script for PyMOL")
     parser.add_argument("--chimerax", action="store_true", help="also write view.cxc, a script for ChimeraX")
     parser.add_argument("--molviewspec", action="store_true", help="also write view.mvsj, a scene for Mol*")
+    parser.add_argument(
+        "--boltz", action="store_true", help="also write boltz.yaml, Boltz's input with the first pose's pocket"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the reports of all complexes of a folder."""
     write_views(Path(args.folder), report=True, pymol=args.pymol, chimerax=args.chimerax, molviewspec=args.molviewspec)
+    if args.boltz:
+        from disco_dock.report.boltz import write_boltz
+        from disco_dock.report.folder import docked_folders, read_folder
+
+        for folder in docked_folders(Path(args.folder)):
+            print(f"input of Boltz: {write_boltz(read_folder(folder))}")
     return 0
 
 

@@ -9,6 +9,7 @@ from rdkit.Chem import rdDistGeom
 
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_poses import atom_order, poses_of_mols, read_poses, sd_tags
+from disco_dock.chem.reference_coordinates import reference_positions
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.runtime.errors import InputError
 
@@ -96,3 +97,4 @@ def test_the_ligand_of_a_complex(tmp_path, peptide):
         read_poses([path])
     (found,), _ = read_poses([path], ligand=read_ligand(SMILES))
     assert found.pos.shape == (1, 10, 3) and found.origins == ("complex.pdb",)
+    assert np.allclose(reference_positions(path), found.pos[0])  # the ligand alone is the pocket, not the residues
