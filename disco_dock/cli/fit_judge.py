@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     unknown = [name for name in args.evidence or () if name not in EVIDENCE]
     if unknown:
-        raise UsageError(f"--evidence knows no {unknown[0]!r}; choose of {', '.join(EVIDENCE)}")
+        raise UsageError(f"--evidence has no {unknown[0]!r}; choose from {', '.join(EVIDENCE)}")
     settings = RankingSettings(
         data=args.data,
         train=args.train,

@@ -38,7 +38,7 @@ def test_each_action_explains_itself(disco, action):
 def test_unknown_evidence_is_refused_before_anything_is_loaded(disco, monkeypatch):
     monkeypatch.setattr(engine, "load_engine", lambda *_: pytest.fail("loaded"))
     done = disco(*("fit", "judge", "--data", "d", "--train", "t", "--validation", "v", "-o", "o", "--evidence", "luck"))
-    assert done.status == 2 and "knows no 'luck'; choose of energy_per_atom" in done.err
+    assert done.status == 2 and "has no 'luck'; choose from energy_per_atom" in done.err
 
 
 def test_the_judge_comes_into_the_checkpoint(checkpoint, tmp_path, monkeypatch, capsys):
