@@ -78,8 +78,8 @@ def measure(engine: Engine, case: Case, args: argparse.Namespace, worker: Capped
         found = minimised(docked.pos, physics, sphere=sphere)
         seconds = time.process_time() - begin
         assert found.energy is not None
-        by_contacts = physics.rank_by == "contacts" and found.contacts is not None
-        order = np.argsort(-found.contacts if by_contacts else found.energy, kind="stable")
+        ranked = found.contacts if physics.rank_by == "contacts" and found.contacts is not None else -found.energy
+        order = np.argsort(-ranked, kind="stable")
         rmsd = deviation(worker, case.ligand.mol, found.pos[order], case.crystal).rmsd
         row["schedules"][name] = {
             "seconds": round(seconds, 3),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from rdkit import Chem
+from rdkit.Chem import rdDistGeom
 
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.kernels.compiled import available
@@ -26,7 +27,9 @@ def test_the_lattice_has_the_energies_of_exact_pairs():
     """At lattice points they are the same; the values are read back from where the search has put them."""
     own = scorer()
     own.search_basins(poses("1s3v")[:2], [1, 2], SHORT)
-    maps, _ = own.field.maps.of(own.ligand.atoms)
+    lattices = own.field.maps.of(own.ligand.atoms)
+    assert lattices is not None
+    maps, _ = lattices
     cells, side, checked = own.field.cells, maps.steps + 1, 0
     for kind, (values, filled) in enumerate(zip(maps.energy, maps.filled, strict=True)):
         for cell in np.flatnonzero(filled)[:2]:
@@ -96,6 +99,7 @@ def test_as_deep_as_the_search_on_exact_pairs():
 @compiled
 def test_bonds_and_angles_stay_and_a_sphere_holds_the_centroid():
     own, (_, ligand) = scorer(), example("1s3v")
+    assert ligand.pos is not None
     sphere = Sphere(center=ligand.pos.mean(0) + [6.0, 0, 0], radius=2.0)
     found = own.search_basins(np.repeat(ligand.pos[None], 2, 0), [1, 2], SearchSettings(moves=30), sphere)[:, 0]
     pairs = np.array([[b.GetBeginAtomIdx(), b.GetEndAtomIdx()] for b in ligand.mol.GetBonds()])
@@ -108,11 +112,10 @@ def test_bonds_and_angles_stay_and_a_sphere_holds_the_centroid():
 @pytest.mark.parametrize("smiles", ["C", "CC", "c1ccccc1", "C[NH3+]", "[Na+]", "CCCCCCCCO", "O=C(O)c1ccccc1CCN1CCOCC1"])
 def test_ligands_of_any_shape(smiles: str):
     receptor, other = example("1s3v")
+    assert other.pos is not None
     mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
     if mol.GetNumAtoms() > 1:
-        from rdkit.Chem import AllChem
-
-        AllChem.EmbedMolecule(mol, randomSeed=1)
+        rdDistGeom.EmbedMolecule(mol, randomSeed=1)
         mol = Chem.RemoveHs(mol)
         pos = mol.GetConformer().GetPositions()
     else:
