@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
 
-from tests.support.golden import golden_root
+install_import_hook(
+    ["disco_dock.geometry", "disco_dock.diffusion", "disco_dock.latents"], "tests.support.shape_checks.checked"
+)
+
+from tests.support.golden import golden_root  # noqa: E402 - after the hook, which acts on later imports
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)

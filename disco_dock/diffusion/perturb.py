@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from disco_dock.diffusion import torus
@@ -18,18 +19,18 @@ from disco_dock.geometry.torsion import TorsionTopology, apply_torsions
 class Update(NamedTuple):
     """A change of pose: tr (batch, 3) Angstrom, rot (batch, 3) rotation vector, tor (batch, torsions) radians."""
 
-    tr: Tensor
-    rot: Tensor
-    tor: Tensor
+    tr: Float[Tensor, "batch 3"]
+    rot: Float[Tensor, "batch 3"]
+    tor: Float[Tensor, "batch torsions"]
 
 
 def apply_update(
-    pos: Tensor,
+    pos: Float[Tensor, "batch atoms 3"],
     update: Update,
     topology: TorsionTopology,
-    atom_mask: Tensor | None = None,
-    torsion_mask: Tensor | None = None,
-) -> Tensor:
+    atom_mask: Bool[Tensor, "batch atoms"] | None = None,
+    torsion_mask: Bool[Tensor, "batch torsions"] | None = None,
+) -> Float[Tensor, "batch atoms 3"]:
     """(batch, atoms, 3) poses after an update.
 
     Rotation about the centroid, then translation; torsions one after another; then the torsion-changed ligand is
@@ -55,7 +56,13 @@ def apply_update(
     return torch.where(torsion_mask.any(1)[:, None, None], turned, rigid)
 
 
-def targets(update: Update, t: Tensor, config: NoiseConfig, table: IGSO3Table, torsion_mask: Tensor) -> Scores:
+def targets(
+    update: Update,
+    t: Float[Tensor, " batch"],
+    config: NoiseConfig,
+    table: IGSO3Table,
+    torsion_mask: Bool[Tensor, "batch torsions"],
+) -> Scores:
     """Scores of the noise kernels at a drawn update.
 
     Args:
@@ -80,10 +87,10 @@ def targets_at(update: Update, level: Sigmas, table: IGSO3Table, torsion_mask: T
 class Draws(NamedTuple):
     """Random numbers of a noising: normals tr, axis (batch, 3) and tor (batch, torsions), uniform angle (batch,)."""
 
-    tr: Tensor
-    axis: Tensor
-    angle: Tensor
-    tor: Tensor
+    tr: Float[Tensor, "batch 3"]
+    axis: Float[Tensor, "batch 3"]
+    angle: Float[Tensor, " batch"]
+    tor: Float[Tensor, "batch torsions"]
 
     def to(self, device: torch.device) -> Draws:
         """The same numbers on another device."""
@@ -101,16 +108,16 @@ def draw(batch: int, torsions: int, generator: torch.Generator) -> Draws:
 
 
 def perturb(
-    pos_0: Tensor,
-    t: Tensor,
+    pos_0: Float[Tensor, "batch atoms 3"],
+    t: Float[Tensor, " batch"],
     topology: TorsionTopology,
     config: NoiseConfig,
     draws: Draws,
     *,
-    atom_mask: Tensor,
-    torsion_mask: Tensor,
+    atom_mask: Bool[Tensor, "batch atoms"],
+    torsion_mask: Bool[Tensor, "batch torsions"],
     table: IGSO3Table | None = None,
-) -> tuple[Tensor, Update, Scores]:
+) -> tuple[Float[Tensor, "batch atoms 3"], Update, Scores]:
     """Noised poses at time t, the noise, and its scores, on the device of the poses.
 
     Args:

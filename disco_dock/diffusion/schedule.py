@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from disco_dock.runtime.errors import ConfigError
@@ -14,17 +15,17 @@ from disco_dock.runtime.errors import ConfigError
 class Sigmas(NamedTuple):
     """Noise levels: tr in Angstrom, rot and tor in radians; floats or (batch,) tensors."""
 
-    tr: float | Tensor
-    rot: float | Tensor
-    tor: float | Tensor
+    tr: float | Float[Tensor, " batch"]
+    rot: float | Float[Tensor, " batch"]
+    tor: float | Float[Tensor, " batch"]
 
 
 class Scores(NamedTuple):
     """Gradients of the log density: tr (batch, 3) per Angstrom, rot (batch, 3) and tor (batch, torsions) per radian."""
 
-    tr: Tensor
-    rot: Tensor
-    tor: Tensor
+    tr: Float[Tensor, "batch 3"]
+    rot: Float[Tensor, "batch 3"]
+    tor: Float[Tensor, "batch torsions"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +54,7 @@ class NoiseConfig:
         return (self.tr_min, self.tr_max), (self.rot_min, self.rot_max), (self.tor_min, self.tor_max)
 
 
-def sigmas(t: float | Tensor, config: NoiseConfig) -> Sigmas:
+def sigmas(t: float | Float[Tensor, ...], config: NoiseConfig) -> Sigmas:
     """Noise levels sigma_min^(1-t) sigma_max^t at time t in [0, 1]."""
     return Sigmas(*(low ** (1 - t) * high**t for low, high in config.bounds()))
 
@@ -69,7 +70,7 @@ def time_grid(steps: int) -> list[float]:
     return [1 - i / steps for i in range(steps)]
 
 
-def draw_times(uniform: Tensor, alpha: float = 2.0, beta: float = 1.0) -> Tensor:
+def draw_times(uniform: Float[Tensor, " batch"], alpha: float = 2.0, beta: float = 1.0) -> Float[Tensor, " batch"]:
     """(batch,) times from Beta(alpha, beta), as quantiles of uniform numbers.
 
     Args:

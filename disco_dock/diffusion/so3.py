@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
+from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from disco_dock.runtime.checkpoint import load_weights, save_weights
@@ -26,18 +27,20 @@ TERMS = 2000  # of the series; the published truncation
 CACHE_NAME = f"igso3-v1-{LEVELS}-{LEVEL_RANGE[0]}-{LEVEL_RANGE[1]}-{ANGLES}-{TERMS}.safetensors"
 
 
-def level_grid() -> Tensor:
+def level_grid() -> Float64[Tensor, " levels"]:
     """(LEVELS,) float64 noise levels of the table rows."""
     low, high = (math.log10(value) for value in LEVEL_RANGE)
     return 10.0 ** torch.linspace(low, high, LEVELS, dtype=torch.float64)
 
 
-def angle_grid() -> Tensor:
+def angle_grid() -> Float64[Tensor, " angles"]:
     """(ANGLES,) float64 rotation angles in radians, the last is pi."""
     return torch.arange(1, ANGLES + 1, dtype=torch.float64) * math.pi / ANGLES
 
 
-def expansion(eps: Tensor, omega: Tensor) -> tuple[Tensor, Tensor]:
+def expansion(
+    eps: Float64[Tensor, " levels"], omega: Float64[Tensor, " angles"]
+) -> tuple[Float64[Tensor, "levels angles"], Float64[Tensor, "levels angles"]]:
     """The series f (levels, angles) and its derivative by the angle; the density of the angle is f (1 - cos) / pi.
 
     Args:
@@ -64,7 +67,12 @@ class IGSO3Table:
         norm: (LEVELS,) expected score norm.
     """
 
-    def __init__(self, cdf: Tensor, score: Tensor, norm: Tensor) -> None:
+    def __init__(
+        self,
+        cdf: Float64[Tensor, "levels angles"],
+        score: Float64[Tensor, "levels angles"],
+        norm: Float64[Tensor, " levels"],
+    ) -> None:
         self.cdf, self.score, self.norm = cdf, score, norm
         self.omega = angle_grid()
         self._devices: dict[torch.device, IGSO3Table] = {}
@@ -80,13 +88,15 @@ class IGSO3Table:
         return self._devices[device]
 
     @staticmethod
-    def row(sigma: Tensor) -> Tensor:
+    def row(sigma: Float[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
         """(...) int64 table row of a noise level in radians."""
         low, high = (math.log10(value) for value in LEVEL_RANGE)
         fraction = (torch.log10(sigma.double()) - low) / (high - low)
         return torch.round(fraction * LEVELS).long().clamp(0, LEVELS - 1)
 
-    def sample_angles(self, sigma: Tensor, uniform: Tensor) -> Tensor:
+    def sample_angles(
+        self, sigma: Float[Tensor, " batch"], uniform: Float[Tensor, " batch"]
+    ) -> Float64[Tensor, " batch"]:
         """(batch,) rotation angles in radians, the inverse of the cumulative density at uniform numbers.
 
         Args:
@@ -97,7 +107,9 @@ class IGSO3Table:
         cdf = table.cdf[table.row(sigma)]
         return _interpolate(uniform.double(), cdf, table.omega.expand_as(cdf))
 
-    def score_vectors(self, vector: Tensor, sigma: Tensor) -> Tensor:
+    def score_vectors(
+        self, vector: Float[Tensor, "batch 3"], sigma: Float[Tensor, " batch"]
+    ) -> Float[Tensor, "batch 3"]:
         """(batch, 3) score at rotation vectors (batch, 3) in radians for noise levels sigma (batch,)."""
         table = self.on(sigma.device)
         score = table.score[table.row(sigma)]
@@ -105,13 +117,15 @@ class IGSO3Table:
         value = _interpolate(angle, table.omega.expand_as(score), score)
         return vector / angle.clamp_min(1e-12)[:, None].to(vector.dtype) * value[:, None].to(vector.dtype)
 
-    def score_norm(self, sigma: Tensor) -> Tensor:
+    def score_norm(self, sigma: Float[Tensor, "*batch"]) -> Float64[Tensor, "*batch"]:
         """(batch,) float64 expected score norm at noise levels sigma (batch,)."""
         table = self.on(sigma.device)
         return table.norm[table.row(sigma)]
 
 
-def _interpolate(x: Tensor, grid: Tensor, value: Tensor) -> Tensor:
+def _interpolate(
+    x: Float64[Tensor, " batch"], grid: Float64[Tensor, "batch grid"], value: Float64[Tensor, "batch grid"]
+) -> Float64[Tensor, " batch"]:
     """(batch,) linear interpolation on one increasing grid per row, constant outside it."""
     upper = torch.searchsorted(grid.contiguous(), x[:, None].contiguous()).clamp(1, grid.shape[1] - 1)
     left, right = grid.gather(1, upper - 1).squeeze(1), grid.gather(1, upper).squeeze(1)

@@ -10,6 +10,7 @@ import math
 from functools import lru_cache
 
 import torch
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 GRID = 5000  # cells of both published grids
@@ -19,7 +20,7 @@ IMAGES = 100  # wrapped images on either side in the published sum; those that m
 QUADRATURE = 500  # points of the midpoint rule for the expected squared score; it converges exponentially
 
 
-def wrap(angle: Tensor) -> Tensor:
+def wrap(angle: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """Angles in radians moved to [-pi, pi)."""
     return (angle + math.pi) % (2 * math.pi) - math.pi
 
@@ -37,7 +38,7 @@ def _grid_value(cell: Tensor, bounds: tuple[float, float]) -> Tensor:
     return 10.0 ** (low + (high - low) / GRID * cell.double()) * math.pi
 
 
-def exact_score(x: Tensor, sigma: Tensor) -> Tensor:
+def exact_score(x: Float[Tensor, "*batch"], sigma: Float[Tensor, ...]) -> Float[Tensor, "*batch"]:
     """d/dx log p(x) of the wrapped normal with standard deviation sigma, evaluated stably.
 
     Args:
@@ -52,7 +53,7 @@ def exact_score(x: Tensor, sigma: Tensor) -> Tensor:
     return -(weight * images).sum(-1) / sigma**2
 
 
-def score(x: Tensor, sigma: Tensor) -> Tensor:
+def score(x: Float[Tensor, "*batch"], sigma: Float[Tensor, ...]) -> Float64[Tensor, "*batch"]:
     """Score at x (radians) for noise level sigma, as the published table gives it.
 
     Args:
@@ -87,7 +88,7 @@ def _norm_table() -> Tensor:
     return table
 
 
-def score_norm(sigma: Tensor) -> Tensor:
+def score_norm(sigma: Float[Tensor, "*batch"]) -> Float64[Tensor, "*batch"]:
     """E[score^2] (...) at noise level sigma (...), float64, nearest grid cell as published but exact, not sampled."""
     cell = _snap(sigma.double(), SIGMA_RANGE)
     return _norm_table().to(sigma.device)[cell]

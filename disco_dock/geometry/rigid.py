@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
-def centroid(pos: Tensor, mask: Tensor | None = None) -> Tensor:
+def centroid(
+    pos: Float[Tensor, "batch atoms 3"], mask: Bool[Tensor, "batch atoms"] | None = None
+) -> Float[Tensor, "batch 3"]:
     """(batch, 3) mean position of the real atoms.
 
     Args:
@@ -19,7 +22,11 @@ def centroid(pos: Tensor, mask: Tensor | None = None) -> Tensor:
     return (pos * weight).sum(1) / weight.sum(1).clamp_min(1.0)
 
 
-def kabsch(mobile: Tensor, target: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def kabsch(
+    mobile: Float[Tensor, "batch atoms 3"],
+    target: Float[Tensor, "batch atoms 3"],
+    mask: Bool[Tensor, "batch atoms"] | None = None,
+) -> tuple[Float[Tensor, "batch 3 3"], Float[Tensor, "batch 3"]]:
     """Rotation R (batch, 3, 3) and shift t (batch, 3) with target close to mobile @ R^T + t.
 
     Always a proper rotation, also for planar, collinear and single atoms.
@@ -45,7 +52,11 @@ def kabsch(mobile: Tensor, target: Tensor, mask: Tensor | None = None) -> tuple[
     return rotation, shift
 
 
-def superpose(mobile: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
+def superpose(
+    mobile: Float[Tensor, "batch atoms 3"],
+    target: Float[Tensor, "batch atoms 3"],
+    mask: Bool[Tensor, "batch atoms"] | None = None,
+) -> Float[Tensor, "batch atoms 3"]:
     """(batch, atoms, 3) `mobile` moved rigidly onto `target` with the least squared distance."""
     rotation, shift = kabsch(mobile, target, mask)
     return mobile @ rotation.transpose(1, 2) + shift.unsqueeze(1)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
-def axis_angle_to_matrix(vector: Tensor) -> Tensor:
+def axis_angle_to_matrix(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """(..., 3, 3) rotation matrices; right-hand turns by |vector| radians about it.
 
     The sine and cosine factors use their series near zero, so values and gradients stay finite there.
@@ -30,7 +31,7 @@ def axis_angle_to_matrix(vector: Tensor) -> Tensor:
     return identity + first * skew + second * (skew @ skew)
 
 
-def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
+def matrix_to_axis_angle(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
     """(..., 3) rotation vectors in radians, of length at most pi.
 
     Args:
@@ -60,7 +61,7 @@ def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     return axis * angle[..., None]
 
 
-def random_rotations(normals: Tensor) -> Tensor:
+def random_rotations(normals: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
     """(..., 3, 3) rotations, uniform on SO(3), from standard normal numbers.
 
     Args:

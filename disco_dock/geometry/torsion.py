@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -16,16 +17,18 @@ class TorsionTopology(NamedTuple):
         moved: (batch, torsions, atoms) bool, contains v and not u; padded slots are all False.
     """
 
-    bonds: Tensor
-    moved: Tensor
+    bonds: Int[Tensor, "batch torsions 2"]
+    moved: Bool[Tensor, "batch torsions atoms"]
 
     @property
-    def mask(self) -> Tensor:
+    def mask(self) -> Bool[Tensor, "batch torsions"]:
         """(batch, torsions) bool, false in padded slots."""
         return self.moved.any(-1)
 
 
-def apply_torsions(pos: Tensor, topology: TorsionTopology, angles: Tensor) -> Tensor:
+def apply_torsions(
+    pos: Float[Tensor, "batch atoms 3"], topology: TorsionTopology, angles: Float[Tensor, "batch torsions"]
+) -> Float[Tensor, "batch atoms 3"]:
     """(batch, atoms, 3) positions after turning the moved side of each bond by its angle, one bond after another.
 
     Args:
@@ -48,7 +51,9 @@ def apply_torsions(pos: Tensor, topology: TorsionTopology, angles: Tensor) -> Te
     return pos
 
 
-def dihedrals(pos: Tensor, quads: Tensor) -> Tensor:
+def dihedrals(
+    pos: Float[Tensor, "batch atoms 3"], quads: Int[Tensor, "batch torsions 4"]
+) -> Float[Tensor, "batch torsions"]:
     """(batch, torsions) signed dihedral angles in radians of atom quadruples.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from disco_dock.latents.gumbel import MASKED
@@ -14,7 +15,9 @@ NextLogits = Callable[[Tensor, int], Tensor]
 """(index of the earlier latents (batch, i), i) -> logits (batch, vocab) of latent i."""
 
 
-def next_log_probabilities(logits: Tensor, inverse_temperature: float, mask: Tensor | None) -> Tensor:
+def next_log_probabilities(
+    logits: Float[Tensor, "batch vocab"], inverse_temperature: float, mask: Bool[Tensor, "... vocab"] | None
+) -> Float[Tensor, "batch vocab"]:
     """(batch, vocab) log probabilities proportional to exp(inverse_temperature * logits), masked entries at zero.
 
     Args:
@@ -32,11 +35,11 @@ def sample_codes(
     next_logits: NextLogits,
     *,
     num_latents: int,
-    uniform: Tensor,
+    uniform: Float[Tensor, "batch columns"],
     inverse_temperature: float = 1.0,
-    mask: Tensor | None = None,
-    forced: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
+    mask: Bool[Tensor, "... vocab"] | None = None,
+    forced: Int[Tensor, "batch columns"] | None = None,
+) -> tuple[Int[Tensor, "batch latents"], Float[Tensor, " batch"]]:
     """Indices (batch, latents) and their log probability (batch,).
 
     Each latent is the inverse of the cumulative distribution at its own uniform number, so that a sample does not
@@ -75,8 +78,12 @@ def sample_codes(
 
 
 def log_probability(
-    next_logits: NextLogits, index: Tensor, *, inverse_temperature: float = 1.0, mask: Tensor | None = None
-) -> Tensor:
+    next_logits: NextLogits,
+    index: Int[Tensor, "batch latents"],
+    *,
+    inverse_temperature: float = 1.0,
+    mask: Bool[Tensor, "... vocab"] | None = None,
+) -> Float[Tensor, " batch"]:
     """(batch,) log probability of given indices (batch, latents)."""
     total = torch.zeros(len(index), dtype=torch.float64, device=index.device)
     for i in range(index.shape[1]):

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
-def unevenness(use: Tensor) -> Tensor:
+def unevenness(use: Float[Tensor, "*batch vocab"]) -> Float[Tensor, "*batch"]:
     """(...) ln k less the entropy, in nats, of how often each of k codes is used; zero when all are used equally often.
 
     Added to a loss it keeps several modes of the data from sharing one code, which the straight-through gradient alone
@@ -22,7 +23,9 @@ def unevenness(use: Tensor) -> Tensor:
     return math.log(use.shape[-1]) + torch.xlogy(use, use).sum(-1)
 
 
-def missing_information(logits: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
+def missing_information(
+    logits: Float[Tensor, "batch *latents vocab"], mean: Callable[[Tensor], Tensor]
+) -> Float[Tensor, "*latents"]:
     """(...) ln k less the mutual information, in nats, of a datum and its code of k.
 
     Zero when the encoder is sure of every code and uses all of them equally often. The paper has no such term.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
-def draw_keep(batch: int, rate: float, generator: torch.Generator) -> Tensor:
+def draw_keep(batch: int, rate: float, generator: torch.Generator) -> Float[Tensor, " batch"]:
     """(batch,) float32, 0.0 with probability `rate` and else 1.0.
 
     Raises:
@@ -17,7 +18,7 @@ def draw_keep(batch: int, rate: float, generator: torch.Generator) -> Tensor:
     return (torch.rand(batch, generator=generator) >= rate).float()
 
 
-def drop_codes(code: Tensor, keep: Tensor) -> Tensor:
+def drop_codes(code: Float[Tensor, "batch ..."], keep: Float[Tensor, " batch"]) -> Float[Tensor, "batch ..."]:
     """(batch, latents, vocab) code with every latent zeroed where keep (batch,) is 0.
 
     Source: DisCo-Diff (arXiv:2407.03300), sec. 3.1: all latents of a sample are dropped together.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 TINY = 1e-20  # keeps the two logarithms finite
 MASKED = -1.0e30
 
 
-def gumbel_noise(uniform: Tensor) -> Tensor:
+def gumbel_noise(uniform: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """Standard Gumbel noise -log(-log u) from uniform numbers in [0, 1)."""
     return -torch.log(-torch.log(uniform + TINY) + TINY)
 
@@ -33,8 +34,12 @@ def relaxed_draws(logits: Tensor, *, temperature: float, uniform: Tensor) -> Ten
 
 
 def straight_through_one_hot(
-    logits: Tensor, *, temperature: float, uniform: Tensor, mask: Tensor | None = None
-) -> Tensor:
+    logits: Float[Tensor, "*batch vocab"],
+    *,
+    temperature: float,
+    uniform: Float[Tensor, "*batch vocab"],
+    mask: Bool[Tensor, "... vocab"] | None = None,
+) -> Float[Tensor, "*batch vocab"]:
     """(..., vocab) one-hot draws; the gradient is that of softmax((logits + gumbel) / temperature).
 
     The noise is added before the division, so the draw follows softmax(logits) at every temperature.

@@ -6,6 +6,7 @@ import heapq
 import math
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from disco_dock.latents.autoregressive import NextLogits, next_log_probabilities
@@ -20,9 +21,9 @@ def most_probable_codes(
     num_latents: int,
     count: int,
     inverse_temperature: float = 1.0,
-    mask: Tensor | None = None,
+    mask: Bool[Tensor, " vocab"] | None = None,
     forced: tuple[int, ...] = (),
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Int[Tensor, "found latents"], Float[Tensor, " found"]]:
     """The codes (found, latents) of the highest joint probability, best first, and their log probabilities (found,).
 
     Best-first search: a code is never more probable than its prefix, so the first `count` complete codes that come off
@@ -68,9 +69,9 @@ def marginals(
     *,
     num_latents: int,
     inverse_temperature: float = 1.0,
-    mask: Tensor | None = None,
+    mask: Bool[Tensor, " vocab"] | None = None,
     max_prefixes: int = MAX_PREFIXES,
-) -> Tensor:
+) -> Float[Tensor, "latents vocab"]:
     """(latents, vocab) float64 probability of every entry of each latent, over the earlier ones.
 
     The first row is exact; later rows are sums over the `max_prefixes` most probable prefixes, normalised to one.

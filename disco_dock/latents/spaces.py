@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -42,7 +43,7 @@ class Codebook:
         return self.num_latents, self.vocab_size
 
 
-def one_hot(index: Tensor, vocab: int) -> Tensor:
+def one_hot(index: Int[Tensor, "*batch"], vocab: int) -> Float[Tensor, "*batch vocab"]:
     """(..., latents, vocab) float32 code from indices (..., latents); -1 gives a null latent of zeros.
 
     Raises:
@@ -54,16 +55,16 @@ def one_hot(index: Tensor, vocab: int) -> Tensor:
     return hot * (index >= 0).unsqueeze(-1)
 
 
-def to_index(code: Tensor) -> Tensor:
+def to_index(code: Float[Tensor, "*batch vocab"]) -> Int[Tensor, "*batch"]:
     """(..., latents) int64 indices of a code (..., latents, vocab); -1 where the latent is null."""
     return torch.where(is_null(code), -1, code.argmax(-1))
 
 
-def is_null(code: Tensor) -> Tensor:
+def is_null(code: Float[Tensor, "*batch vocab"]) -> Bool[Tensor, "*batch"]:
     """(..., latents) bool, true where a latent is all zeros."""
     return code.sum(-1) == 0
 
 
-def null_code(batch: int, num_latents: int, vocab: int) -> Tensor:
+def null_code(batch: int, num_latents: int, vocab: int) -> Float[Tensor, "batch latents vocab"]:
     """(batch, latents, vocab) zeros: every latent dropped."""
     return torch.zeros(batch, num_latents, vocab)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from disco_dock.latents.autoregressive import NextLogits
@@ -49,7 +50,9 @@ class Block(nn.Module):
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.wide, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
-    def forward(self, x: Tensor, cache: list[Tensor] | None = None) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "batch tokens width"], cache: list[Tensor] | None = None
+    ) -> Float[Tensor, "batch tokens width"]:
         """Tokens (batch, tokens, width) of the same shape.
 
         Args:
@@ -104,7 +107,9 @@ class CodePrior(nn.Module):
         hidden = torch.cat([first, self.codes[place, index[:, :usable]]], 1)
         return F.dropout(hidden + self.position[: usable + 1], self.config.dropout, self.training)
 
-    def forward(self, index: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(
+        self, index: Int[Tensor, "batch latents"], labels: Int[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, "batch latents vocab"]:
         """(batch, latents, vocab) logits of every latent given the earlier ones.
 
         Args:
@@ -134,7 +139,9 @@ class CodePrior(nn.Module):
 
         return next_logits
 
-    def loss(self, index: Tensor, labels: Tensor | None = None) -> Tensor:
+    def loss(
+        self, index: Int[Tensor, "batch latents"], labels: Int[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, " batch"]:
         """(batch,) negative log likelihood in nats."""
         logits = self(index, labels)
         each = F.cross_entropy(logits.transpose(1, 2), index, reduction="none")
