@@ -10,6 +10,8 @@ import torch
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
+import tests.support.shape_checks  # noqa: F401 - the hook looks the checker up as an attribute
+
 install_import_hook(
     ["disco_dock.geometry", "disco_dock.diffusion", "disco_dock.latents"], "tests.support.shape_checks.checked"
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from disco_dock.cli.options import add_physics, physics_choice
 from disco_dock.cli.parsing import UsageError
-from disco_dock.physics.settings import RANKINGS
+from disco_dock.ranking.pose_scores import rankings
 
 BASELINES = ("vina", "vina-blind", "vina-pocket")
 
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_physics(parser)
     parser.add_argument(
         "--also-rank-by",
-        choices=RANKINGS,
+        choices=rankings(),
         action="append",
         default=[],
         help="also measure the same poses in this order, beside --rank-by; repeatable",

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from disco_dock.cli.parsing import UsageError, names, numbers
-from disco_dock.physics.settings import MINIMIZERS, RANKINGS, SEARCHES
+from disco_dock.physics.settings import MINIMIZERS, SEARCHES
+from disco_dock.ranking.pose_scores import rankings
 
 if TYPE_CHECKING:
     from disco_dock.chem.group_choice import GroupChoice
@@ -209,7 +210,7 @@ def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> Non
     )
     group.add_argument(
         "--rank-by",
-        choices=RANKINGS,
+        choices=rankings(),
         default=hidden,
         help="confidence, Vina energy (kcal/mol, not an affinity), contact score or consensus (as the checkpoint says)",
     )

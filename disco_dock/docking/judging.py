@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
 from disco_dock.docking.refinement import RefinedPoses
 from disco_dock.physics.settings import PhysicsChoice, PhysicsSettings
@@ -16,6 +17,7 @@ from disco_dock.ranking.confidence_calibration import Calibration
 from disco_dock.ranking.evidence import NEIGHBOURHOOD, PoseInputs
 from disco_dock.ranking.judge import HowMade, PoseJudge
 from disco_dock.ranking.order import rank_order
+from disco_dock.ranking.pose_scores import added_score
 from disco_dock.ranking.reliability import Reliability
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.notes import Caution
@@ -35,7 +37,7 @@ class Verdict:
     """Scores and probabilities of the poses of one complex, in the order of sampling.
 
     Attributes:
-        scores: those that are known, by the names of `physics.settings.RANKINGS`, each (poses,); higher is better.
+        scores: those that are known, by the names of `ranking.pose_scores.rankings`, each (poses,); higher is better.
         rank_by: which of them ranks.
         near: (poses,) P(RMSD < 2 Angstrom), or None where nothing is calibrated for such poses.
         far: (poses,) the same for 5 Angstrom, or None.
@@ -71,6 +73,7 @@ def judge_poses(
     refined: RefinedPoses,
     physics: PhysicsSettings,
     settings: DockingSettings,
+    receptor: Receptor | None = None,
 ) -> Verdict:
     """The verdict on the poses of one complex.
 
@@ -81,6 +84,7 @@ def judge_poses(
         refined: their energies and scores.
         physics: how they were minimised and scored.
         settings: how they were sampled.
+        receptor: for scores that were added (`ranking.pose_scores`); without it there are none.
     """
     scores = {} if docked.confidence is None else {"confidence": docked.confidence}
     notes = []
@@ -89,6 +93,9 @@ def judge_poses(
         notes.append(f"vina_score is an energy of the pose in kcal/mol, {NOT_AN_AFFINITY}")
     if refined.contacts is not None:
         scores["contacts"] = refined.contacts
+    added = None if receptor is None else added_score(physics.rank_by, receptor, ligand, docked.pos)
+    if added is not None:
+        scores[physics.rank_by] = added
     verdict = Verdict(scores=scores, rank_by=physics.rank_by, notes=tuple(notes))
     if not refined.minimised:
         return _by_calibration(verdict, config.calibration, docked.logits)

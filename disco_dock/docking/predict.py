@@ -24,6 +24,7 @@ from disco_dock.docking.refinement import RefinedPoses, refinement_notes
 from disco_dock.docking.sample_and_refine import OnStep, after_physics, sample_and_refine
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.docking.validity import PoseValidity, pose_validity, prepare_checks
+from disco_dock.physics.settings import RANKINGS
 from disco_dock.ranking.order import rank_order
 from disco_dock.sampling.sample import DockedPoses
 
@@ -112,7 +113,7 @@ def predict_prepared(
         sampled = drawn.docked.pos
         final = after_physics(engine, graph, drawn.docked, refined)
     with clock.phase("checks"):
-        verdict = judge_poses(engine.models.config, ligand, final, refined, physics, ready.sampling)
+        verdict = judge_poses(engine.models.config, ligand, final, refined, physics, ready.sampling, prepared.receptor)
         everything, modes = _ranked(prepared, ligand, final, verdict, drawn)
         ranked = everything[: drawn.kept.sum()]
         survey, frames = final.survey, final.frames
@@ -194,6 +195,7 @@ def _ranked(
             stereo_kept=bool(kept[sample]),
             p_rmsd_under_5=None if verdict.far is None else float(verdict.far[sample]),
             ranks={name: int(rank[sample]) for name, rank in ranks.items()},
+            added={name: float(verdict.scores[name][sample]) for name in verdict.scores if name not in RANKINGS},
             mode=int(number[sample]) if has_latents else None,
             cluster=int(cluster[sample]),
             copy_of=copy_of[rank - 1],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -93,6 +93,7 @@ class RankedPose:
         physics: what physics says and did, or None.
         ranks: the rank it has by each of `physics_settings.RANKINGS`, those that are known.
         validity: whether it passes PoseBusters' checks and keeps its stereo, or None when that was not checked.
+        added: values of the scores that were added to the product's (`ranking.pose_scores`).
         given: what the file that a pose was given in says of it: where it stood, and its SD tags; else empty.
     """
 
@@ -114,6 +115,7 @@ class RankedPose:
     physics: PosePhysics | None = None
     validity: PoseValidity | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)
+    added: Mapping[str, float] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -175,10 +177,11 @@ class Prediction:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the table: `POSE_COLUMNS`, and for poses that were given the short ones of their SD tags."""
+        """Columns of the table: `POSE_COLUMNS`, added scores, and of given poses those SD tags that are short."""
         names = dict.fromkeys(name for pose in self.ranked for name in pose.given)
         long = {name for pose in self.ranked for name, value in pose.given.items() if not _is_short(value)}
-        return (*POSE_COLUMNS, *(_given_column(name) for name in names if name not in long))
+        added = (column for name in self.ranked[0].added for column, _ in _added_columns(self.ranked[0], name))
+        return (*POSE_COLUMNS, *added, *(_given_column(name) for name in names if name not in long))
 
     @cached_property
     def poses(self) -> list[Chem.Mol]:
@@ -284,8 +287,15 @@ class Prediction:
             "lddt_pli": None if known is None else _rounded(known.lddt_pli, 3),
             "contacts_recovered": None if known is None else _rounded(known.contacts_recovered, 3),
         }
+        values |= {column: value for name in pose.added for column, value in _added_columns(pose, name)}
         values |= {_given_column(name): _given_value(value) for name, value in pose.given.items()}
         return {column: values.get(column) for column in self.columns}
+
+
+def _added_columns(pose: RankedPose, name: str) -> Iterator[tuple[str, float | None]]:
+    """The columns of a score that was added: its value and the rank by it."""
+    yield name, _rounded(pose.added[name], 4)
+    yield f"rank_{name}", pose.ranks.get(name)
 
 
 def _record(pose: RankedPose, row: Mapping[str, Any]) -> PoseRecord:

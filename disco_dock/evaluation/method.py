@@ -114,7 +114,9 @@ class NetworkMethod:
         (docked, refined), seconds, cpu = shared.refined(case, physics, in_pocket=self._in_pocket)
         begin, cpu_begin = time.perf_counter(), time.process_time()
         sampling = shared.sampling(case, in_pocket=self._in_pocket)
-        verdict = judge_poses(shared.engine.models.config, case.ligand, docked, refined, physics, sampling)
+        verdict = judge_poses(
+            shared.engine.models.config, case.ligand, docked, refined, physics, sampling, case.receptor
+        )
         pos = docked.pos if case.receptor is not None else docked.pos - case.graph.origin
         if not np.isfinite(pos).all():
             raise NumericsError("coordinates that are not finite; try another seed or checkpoint")

@@ -20,7 +20,7 @@ from disco_dock.evaluation.report import write_report
 from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.strata import read_manifest
 from disco_dock.evaluation.vina.method import VinaMethod, Where, require_vina
-from disco_dock.physics.settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings, Ranking
+from disco_dock.physics.settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
 from disco_dock.runtime.errors import InputError
 from disco_dock.sampling.sample import DockingSettings
 
@@ -71,7 +71,7 @@ class EvaluationSettings:
     vina_cpu_seconds: float | None = None
     in_pocket: bool = False
     physics: PhysicsChoice = PhysicsChoice()
-    rankings: tuple[Ranking, ...] = ()
+    rankings: tuple[str, ...] = ()
 
 
 def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None) -> dict[str, Any]:

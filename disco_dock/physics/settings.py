@@ -9,6 +9,8 @@ from disco_dock.runtime.errors import ConfigError
 
 Ranking = Literal["confidence", "vina", "contacts", "consensus"]
 MINIMIZERS, RANKINGS = ("none", "vina", "mmff"), get_args(Ranking)
+ADDED_RANKINGS: list[str] = []
+"""Names of the scores that `ranking.pose_scores` knows beyond `RANKINGS`."""
 SEARCHES = ("pairs", "maps")
 EFFORT = ("moves", "restarts", "scatter", "finalists", "search", "basins", "apart")
 """What a user can ask of the search."""
@@ -33,7 +35,8 @@ class PhysicsSettings:
         finalists: places of lowest energy whose best pose is searched further; 0 for none.
         final_moves: Monte-Carlo steps of each of them.
         score: whether poses get a Vina score; minimised ones always do.
-        rank_by: "confidence", "vina" (energy), "contacts" (contact score) or "consensus" (of its judge).
+        rank_by: "confidence", "vina" (energy), "contacts" (contact score), "consensus" (judge), or an added score
+            by its name (`ranking.pose_scores`).
     """
 
     minimize: Literal["none", "vina", "mmff"] = "none"
@@ -46,14 +49,14 @@ class PhysicsSettings:
     finalists: int = 0
     final_moves: int = 500
     score: bool = False
-    rank_by: Ranking = "confidence"
+    rank_by: str = "confidence"
 
     def __post_init__(self) -> None:
         """Check the choices."""
         if self.minimize not in MINIMIZERS:
             raise ConfigError(f"poses are minimized by {_choices(MINIMIZERS)}, not {self.minimize!r}")
-        if self.rank_by not in RANKINGS:
-            raise ConfigError(f"poses are ranked by {_choices(RANKINGS)}, not {self.rank_by!r}")
+        if self.rank_by not in (known := (*RANKINGS, *ADDED_RANKINGS)):
+            raise ConfigError(f"poses are ranked by {_choices(known)}, not {self.rank_by!r}")
         if self.search not in SEARCHES:
             raise ConfigError(f"poses are searched on {_choices(SEARCHES)}, not {self.search!r}")
         if self.basins < 1 or (self.basins > 1 and self.search == "pairs"):
@@ -91,7 +94,7 @@ class PhysicsChoice:
     basins: int | None = None
     apart: float | None = None
     score: bool = False
-    rank_by: Ranking | None = None
+    rank_by: str | None = None
 
     def __post_init__(self) -> None:
         """Check the choices."""
