@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -47,6 +47,29 @@ class Record(NamedTuple):
     note: str = ""
 
 
+RecordReader = Callable[[Iterator[str], "RecordBlock"], Iterator[Record]]
+"""(lines, block for counting them) -> one record per molecule, of one of the kinds above."""
+
+READERS: dict[str, RecordReader] = {}
+"""Suffix: reader of a format that was added by `add_format`."""
+
+
+def add_format(suffix: str, kind: Kind, reader: RecordReader) -> None:
+    """Let files with a suffix such as ".inchi" be read, in `predict` and `screen`.
+
+    Args:
+        suffix: lower case, with its dot.
+        kind: of the records that the reader makes.
+        reader: gets the lines of the file, decompressed and within the limits of every input.
+
+    Raises:
+        ValueError: the suffix has a reader already.
+    """
+    if suffix in KINDS:
+        raise ValueError(f"files with the suffix {suffix} are read already")
+    KINDS[suffix], READERS[suffix] = kind, reader
+
+
 def suffix_of(path: Path | str) -> str:
     """Lower-case suffix without a trailing ".gz": ".sdf" for "a.SDF.gz"."""
     name = Path(path).name.lower()
@@ -86,6 +109,8 @@ def read_records(path: Path) -> Iterator[Record]:
     """
     kind = file_kind(path)
     lines = _lines(path)
+    if suffix_of(path) in READERS:
+        return READERS[suffix_of(path)](lines, RecordBlock(path))
     if kind == "sdf":
         return _sdf_records(lines, RecordBlock(path))
     if kind == "mol2":
