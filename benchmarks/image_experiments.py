@@ -1,4 +1,4 @@
-"""Comparisons of image models at equal size and steps; every run goes on where it stopped.
+"""Comparisons of image models at equal size and steps; every run continues where it stopped.
 
     python benchmarks/image_experiments.py digits  -o runs/experiments            # plain, disco, continuous; guidance
     python benchmarks/image_experiments.py ablation -o runs/experiments           # m x k on digits, two seeds

@@ -2,7 +2,7 @@
 
     python benchmarks/ranking_ablation.py COMPLEXES --split-file IDS -o OUT [--checkpoint CHECKPOINT] [--num-poses 40]
 
-Docks as the checkpoint says, into OUT/rows.jsonl; a run that was stopped goes on.
+Docks as the checkpoint says, into OUT/rows.jsonl; a stopped run continues.
 """
 
 from __future__ import annotations

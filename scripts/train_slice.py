@@ -1,4 +1,4 @@
-"""One slice of a training run on a machine that is lent for minutes: unpack, go on, pause, pack.
+"""One slice of a training run on a machine that is lent for minutes: unpack, continue, pause, pack.
 
     python scripts/train_slice.py --pieces CARRIED --out OUT --minutes 8.5 -- all --shards SHARDS --validation VAL \
         --preset small --set loop.precision=bf16
@@ -36,7 +36,7 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / NAME
-        print("goes on" if unpack_folder(args.pieces, NAME, run) else "starts anew", flush=True)
+        print("continues" if unpack_folder(args.pieces, NAME, run) else "starts anew", flush=True)
         status = disco_dock(["train", *args.train, "-o", str(run), "--stop-after", str(args.minutes)])
         if run.exists():
             args.out.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ class _Task:
 
     @property
     def recipe(self) -> str:
-        """What the content of the part depends on besides the files; a part of another recipe is built again."""
+        """Everything besides the files that decides the content; a part made by another recipe is built again."""
         return RECIPE if self.prepare is prepare else f"{RECIPE} {self.prepare.__name__}"
 
     @property
@@ -92,7 +92,7 @@ def build(
 
     Args:
         source: folder in one of the layouts of `SourceFolder`.
-        out: gets part files and their indices; finished parts are kept, so a killed build goes on.
+        out: gets part files and their indices; finished parts are kept, so a killed build continues.
         ids: complexes to take; all of the folder when None.
         workers: processes; each holds one part in memory.
         on_part: called with (finished parts, all parts).

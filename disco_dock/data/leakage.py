@@ -31,7 +31,7 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbour:
-    """What the training set holds that is nearest to one held-out complex.
+    """The training complexes nearest to one held-out complex.
 
     Attributes:
         id: held-out complex.

@@ -159,7 +159,7 @@ def novelty(nearest: NearestTraining, rates: NoveltyRates | None, physics: Physi
 
 
 def _way(physics: PhysicsSettings) -> tuple[str, tuple[int, ...], str]:
-    """What makes poses and their order; whether they are scored besides does not."""
+    """The settings that decide poses and their order; an additional score does not."""
     effort = tuple(getattr(physics, name) for name in EFFORT) if physics.minimize == "vina" else ()
     return physics.minimize, effort, physics.rank_by
 

@@ -187,7 +187,7 @@ class Complexes:
         """The prior for rows of these ligands (the first, if not given), evaluated once per ligand and distinct prefix.
 
         It sees the same conformer whatever the pose. A CPU and a single ligand take the prefixes one at a time, so that
-        latents do not depend on company.
+        latents do not depend on the other ligands.
         """
 
         def next_logits(index: Tensor, _: int) -> Tensor:

@@ -251,7 +251,7 @@ def _group_size(models: Models, settings: DockingSettings) -> int:
 
 
 def _reporter(on_step: Progress | None, before: int, poses: int, steps: int) -> Callable[[int], None] | None:
-    """What tells of the progress of a group, given the poses before it and of the whole."""
+    """A callback that reports the steps of a group as progress of all poses."""
     if on_step is None:
         return None
     return lambda done: on_step(before * steps + done, poses * steps)

@@ -69,8 +69,8 @@ def dock_together(
 ) -> list[DockedPoses]:
     """Sampled poses of each ligand, from one network batch.
 
-    With shares, a pose has the same shapes and place whatever the company, and so the same bits. Without, shapes are
-    those of the company, and poses are those of `dock` up to rounding.
+    With shares, the shapes and the place of a pose do not depend on the other ligands, nor do its bits.
+    Without shares, shapes follow from all of them, and poses equal those of `dock` up to rounding.
 
     Args:
         models: networks of a checkpoint.

@@ -1,4 +1,4 @@
-"""One tensor per complex that an earlier stage's networks compute, kept in parts so that a killed run goes on."""
+"""One tensor per complex that an earlier stage's networks compute, kept in parts so that a killed run can continue."""
 
 from __future__ import annotations
 

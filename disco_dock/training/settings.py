@@ -61,7 +61,7 @@ class ValidationConfig:
         every_epochs: epochs between validation losses, may be a fraction.
         complexes: most complexes for the losses.
         intervals: of t, each with a validation loss of its own.
-        dock_every: score and prior stages: a docking at every so manieth validation, 0 for never.
+        dock_every: score and prior stages: validations from one docking to the next, 0 for none.
         dock_complexes: most complexes that are docked.
         dock_poses: poses per complex.
         dock_steps: reverse steps.
@@ -217,7 +217,7 @@ def _stage_layer(layer: Mapping[str, Any], stage: str) -> tuple[dict[str, Any], 
     stages = layer.get("stages") or {}
     if not isinstance(stages, Mapping) or set(stages) - set(EVERY_STAGE):
         raise ConfigError(f"settings.stages: expected sections {', '.join(EVERY_STAGE)}, found {stages!r}")
-    for name, values in stages.items():  # also those of other stages, so that a mistake is told at once
+    for name, values in stages.items():  # also those of other stages, so that a mistake is reported at once
         if not isinstance(values, Mapping):
             raise ConfigError(f"settings.stages.{name}: expected a mapping, found {values!r}")
         from_dict(TrainConfig, values, where=f"settings.stages.{name}")

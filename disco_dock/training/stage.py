@@ -75,7 +75,7 @@ def make_optimiser(groups: Sequence[dict[str, Any]], config: TrainConfig) -> tor
 
 
 def run_stage(stage: Stage, out: Path, config: TrainConfig, options: RunOptions) -> CheckpointConfig:
-    """Train to the end, or on to it when run again; the configuration of the exported checkpoint.
+    """Train to the end, continuing an interrupted run; returns the configuration of the exported checkpoint.
 
     With validation data `out/checkpoint` holds the averaged weights that were the best by the chosen metric, without
     those of the last written state.

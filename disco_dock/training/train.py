@@ -33,7 +33,7 @@ FUNCTIONS: dict[str, Callable[..., CheckpointConfig]] = {
 SHARES = {"score": 0.8, "prior": 0.1, "confidence": 0.1}
 """Of a time limit for all stages together."""
 HARMLESS = ("loop", "validation", "workers")
-"""Settings that may change when a run goes on: its length and rates, and how it is watched and fed."""
+"""Settings that may change when a run continues: its length and rates, and how it is watched and fed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ def train(
 
 
 def remember(run: Path, stage: str, config: TrainConfig) -> None:
-    """Write the settings of a stage into the run's folder; a change that breaks the resumed run's equality is told."""
+    """Write the settings of a stage into the run's folder; a change that alters the resumed run is reported."""
     if not processes().first:
         return
     path = run / f"{stage}.yaml"

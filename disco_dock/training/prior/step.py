@@ -34,7 +34,7 @@ class PriorBatch(NamedTuple):
         pos_crystal: (complexes, atoms, 3) for distances between nodes in the report only, Angstrom.
         pos_prior: (complexes, atoms, 3) centred conformers in random orientations, what the prior sees.
         target: (complexes, latents, nodes) probabilities that the prior learns.
-        earlier: (complexes, latents) nodes that the prior is told for the latents before.
+        earlier: (complexes, latents) nodes of the earlier latents, given to the prior.
         weight: (complexes,) in the means.
     """
 

@@ -127,7 +127,7 @@ def _kind(encoder: Encoder | None) -> str:
 
 
 class _Measure:
-    """Validation losses, and docking at every so manieth validation and at one that comes out of turn, the last."""
+    """Validation losses; every `dock_every`-th validation also docks, and so does an extra one, the last."""
 
     def __init__(
         self,
