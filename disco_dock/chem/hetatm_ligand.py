@@ -63,6 +63,11 @@ def hetatm_code(source: Path | StructureFile, group: str = "") -> str:
     return _chosen(as_structure(source), group)[0].name
 
 
+def hetatm_pdb(source: Path | StructureFile, group: str = "") -> str:
+    """The ligand's heavy atoms as HETATM records without bonds; arguments and errors as in `read_hetatm_ligand`."""
+    return _pdb_block(_chosen(as_structure(source), group))
+
+
 def _chosen(structure: StructureFile, group: str) -> list[Group]:
     path, groups = structure.path, structure.groups
     return _named(path, groups, group) if group else [_only(path, groups)]

@@ -251,4 +251,4 @@ def _jobs(given: dict, settings: PredictSettings) -> JobList:
     read = ligand_reader(settings.template_smiles, settings.largest_fragment)
     if "csv" in given:
         return jobs_of_csv(given["csv"], read)
-    return jobs_of_ligands(given["protein"], given["ligand"], read)
+    return jobs_of_ligands(given["protein"], given["ligand"], read, smiles=given.get("smiles"))

@@ -101,6 +101,8 @@ def prepare_complex(
         prepared = store.get(protein)
     physics, skipped = physics_for(prepared.receptor, physics, requested=settings.physics.requested)
     reference = None if settings.reference is None else read_reference(Path(settings.reference))
+    if reference is None and ligand.pos is not None and Path(ligand.source) == protein:  # where it was in the file
+        reference = ligand.mol
     if reference is not None:
         atom_maps(ligand.mol, reference)  # before any work, that it is the same molecule
     with clock.phase("conformer"):

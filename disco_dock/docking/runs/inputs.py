@@ -12,6 +12,7 @@ from pathlib import Path
 
 from disco_dock.chem.ligand import Ligand, LigandFailure
 from disco_dock.chem.read_ligand import read_ligands
+from disco_dock.docking.runs.bound_ligand import bound_ligand
 from disco_dock.docking.runs.input_files import existing_file
 from disco_dock.docking.runs.names import UniqueNames, complex_name
 from disco_dock.runtime.errors import DiscoError, InputError, one_line
@@ -68,13 +69,16 @@ def ligand_reader(template_smiles: str | None, largest_fragment: bool) -> Ligand
     return lambda spec: read_ligands(spec, template_smiles=template_smiles, largest_fragment=largest_fragment)
 
 
-def jobs_of_ligands(protein: str | Path, ligand: str | Path, read: LigandReader) -> JobList:
+def jobs_of_ligands(
+    protein: str | Path, ligand: str | Path, read: LigandReader, *, smiles: str | None = None
+) -> JobList:
     """One complex for each molecule of `ligand`.
 
     Args:
         protein: receptor file.
-        ligand: file of one or many molecules, or a SMILES string.
+        ligand: file of one or many molecules, a SMILES string, or the name of a ligand in the protein file.
         read: as made by `ligand_reader`.
+        smiles: template of a ligand in the protein file.
 
     Raises:
         InputError: there is no such protein file, or the ligand file has no molecule, one that cannot be read, or too
@@ -82,7 +86,8 @@ def jobs_of_ligands(protein: str | Path, ligand: str | Path, read: LigandReader)
     """
     spec = str(ligand)
     existing_file(Path(protein))
-    molecules = list(islice(read(spec), MAX_COMPLEXES + 1))
+    bound = bound_ligand(Path(protein), spec, smiles)
+    molecules = [bound] if bound is not None else list(islice(read(spec), MAX_COMPLEXES + 1))
     if len(molecules) > MAX_COMPLEXES:
         raise _too_many(spec)
     if not molecules:

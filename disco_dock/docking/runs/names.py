@@ -11,7 +11,7 @@ RESERVED = frozenset(
     + ["results.csv", "run.json", "poses.sdf", "rank1.sdf", "complex_rank1.pdb", "trajectory_rank1.pdb"]
     + ["report.html", "view.pml", "view.cxc", "view.mvsj"]
 )
-GENERIC = frozenset({"protein", "receptor", "rec", "prot", "structure", "model", "complex"})
+GENERIC = frozenset({"protein", "receptor", "rec", "structure", "model", "complex"})
 """File names that say nothing about the content; the folder's name is used instead."""
 
 

@@ -1,0 +1,86 @@
+"""A ligand that is bound in the protein file, by its name: to dock it again."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from disco_dock.chem.components import read_components
+from disco_dock.chem.hetatm_ligand import hetatm_pdb, read_hetatm_ligand
+from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.structure_files import as_structure
+from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.notes import Caution
+
+NAME = re.compile(r"(?:[^:\s]*:)?[A-Za-z0-9]{1,5}?(?:-?\d+[A-Za-z]?)?")
+
+
+def bound_ligand(protein: Path, spec: str, smiles: str | None = None) -> Ligand | None:
+    """The ligand of a protein file that a name such as "GP6" or "A:GP6910" means, with its pose; None for no name.
+
+    Bond orders are those of `smiles`, of the file <NAME>.cif of the chemical component dictionary beside the protein,
+    or perceived by Open Babel where it is installed.
+
+    Args:
+        protein: structure file.
+        spec: what the user gave as ligand.
+        smiles: template.
+
+    Raises:
+        InputError: there is such a group, and its bond orders cannot be known.
+    """
+    if not NAME.fullmatch(spec) or Path(spec).exists() or (":" not in spec and len(spec) < 2):
+        return None
+    try:
+        structure = as_structure(protein)
+    except InputError:  # told when the receptor is read
+        return None
+    groups = [one for one in structure.groups if one.hetero]
+    wanted = spec.upper()
+    labels = {f"{one.chain.strip() or '_'}:{one.name}{one.number}{one.insertion}".upper(): one for one in groups}
+    chosen = labels.get(wanted) or next((one for one in groups if one.name.upper() == wanted), None)
+    if chosen is None:
+        if ":" in spec:
+            raise InputError(f"{protein}: has no group {spec}; it has {_listed([one.name for one in groups])}")
+        return None
+    dictionary = protein.with_name(f"{chosen.name}.cif")
+    if smiles is None and dictionary.is_file():
+        return read_hetatm_ligand(structure, group=wanted, components=read_components(dictionary))
+    if smiles is not None:
+        return read_hetatm_ligand(structure, group=wanted, smiles=smiles)
+    perceived = _perceived(hetatm_pdb(structure, wanted))
+    if not perceived:
+        raise InputError(
+            f"{protein}: the bond orders of {spec} are not in the file, and Open Babel cannot tell them or is not "
+            f"installed (pip install openbabel-wheel); give its SMILES with --smiles, or put {chosen.name}.cif of the "
+            "chemical component dictionary beside it"
+        )
+    ligand = read_hetatm_ligand(structure, group=wanted, smiles=perceived)
+    note = Caution(
+        f"the bond orders of {spec} were perceived from its coordinates ({ligand.smiles}); if they are wrong, give its "
+        "SMILES with --smiles"
+    )
+    return replace(ligand, notes=(*ligand.notes, note))
+
+
+def _perceived(block: str) -> str:
+    """SMILES of a PDB block by Open Babel, or "" where that is not installed or finds no bond orders that fit."""
+    try:
+        from openbabel import openbabel, pybel
+    except ImportError:
+        return ""
+    log = openbabel.obErrorLog
+    level = log.GetOutputLevel()
+    log.SetOutputLevel(-1)
+    log.ClearLog()
+    try:
+        smiles = pybel.readstring("pdb", block).write("can").split()[0]
+        doubts = log.GetMessagesOfLevel(openbabel.obWarning)
+    finally:
+        log.SetOutputLevel(level)
+    return "" if any("kekulize" in doubt for doubt in doubts) else smiles
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(dict.fromkeys(names)) or "none"
