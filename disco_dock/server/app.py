@@ -33,6 +33,12 @@ logger = logging.getLogger(__name__)
 POLL = 0.1  # seconds between two looks at a job that a client waits for
 RETRY = 30  # seconds after which a client may try again when the queue is full
 STATUS: dict[type[DiscoError], int] = {TooLargeError: 413, QueueFullError: 429, UnknownJobError: 404}
+NIM_ALIASES = (
+    "/v1/molecular-docking/diffdock/generate",
+    "/v1/biology/mit/diffdock",
+    "/v1/biology/mit/diffdock/generate",
+)
+"""Where NVIDIA hosts the NIM, and where its clients look for it."""
 DESCRIPTION = (
     "Docks small molecules into proteins. A job is made by `POST /api/v1/jobs`, watched by `GET /api/v1/jobs/{id}` and "
     "read by its files and its report. Errors are JSON with one sentence under `detail`."
@@ -214,6 +220,9 @@ def _add_nim(app: FastAPI, queue: JobQueue) -> None:
             raise HTTPException(503, queue.trouble or "the networks are being loaded; ask again in a few seconds")
         return True
 
+    @app.post(NIM_ALIASES[0], include_in_schema=False)
+    @app.post(NIM_ALIASES[1], include_in_schema=False)
+    @app.post(NIM_ALIASES[2], include_in_schema=False)
     @app.post(
         "/molecular-docking/diffdock/generate",
         tags=tags,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +16,7 @@ from disco_dock.server.settings import ServeSettings
 
 COOKIE = "disco_dock_token"
 OPEN = ("/v1/health/live", "/v1/health/ready")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "0.0.0.0")  # noqa: S104 - how NVIDIA's notebooks call this machine
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -42,8 +43,8 @@ HEADERS = {
 class Guard:
     """ASGI middleware with the checks that no route may forget.
 
-    - A server on a loopback address answers only under its own names, so that a page of another site whose name was
-      turned to 127.0.0.1 (DNS rebinding) learns nothing.
+    - A server on a loopback address, or with a list of allowed hosts, answers only under these names, so that a page of
+      another site whose name was turned to 127.0.0.1 (DNS rebinding) learns nothing.
     - A request that a page of another origin makes is refused.
     - With a token, every request but those for health carries it: as `Authorization: Bearer`, or as the cookie that a
       visit of `/?token=...` sets.
@@ -61,6 +62,9 @@ class Guard:
             return
         if scope["type"] != "http":
             return
+        path = _single_slashes(scope["path"])
+        if path != scope["path"]:
+            scope = {**scope, "path": path, "raw_path": path.encode()}
         headers = Headers(scope=scope)
         answer = self._refusal(scope, headers)
         if answer is not None:
@@ -71,7 +75,9 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """The answer to a request that may not pass, else None."""
         host = headers.get("host", "")
-        if self._settings.loopback and _name(host) not in (*LOOPBACK, *self._settings.allowed_hosts):
+        settings = self._settings
+        listed = settings.loopback or bool(settings.allowed_hosts)
+        if listed and _name(host) not in (*LOOPBACK, settings.host, *settings.allowed_hosts):
             return _problem(
                 403, f"this server does not answer under the name {_name(host)!r:.80}; use 127.0.0.1 or --allowed-host"
             )
@@ -127,6 +133,11 @@ class Guard:
             return message
 
         return limited
+
+
+def _single_slashes(path: str) -> str:
+    """A path whose parts a client joined with a slash too many, as NVIDIA's notebooks do."""
+    return re.sub(r"/{2,}", "/", path)
 
 
 def _name(host: str) -> str:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,8 @@ def dock_job(engine: Engine, folder: Path, job: Job, pipe: Connection, max_ligan
     progress.say(0.0, "reading the files")
     with _inside(folder / INPUT):
         settings = job.options.settings(next(HERE.glob("pocket.*"), None))
+        if job.source == "nim":  # its answer has no room for a verdict
+            settings = replace(settings, check_poses=0)
         rows = Run(engine, settings, OUT, progress=progress).dock_batch(_jobs(job, max_ligands).jobs)
     if all(row.status == "failed" for row in rows):
         first = rows[0].message

@@ -70,15 +70,18 @@ class NimRequest(BaseModel):
         if self.steps > self.time_divisions:
             raise InputError(f"steps is {self.steps} and time_divisions {self.time_divisions}; steps may not be larger")
         protein = _unescaped(self.protein)
-        ligand = self.ligand if self.ligand_file_type == "txt" else _unescaped(self.ligand)
+        kind = self.ligand_file_type
+        if kind == "txt":
+            kind = _recognised(_unescaped(self.ligand))
+        ligand = self.ligand if kind == "txt" else _unescaped(self.ligand)
         if _is_reference(protein):
             raise InputError(f"protein: looks like a path or an asset id; {INLINE}")
-        lines = ligand.splitlines() if self.ligand_file_type == "txt" else [ligand]
+        lines = ligand.splitlines() if kind == "txt" else [ligand]
         if any(_is_reference(line.split()[0]) for line in lines if line.strip()) or (
-            self.ligand_file_type != "txt" and "\n" not in ligand.strip()
+            kind != "txt" and "\n" not in ligand.strip()
         ):
             raise InputError(f"ligand: looks like a path or an asset id; {INLINE}")
-        return self.model_copy(update={"protein": protein, "ligand": ligand})
+        return self.model_copy(update={"protein": protein, "ligand": ligand, "ligand_file_type": kind})
 
     def smiles(self) -> list[str]:
         """The lines of a `txt` ligand that hold a molecule; more than one make a batch."""
@@ -89,7 +92,7 @@ class NimRequest(BaseModel):
     @property
     def count(self) -> int | None:
         """Number of ligands of a batch, or None for a single one."""
-        number = len(self.smiles()) if self.ligand_file_type == "txt" else 1
+        number = len(self.smiles()) if self.ligand_file_type == "txt" else _molecules(self.ligand)
         return number if number > 1 else None
 
     def files(self) -> dict[str, bytes]:
@@ -102,8 +105,6 @@ class NimRequest(BaseModel):
         ligand = ("\n".join(self.smiles()) if self.ligand_file_type == "txt" else self.ligand).encode()
         if not ligand.strip():
             raise InputError("ligand: holds no molecule; send SMILES, one per line")
-        if self.ligand_file_type != "txt" and _molecules(self.ligand) > 1:
-            raise InputError("ligand: holds several molecules; send one, or a batch as lines of SMILES")
         name = "ligand.smi" if self.ligand_file_type == "txt" else f"ligand.{self.ligand_file_type}"
         if self.ligand_file_type != "txt" and ligand_name(ligand) == "ligand.pdb":
             raise InputError(f"ligand: is PDB, not {self.ligand_file_type}; send SDF, MOL2 or SMILES")
@@ -123,7 +124,7 @@ class NimResponse(BaseModel):
     ligand: str = Field(description="As sent.")
     ligand_positions: list[str] | list[list[str]] = Field(description="SDF texts; empty where there is no pose.")
     position_confidence: list[float | None] | list[list[float | None]] = Field(
-        description="Logits of the confidence model, in the order of `ligand_positions`."
+        description="The score that ranks the poses, in the order of `ligand_positions`: the first is the largest."
     )
     trajectory: list[str] | list[list[str]] = Field(description="PDB text with a MODEL per step for the first pose.")
 
@@ -192,6 +193,12 @@ def _filled(poses: NimPoses, length: int) -> NimPoses:
 def _molecules(text: str) -> int:
     """Number of molecules in an SDF or MOL2 text."""
     return max(text.count("@<TRIPOS>MOLECULE"), sum(1 for part in text.split("$$$$") if part.strip()))
+
+
+def _recognised(text: str) -> Literal["sdf", "mol2", "txt"]:
+    """What a ligand without a stated type is; clients leave the type out for SDF."""
+    name = ligand_name(text.encode())
+    return "sdf" if name.endswith(".sdf") else "mol2" if name.endswith(".mol2") else "txt"
 
 
 def _unescaped(text: str) -> str:

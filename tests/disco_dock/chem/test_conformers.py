@@ -81,7 +81,7 @@ def test_the_ladder_falls_through_to_the_next_rung(monkeypatch):
 
     def fail_first(full, mol, parameters, seconds):
         tried.append(parameters.useRandomCoords)
-        return real(full, mol, parameters, seconds) if parameters.useRandomCoords else None
+        return real(full, mol, parameters, seconds) if parameters.useRandomCoords else (None, 0.0)
 
     monkeypatch.setattr(conformers, "_attempt", fail_first)
     assert embed(read_ligand("CCCO").mol, seed=0).rung == "random-coordinates"
@@ -91,7 +91,7 @@ def test_the_ladder_falls_through_to_the_next_rung(monkeypatch):
 def test_relaxed_settings_are_tried_until_the_stereo_is_right(monkeypatch):
     real = conformers._attempt
     monkeypatch.setattr(
-        conformers, "_attempt", lambda full, mol, p, s: None if p.enforceChirality else real(full, mol, p, s)
+        conformers, "_attempt", lambda full, mol, p, s: (None, 0.0) if p.enforceChirality else real(full, mol, p, s)
     )
     for smiles in STEREO[:4]:
         mol = read_ligand(smiles).mol
@@ -105,7 +105,7 @@ def test_input_coordinates_are_the_last_resort_only_with_the_right_stereo(monkey
     rdDistGeom.EmbedMolecule(full, randomSeed=1)
     (tmp_path / "a.mol").write_text(Chem.MolToMolBlock(full))
     ligand = read_ligand(tmp_path / "a.mol")
-    monkeypatch.setattr(conformers, "_attempt", lambda *args: None)
+    monkeypatch.setattr(conformers, "_attempt", lambda *args: (None, 0.0))
     conformer = embed(ligand.mol, seed=0)
     assert conformer.rung == "input"
     np.testing.assert_array_equal(conformer.pos, ligand.pos)
@@ -117,17 +117,54 @@ def test_input_coordinates_are_the_last_resort_only_with_the_right_stereo(monkey
 
 def test_an_impossible_molecule_is_refused_in_time_or_has_the_right_stereo():
     mol = read_ligand("OC1=CC=C2[C@]34CCN(CC5CC5)[C@H](C3)Cc2c14").mol  # a bridge on the wrong face
-    start = time.perf_counter()
+    start = time.thread_time()
     try:
         conformer = embed(mol, seed=0, time_limit=1.0)
     except InputError as error:
         assert "could be built within 1 s" in str(error)
     else:
         assert signature_from_pose(mol, conformer.pos) == stereo_signature(mol)
-    assert time.perf_counter() - start < 4.0
+    assert time.thread_time() - start < 8.0
 
 
 def test_nothing_reaches_standard_error(capfd):
     embed(read_ligand("CB(O)O").mol, seed=0)
     embed(read_ligand("C[Si](C)(C)[Se]C").mol, seed=0)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("smiles", ["OC1CC2C(C1)C2(C)C", "CC(=O)N1CC2C(C1C(N)=O)C2(C)C"])
+@pytest.mark.parametrize("seed", range(3))
+def test_open_centres_get_no_impossible_fusion(smiles, seed):
+    """A three-membered ring on a five-membered one is fused cis: its neighbours lie on one side of its plane."""
+    mol = read_ligand(smiles).mol
+    pos = embed(mol, seed=seed).pos
+    small = next(ring for ring in mol.GetRingInfo().AtomRings() if len(ring) == 3)
+    normal = np.cross(pos[small[1]] - pos[small[0]], pos[small[2]] - pos[small[0]])
+    large = next(ring for ring in mol.GetRingInfo().AtomRings() if len(ring) == 5)
+    beside = [
+        other.GetIdx()
+        for atom in set(small) & set(large)
+        for other in mol.GetAtomWithIdx(atom).GetNeighbors()
+        if other.GetIdx() in large and other.GetIdx() not in small
+    ]
+    sides = [np.sign((pos[other] - pos[small[0]]) @ normal) for other in beside]
+    assert len(sides) == 2 and sides[0] == sides[1]
+
+
+def test_a_busy_machine_changes_no_conformer(monkeypatch):
+    """The clock on the wall runs ten times as fast as the processor's: RDKit gives up, and is asked again."""
+    mol = read_ligand("CCCCC(=O)NC1CCCC1").mol
+    free = embed(mol, seed=5).pos
+    real, calls = rdDistGeom.EmbedMolecule, []
+
+    def slow(full, parameters):
+        calls.append(parameters.timeout)
+        return -1 if len(calls) < 2 else real(full, parameters)
+
+    clock = iter(range(0, 10**6, 1000))
+    monkeypatch.setattr(conformers.rdDistGeom, "EmbedMolecule", slow)
+    monkeypatch.setattr(conformers.time, "perf_counter", lambda: float(next(clock)))
+    busy = embed(mol, seed=5)
+    assert busy.rung == "etkdg" and calls == sorted(set(calls))
+    np.testing.assert_array_equal(busy.pos, free)

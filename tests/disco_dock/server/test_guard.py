@@ -26,6 +26,12 @@ def test_any_name_on_other_addresses(idle):
     assert idle(host="0.0.0.0").get(JOBS, headers={"host": "lab-server:8000"}).status_code == 200
 
 
+def test_a_list_of_hosts_holds_on_other_addresses_too(idle):
+    client = idle(host="0.0.0.0", allowed_hosts=("lab-server",))
+    assert client.get(JOBS, headers={"host": "lab-server:8000"}).status_code == 200
+    assert client.get(JOBS, headers={"host": "evil.example"}).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [

@@ -9,6 +9,7 @@ import pytest
 from rdkit import Chem
 
 from disco_dock.runtime.errors import InputError
+from disco_dock.server.nim.poses import ranking_scores
 from disco_dock.server.nim.requests import NimRequest
 from tests.disco_dock.server.serving import ASPIRIN
 
@@ -105,7 +106,6 @@ def test_escaped_line_ends():
         ({"ligand": "/etc/passwd"}, "ligand: looks like a path"),
         ({"ligand": "CCO\n/data/a.sdf", "ligand_file_type": "txt"}, "ligand: looks like a path"),
         ({"ligand": "6F8E3C1A-0b1d-4c39-9a53-1f2f0c8b7a11", "ligand_file_type": "txt"}, "asset id"),
-        ({"ligand": SDF * 2}, "several molecules"),
         ({"steps": 21}, "steps may not be larger"),
         ({"protein": "HEADER only"}, "neither PDB nor mmCIF"),
         ({"ligand": "#\n", "ligand_file_type": "txt"}, "no molecule"),
@@ -143,3 +143,38 @@ def test_ready_only_with_networks(idle):
     assert client.get("/v1/health/live").json() is True
     answer = client.get("/v1/health/ready")
     assert answer.status_code == 503 and "being loaded" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["//molecular-docking//diffdock/generate", "/v1/biology/mit/diffdock"])
+def test_paths_as_clients_write_them(idle, path):
+    client = idle()
+    answer = client.post(str(client.base_url).rstrip("/") + path, json=documented(PDB, num_poses=101))
+    assert answer.status_code == 422 and "num_poses" in answer.json()["detail"]
+
+
+def test_health_with_a_slash_too_many(idle):
+    client = idle()
+    address = str(client.base_url).rstrip("/") + "//v1/health/live"
+    assert client.get(address).json() is True
+    assert client.get(address, headers={"host": "0.0.0.0:8000"}).json() is True
+
+
+def test_sdf_is_known_without_its_type():
+    request = NimRequest(protein=PDB * 2, ligand=SDF).checked()
+    assert request.ligand_file_type == "sdf" and request.count is None
+    assert "ligand.sdf" in request.files()
+
+
+def test_several_molecules_of_an_sdf_are_a_batch():
+    request = NimRequest(protein=PDB * 2, ligand=SDF * 3, ligand_file_type="sdf").checked()
+    assert request.count == 3
+
+
+def test_confidence_falls_from_pose_to_pose():
+    rows = [
+        {"contact_score": "2.5", "vina_score": "-7", "confidence": "-1.0"},
+        {"contact_score": "1.5", "vina_score": "-8", "confidence": "0.5"},
+    ]
+    assert ranking_scores(rows) == [2.5, 1.5]
+    assert ranking_scores([row | {"contact_score": ""} for row in rows[::-1]]) == [8.0, 7.0]
+    assert ranking_scores([{"confidence": "1"}, {"confidence": ""}]) == [1.0, None]
