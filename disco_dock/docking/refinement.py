@@ -198,6 +198,8 @@ def refinement_notes(refined: RefinedPoses, settings: PhysicsSettings) -> Iterat
     if any(pose.strain is None for pose in refined.poses):
         yield "MMFF94s does not know an atom of the ligand, so its strain is not known"
     again = f", {settings.restarts + 1} times from different orientations" if settings.restarts else ""
+    again += f", {settings.scatter} times from anywhere in a pocket" if settings.scatter else ""
+    again += " on maps" if settings.search == "maps" else ""
     finals = f" ({settings.final_moves} more in {settings.finalists} places)" if settings.finalists else ""
     how = f"Vina with {settings.moves} Monte-Carlo moves{again}{finals}" if settings.minimize == "vina" else "MMFF94s"
     strains = [pose.strain for pose in refined.poses if pose.strain is not None]

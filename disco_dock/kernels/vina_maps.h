@@ -14,7 +14,7 @@
 #endif
 
 typedef struct {
-    int32_t types, steps;       /* kinds of ligand atoms, at most 32; intervals along the edge of a block */
+    int32_t types, steps;       /* kinds of ligand atoms, at most 31; intervals along the edge of a block */
     int32_t block;              /* floats of a block: (steps + 1)^3 or more */
     const float *radius;        /* (types) */
     const int32_t *kind;        /* (types) */

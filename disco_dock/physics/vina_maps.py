@@ -9,7 +9,7 @@ from disco_dock.physics.vina_terms import VinaAtoms
 
 STEPS = 10
 """Intervals of the lattice along a cell of 4 Angstrom."""
-MOST_KINDS = 32
+MOST_KINDS = 31
 MOST_FLOATS = 2**29
 """Of all kinds together; memory is used where poses come only."""
 

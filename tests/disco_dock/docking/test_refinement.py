@@ -104,6 +104,9 @@ def test_basins_give_the_score_more_to_choose_from():
     assert np.all(by_contacts.contacts >= poor - 1e-6) and by_contacts.contacts.mean() > poor.mean() + 0.1
     distinct = refine(receptor, field, ligand, start, replace(one, restarts=1, basins=4, apart=1.0), **options)
     assert closest(distinct.pos) > 1.0
+    assert (
+        "2 times from different orientations on maps" in list(refinement_notes(distinct, replace(one, restarts=1)))[-1]
+    )
     again = refine(receptor, field, ligand, start, replace(one, restarts=1, basins=4, apart=1.0), **options)
     assert np.array_equal(distinct.pos, again.pos)
 
