@@ -128,17 +128,20 @@ def plot_comparison(path: Path, rows: list[tuple[str, str, dict]], first: int) -
 
 
 def plot_ablation(path: Path, rows: list[tuple[str, str, dict]]) -> None:
-    """Distance by size of the codebook, a line for each number of latents; means over the seeds."""
+    """Distance by size of the codebook, a line for each number of latents; means and range of the seeds."""
     found: dict[str, dict[int, list[float]]] = {}
     for name, sampling, report in rows:
         latents, codes, _ = name.split("-")
         by_codes = found.setdefault(f"{latents.replace('m', 'm = ')}, {sampling}", {})
         by_codes.setdefault(int(codes[1:]), []).append(report[DISTANCE])
-    lines = {
-        name: (list(by_codes), [sum(values) / len(values) for values in by_codes.values()])
-        for name, by_codes in found.items()
-    }
-    line_plot(path.with_suffix(".png"), lines, x="codes per latent", y=DISTANCE.replace("_", " "), log_x=True)
+    lines, ends = {}, {}
+    for place, (name, by_codes) in enumerate(found.items()):
+        beside = [count * 1.04 ** (place - (len(found) - 1) / 2) for count in by_codes]  # so that bars do not overlap
+        lines[name] = (beside, [sum(values) / len(values) for values in by_codes.values()])
+        ends[name] = ([min(values) for values in by_codes.values()], [max(values) for values in by_codes.values()])
+    ticks = sorted({count for by_codes in found.values() for count in by_codes})
+    label = DISTANCE.replace("_", " ")
+    line_plot(path.with_suffix(".png"), lines, x="codes per latent", y=label, log_x=True, whiskers=ends, ticks=ticks)
 
 
 def main() -> int:

@@ -44,8 +44,10 @@ def line_plot(
     log_x: bool = False,
     log_y: bool = False,
     bands: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    whiskers: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    ticks: Sequence[float] = (),
 ) -> None:
-    """Write lines of (x, y) values by name, with optional bands (low, high) around them.
+    """Write lines of (x, y) values by name, with optional bands or error bars (low, high) around them.
 
     Args:
         path: of the PNG.
@@ -55,6 +57,8 @@ def line_plot(
         log_x: whether the axis is logarithmic.
         log_y: whether the axis is logarithmic.
         bands: by name.
+        whiskers: ends of the error bars, by name.
+        ticks: the only places of the x axis that are marked; empty for matplotlib's choice.
     """
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(4.6, 3.2))
@@ -63,12 +67,19 @@ def line_plot(
         axes.plot(across, up, label=name, color=colour, linewidth=1.6, marker="o", markersize=2.5)
         if bands and name in bands:
             axes.fill_between(across, *bands[name], color=colour, alpha=0.15, linewidth=0)
+        if whiskers and name in whiskers:
+            low, high = whiskers[name]
+            reach = [[y - a for y, a in zip(up, low, strict=True)], [b - y for y, b in zip(up, high, strict=True)]]
+            axes.errorbar(across, up, yerr=reach, fmt="none", ecolor=colour, elinewidth=1.0, capsize=2.5)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     if log_x:
         axes.set_xscale("log")
     if log_y:
         axes.set_yscale("log")
+    if ticks:
+        axes.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
+        axes.set_xticks([], minor=True)
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.legend(frameon=False, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)

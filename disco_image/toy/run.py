@@ -82,6 +82,7 @@ class ToyRunConfig:
         name: of the distribution.
         models: names of `MODELS`.
         seeds: how many.
+        first_seed: the first of them.
         points: of each point set in the distances, a power of two.
         vocab_size: codes of the discrete latent.
         budget: parameters of each model, all networks together.
@@ -91,6 +92,7 @@ class ToyRunConfig:
     name: str = "ring"
     models: tuple[str, ...] = tuple(MODELS)
     seeds: int = 5
+    first_seed: int = 0
     points: int = 2048
     vocab_size: int = 8
     budget: int = 16_000
@@ -98,7 +100,7 @@ class ToyRunConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        if self.seeds < 1 or self.points < 64 or self.points & (self.points - 1):
+        if self.seeds < 1 or self.first_seed < 0 or self.points < 64 or self.points & (self.points - 1):
             raise ConfigError("a toy run needs seeds >= 1 and points a power of two from 64 on")
         unknown = [name for name in self.models if name not in MODELS]
         if unknown or not self.models:
@@ -108,7 +110,7 @@ class ToyRunConfig:
 def run_toy(config: ToyRunConfig, out: Path) -> str:
     """The table of results in Markdown; it, the numbers and the plots are written to `out`."""
     truth = density(config.name)
-    seeds = range(config.seeds)
+    seeds = range(config.first_seed, config.first_seed + config.seeds)
     reports: dict[str, list[ToyReport]] = {}
     models = {}
     for name in config.models:
@@ -116,7 +118,7 @@ def run_toy(config: ToyRunConfig, out: Path) -> str:
         shape = ToyModelConfig(vocab_size=config.vocab_size, budget=config.budget, **recipe.model)
         logger.info("%s: training %d seeds", name, config.seeds)
         models[name] = train_toy(shape, replace(config.training, **recipe.training), truth, seeds)
-        reports[name] = [measure_toy(models[name], member, truth, config.points) for member in seeds]
+        reports[name] = [measure_toy(models[name], member, truth, config.points) for member in range(config.seeds)]
     floors = [_floor(config, seed) for seed in seeds]
     floor = (sum(a for a, _ in floors) / len(floors), sum(b for _, b in floors) / len(floors))
     parameters = {name: model.parameters_per_seed() for name, model in models.items()}
