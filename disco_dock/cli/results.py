@@ -12,6 +12,7 @@ COLUMNS = (
     "name",
     "status",
     "vina_score",
+    "ligand_efficiency",
     "confidence",
     "p_rmsd_under_2",
     "p_rmsd_under_5",
@@ -87,12 +88,19 @@ def run(args: argparse.Namespace) -> int:
 
 def _table(rows: list[dict]) -> str:
     """The rows without the columns that say nothing, numbers short."""
-    from disco_dock.cli.console import text_table
+    from disco_dock.cli.console import WIDTH, text_table
 
     if not rows:
         return "no ligands"
     columns = [name for name in COLUMNS if any(row[name] not in (None, "") for row in rows)]
-    return text_table(columns, [[_cell(row[name]) for name in columns] for row in rows])
+    dropped = 0
+    while True:
+        table = text_table(columns, [[_cell(row[name]) for name in columns] for row in rows])
+        if len(columns) == 1 or max(map(len, table.splitlines())) <= WIDTH:
+            break
+        columns.pop()  # the last ones say where a ligand came from
+        dropped += 1
+    return f"{table}\n{dropped} more columns with -o FILE.csv" if dropped else table
 
 
 def _cell(value: object) -> str:

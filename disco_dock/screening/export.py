@@ -14,8 +14,8 @@ from disco_dock.runtime.errors import ConfigError, InputError, one_line
 from disco_dock.runtime.files import atomic_write
 from disco_dock.runtime.tables import cell_text
 from disco_dock.screening.ledger.errors import damaged
-from disco_dock.screening.ledger.query import Query, Results
-from disco_dock.screening.ledger.schema import RESULT_COLUMNS, TEXT, WHOLE
+from disco_dock.screening.ledger.query import SHOWN_COLUMNS, Query, Results
+from disco_dock.screening.ledger.schema import TEXT, WHOLE
 from disco_dock.screening.library.entries import canonical_ligand
 
 BATCH = 4096  # rows of a Parquet file in memory
@@ -46,14 +46,18 @@ def export(results: Results, query: Query, path: Path, *, poses: int = 1) -> int
     raise ConfigError(f"{path}: results are written as .csv, .sdf or .parquet; choose one of these")
 
 
+def _rounded(column: str, value: Any) -> Any:
+    return round(value, 4) if column == "ligand_efficiency" and value is not None else value
+
+
 def _write_csv(rows: Iterable[dict[str, Any]], path: Path) -> int:
     count = 0
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(RESULT_COLUMNS)
+        writer.writerow(SHOWN_COLUMNS)
         for row in rows:
-            writer.writerow([cell_text(row[column]) for column in RESULT_COLUMNS])
+            writer.writerow([cell_text(_rounded(column, row[column])) for column in SHOWN_COLUMNS])
             count += 1
         text.detach()
     return count
@@ -93,13 +97,13 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
     schema = pyarrow.schema(
         [
             (name, pyarrow.string() if name in TEXT else pyarrow.int64() if name in WHOLE else pyarrow.float64())
-            for name in RESULT_COLUMNS
+            for name in SHOWN_COLUMNS
         ]
     )
     count = 0
     with atomic_write(path) as file, ParquetWriter(file, schema) as writer:
         while batch := list(islice(rows, BATCH)):
-            columns = {name: [row[name] for row in batch] for name in RESULT_COLUMNS}
+            columns = {name: [_rounded(name, row[name]) for row in batch] for name in SHOWN_COLUMNS}
             writer.write_table(pyarrow.table(columns, schema=schema))
             count += len(batch)
     return count

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,6 +35,18 @@ MODULES = {
     "torch-geometric": "torch_geometric",
 }
 """Distribution name: module to import."""
+
+EXTRAS = {
+    "evaluate": ("posebusters", "checks of poses by PoseBusters"),
+    "serve": ("fastapi", "disco-dock serve"),
+    "mcp": ("mcp", "disco-dock mcp"),
+    "notebook": ("pandas", "tables in notebooks"),
+    "parquet": ("pyarrow", "Parquet libraries and exports"),
+    "ray": ("ray", "screening on a Ray cluster"),
+    "vina": ("vina", "AutoDock Vina as a baseline"),
+    "tensorboard": ("tensorboard", "training curves in TensorBoard"),
+}
+"""Extra of the package: (module that it brings, what it is for)."""
 
 CHECK_ERRORS = (DiscoError, ImportError, OSError, RuntimeError, ValueError)
 
@@ -58,6 +71,7 @@ def examine(checkpoint: Path | None = None, device: str = "auto") -> Iterator[Fi
     yield check_python()
     packages = list(check_packages())
     yield from packages
+    yield check_extras()
     yield check_cache()
     if any(finding.level == "problem" for finding in packages):
         yield Finding(subject="docking", level="note", detail="not tested, because packages are missing")
@@ -88,6 +102,17 @@ def check_packages() -> Iterator[Finding]:
             yield Finding(subject=name, level="problem", detail=detail, remedy=remedy)
         else:
             yield Finding(subject=name, level="ok", detail=package_version(name) or "unknown version")
+
+
+def check_extras() -> Finding:
+    """Which optional parts are installed, and what the others would be for."""
+    absent = {name: use for name, (module, use) in EXTRAS.items() if find_spec(module) is None}
+    there = ", ".join(name for name in EXTRAS if name not in absent) or "none"
+    if not absent:
+        return Finding(subject="extras", level="ok", detail=there)
+    wanted = "; ".join(f"{name} ({use})" for name, use in absent.items())
+    remedy = f"pip install 'disco-dock[{','.join(absent)}]' for: {wanted}"
+    return Finding(subject="extras", level="note", detail=f"{there}; not installed: {', '.join(absent)}", remedy=remedy)
 
 
 def check_threads() -> Finding:

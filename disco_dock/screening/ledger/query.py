@@ -19,6 +19,9 @@ from disco_dock.screening.ledger.store import connect
 from disco_dock.screening.ledger.values import check_values
 from disco_dock.screening.messages import STATUSES
 
+EFFICIENCY = "-vina_score / nullif(heavy_atoms, 0) AS ligand_efficiency"
+SHOWN_COLUMNS = (*RESULT_COLUMNS, "ligand_efficiency")
+"""Of a result; the ligand efficiency is kcal/mol of Vina's score for each heavy atom, higher is better."""
 LOWER_IS_BETTER = frozenset({"vina_score", "strain", "clash_count", "pocket_distance", "position", "seconds"})
 
 
@@ -30,7 +33,7 @@ class Query:
         status: of the rows, or None for all of them.
         sort: column to sort by, best first; None for the Vina score, or the confidence where there is none.
         min_score: leave out ligands whose number in that column is worse than this.
-        where: a condition in SQL over the columns of `schema.RESULT_COLUMNS`.
+        where: a condition in SQL over the columns of `SHOWN_COLUMNS`.
         top: how many at most, or None.
     """
 
@@ -44,8 +47,8 @@ class Query:
         """Check the names."""
         if self.status is not None and self.status not in STATUSES:
             raise ConfigError(f"the status is one of {', '.join(STATUSES)}, not {self.status!r}")
-        if self.sort is not None and self.sort not in RESULT_COLUMNS:
-            raise ConfigError(f"results are sorted by one of {', '.join(RESULT_COLUMNS)}, not {self.sort!r}")
+        if self.sort is not None and self.sort not in SHOWN_COLUMNS:
+            raise ConfigError(f"results are sorted by one of {', '.join(SHOWN_COLUMNS)}, not {self.sort!r}")
         if self.top is not None and self.top < 1:
             raise ConfigError(f"at least 1 ligand is shown, not {self.top}")
 
@@ -67,7 +70,7 @@ class Results:
         self._connection = connection
 
     def rows(self, query: Query) -> Iterator[dict[str, Any]]:
-        """Rows with `schema.RESULT_COLUMNS` and "docked_as", the id of the row that holds the poses.
+        """Rows with `SHOWN_COLUMNS` and "docked_as", the id of the row that holds the poses.
 
         Raises:
             ConfigError: the condition is not valid SQL.
@@ -84,7 +87,7 @@ class Results:
         if query.where:
             conditions.append(f"({query.where})")
         text = (
-            f"SELECT {', '.join(RESULT_COLUMNS)}, docked_as FROM result WHERE {' AND '.join(conditions)} "
+            f"SELECT {', '.join(RESULT_COLUMNS)}, {EFFICIENCY}, docked_as FROM result WHERE {' AND '.join(conditions)} "
             f"ORDER BY {sort} IS NULL, {sort}{falling}, id LIMIT ?"
         )
         limit = -1 if query.top is None else query.top
@@ -96,7 +99,7 @@ class Results:
                 raise
             raise ConfigError(
                 f"--where {query.where!r} is no condition ({error.__cause__ or error}); write SQL such as "
-                f'"vina_score < -7" over the columns {", ".join(RESULT_COLUMNS)}'
+                f'"vina_score < -7" over the columns {", ".join(SHOWN_COLUMNS)}'
             ) from error
         columns = [column[0] for column in found.description]
         with store_errors(self.path):

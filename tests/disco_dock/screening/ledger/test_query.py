@@ -12,8 +12,7 @@ from rdkit import Chem
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.screening.export import export
 from disco_dock.screening.ledger.errors import DamagedStoreError
-from disco_dock.screening.ledger.query import Query, open_results
-from disco_dock.screening.ledger.schema import RESULT_COLUMNS
+from disco_dock.screening.ledger.query import SHOWN_COLUMNS, Query, open_results
 from disco_dock.screening.ledger.status import store_status
 from disco_dock.screening.ledger.store import Store
 from disco_dock.screening.messages import Work
@@ -78,7 +77,7 @@ def test_csv(store, tmp_path):
         assert export(results, Query(status=None), tmp_path / "r.csv") == 33
     with (tmp_path / "r.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == RESULT_COLUMNS
+    assert tuple(rows[0]) == SHOWN_COLUMNS
     assert len(rows) == 33
     assert float(rows[0]["vina_score"]) <= float(rows[1]["vina_score"])
 
