@@ -1,3 +1,4 @@
+# pyright: basic
 """Noise levels over time, and the tuples that carry one value per component (always tr, rot, tor)."""
 
 from __future__ import annotations

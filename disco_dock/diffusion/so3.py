@@ -1,3 +1,4 @@
+# pyright: basic
 """IGSO(3), the diffusion kernel on rotations: angle sampling, score, expected score norm.
 
 Conventions of the published code, kept so that its weights mean the same here: the series has exp(-l (l+1) eps^2), so

@@ -1,3 +1,4 @@
+# pyright: basic
 """Centroids and optimal superposition of batches of poses."""
 
 from __future__ import annotations

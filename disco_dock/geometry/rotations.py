@@ -1,3 +1,4 @@
+# pyright: basic
 """Rotation vectors and rotation matrices."""
 
 from __future__ import annotations

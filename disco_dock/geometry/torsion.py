@@ -1,3 +1,4 @@
+# pyright: basic
 """Torsion updates and dihedral angles of batches of poses."""
 
 from __future__ import annotations

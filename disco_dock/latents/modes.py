@@ -1,3 +1,4 @@
+# pyright: basic
 """The most probable codes of an autoregressive prior, and where its latents point on the whole."""
 
 from __future__ import annotations

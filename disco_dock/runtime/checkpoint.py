@@ -1,3 +1,4 @@
+# pyright: basic
 """Weights as safetensors with a JSON header, and training states without pickled code."""
 
 from __future__ import annotations

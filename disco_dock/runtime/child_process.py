@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
@@ -105,7 +105,7 @@ def _body(target: Callable[..., None], pipe: Connection, *args: Any) -> None:
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def _interrupts_blocked() -> Generator[None, None, None]:
     """Processes that start in the block inherit that SIGINT is blocked."""
     if os.name != "posix":
         yield

@@ -1,3 +1,4 @@
+# pyright: basic
 """What the commands of both packages share: errors of one line, and the exit status of a failure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: basic
 """Strict conversion between nested frozen dataclasses and plain mappings; unknown keys are errors."""
 
 from __future__ import annotations

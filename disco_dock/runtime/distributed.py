@@ -1,3 +1,4 @@
+# pyright: basic
 """Processes of torchrun that train one model together; with one process, every function is the identity."""
 
 from __future__ import annotations

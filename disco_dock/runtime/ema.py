@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -49,7 +49,7 @@ class ExponentialMovingAverage:
             self.shadow[name].lerp_(parameter.detach().to(self.shadow[name].device), 1 - rate)
 
     @contextmanager
-    def swapped(self, module: nn.Module) -> Iterator[None]:
+    def swapped(self, module: nn.Module) -> Generator[None, None, None]:
         """The module holds the average inside the block and its own parameters again afterwards."""
         kept = {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
         self._copy(self.shadow, module)

@@ -1,3 +1,4 @@
+# pyright: basic
 """The training loop: steps, clipping, averaging, validation, checkpoints and exact resume."""
 
 from __future__ import annotations

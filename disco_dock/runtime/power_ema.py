@@ -1,3 +1,4 @@
+# pyright: basic
 """Averages of parameters whose length grows with training, and other lengths made from stored ones afterwards."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: basic
 """Mixed precision: networks in 16 bits, geometry, losses and weights in 32."""
 
 from __future__ import annotations

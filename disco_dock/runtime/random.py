@@ -1,3 +1,4 @@
+# pyright: basic
 """Random streams that depend on names and numbers only, never on batch size, order or workers."""
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from disco_dock.runtime.errors import InputError
 
@@ -66,7 +66,7 @@ def decompressed(file: BinaryIO, limit: int) -> bytes:
     if not _is_gzip(file):
         return file.read(limit + 1)
     with gzip.open(file, "rb") as stream:
-        return cast("bytes", stream.read(limit + 1))
+        return stream.read(limit + 1)
 
 
 def _is_gzip(file: BinaryIO) -> bool:
