@@ -15,12 +15,13 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdBase, rdDistGeom, rdForceFieldHelpers
 
-from disco_dock.chem.stereo import signature_from_pose, stereo_kept
+from disco_dock.chem.stereo import atropisomer_axes, signature_from_pose, stereo_kept
 from disco_dock.runtime.errors import InputError
 
 Rung = Literal["etkdg", "random-coordinates", "relaxed", "input"]
 
 _RELAXED_ATTEMPTS = 10
+_AXIS_ATTEMPTS = 12  # more, for the right one of two atropisomers
 WALL_FACTOR = 20
 """How many times the processor time an embedding may take on a busy machine."""
 
@@ -72,9 +73,10 @@ def embed(mol: Chem.Mol, *, seed: int, time_limit: float = 30.0) -> Conformer:
         template.RemoveAllConformers()
         full = Chem.AddHs(template)
         spent = 0.0
+        turned = _AXIS_ATTEMPTS if mol.GetNumConformers() and atropisomer_axes(mol) else 0
         for position, (rung, make, attempts) in enumerate(_RUNGS):
             deadline = spent + (time_limit - spent) / (len(_RUNGS) - position)
-            for attempt in range(attempts):
+            for attempt in range(attempts + turned):
                 if deadline - spent <= 0:
                     break
                 pos, used = _attempt(full, mol, make((seed + attempt) & 0x7FFFFFFF), deadline - spent)

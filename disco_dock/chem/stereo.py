@@ -17,6 +17,13 @@ _MIN_VOLUME = 0.02
 _MIN_COSINE = 0.1
 """Smallest |cos| of the dihedral of a double bond that is not half-way turned."""
 
+_MIN_SINE, _CLEAR_SINE = 0.1, 0.3
+"""Smallest |sin| of the dihedral of an atropisomer's axis in a pose, and in an input that is one."""
+
+_CROWDED = 3
+"""Substituted atoms beside an axis from which on it does not turn at room temperature."""
+
+_SP2 = Chem.HybridizationType.SP2
 _TAGS = {Chem.ChiralType.CHI_TETRAHEDRAL_CW: -1, Chem.ChiralType.CHI_TETRAHEDRAL_CCW: 1}
 _BOND_STEREO = {
     Chem.BondStereo.STEREOZ: 1,
@@ -44,12 +51,15 @@ class _Elements(NamedTuple):
     Attributes:
         centres: int64 [C, 4], a centre and three neighbours; centre_signs [C], of their triple product.
         bonds: int64 [D, 4], the dihedral of a double bond; bond_signs [D], of its cosine.
+        axes: int64 [A, 4], the dihedral of an atropisomer's axis; axis_signs [A], of its sine in the input pose.
     """
 
     centres: np.ndarray
     centre_signs: np.ndarray
     bonds: np.ndarray
     bond_signs: np.ndarray
+    axes: np.ndarray
+    axis_signs: np.ndarray
 
 
 def stereo_signature(mol: Chem.Mol) -> StereoSignature:
@@ -125,7 +135,36 @@ def stereo_kept_each(mol: Chem.Mol, pos: np.ndarray) -> np.ndarray:
         if len(elements.bonds):
             signed = _dihedral_cosines(pos, elements.bonds) * elements.bond_signs
             kept = kept & (signed > _MIN_COSINE).all(axis=1)
+        if len(elements.axes):
+            signed = _dihedral_sines(pos, elements.axes) * elements.axis_signs
+            kept = kept & (signed > _MIN_SINE).all(axis=1)
     return kept
+
+
+def atropisomer_axes(mol: Chem.Mol) -> list[tuple[int, int, int, int]]:
+    """Dihedrals (atom, axis, axis, atom) of bonds between two flat rings that their neighbours keep from turning.
+
+    Three of the four atoms beside the axis bear something else than hydrogen, or are ring fusions, and the two sides of
+    each ring differ.
+
+    Args:
+        mol: molecule without explicit hydrogens.
+    """
+    ranks = list(Chem.CanonicalRankAtoms(mol, breakTies=False))
+    axes = []
+    for bond in mol.GetBonds():
+        begin, end = bond.GetBeginAtom(), bond.GetEndAtom()
+        flat = all(atom.IsInRing() and atom.GetHybridization() == _SP2 for atom in (begin, end))
+        if bond.IsInRing() or bond.GetBondType() != Chem.BondType.SINGLE or not flat:
+            continue
+        ends = (begin.GetIdx(), end.GetIdx())
+        sides = [[one for one in atom.GetNeighbors() if one.GetIdx() not in ends] for atom in (begin, end)]
+        if any(len(side) != 2 or ranks[side[0].GetIdx()] == ranks[side[1].GetIdx()] for side in sides):
+            continue
+        if sum(_is_crowded(one) for side in sides for one in side) >= _CROWDED:
+            first, last = (max(side, key=lambda one: ranks[one.GetIdx()]) for side in sides)
+            axes.append((first.GetIdx(), begin.GetIdx(), end.GetIdx(), last.GetIdx()))
+    return axes
 
 
 def _elements(mol: Chem.Mol) -> _Elements:
@@ -144,12 +183,30 @@ def _elements(mol: Chem.Mol) -> _Elements:
         if sign is not None and len(references) == 2:
             bonds.append((references[0], bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), references[1]))
             bond_signs.append(sign)
+    axes, axis_signs = _axes_of_input(mol)
     return _Elements(
         np.array(centres, dtype=np.int64).reshape(-1, 4),
         np.array(centre_signs),
         np.array(bonds, dtype=np.int64).reshape(-1, 4),
         np.array(bond_signs),
+        axes,
+        axis_signs,
     )
+
+
+def _is_crowded(atom: Chem.Atom) -> bool:
+    """Whether an atom beside an axis bears more than hydrogen or fluorine."""
+    return atom.GetDegree() > 2 and not any(other.GetAtomicNum() == 9 for other in atom.GetNeighbors())
+
+
+def _axes_of_input(mol: Chem.Mol) -> tuple[np.ndarray, np.ndarray]:
+    """Axes of the input pose that are well out of plane, and the signs of their dihedrals; none without a pose."""
+    found = np.array(atropisomer_axes(mol) if mol.GetNumConformers() else [], dtype=np.int64).reshape(-1, 4)
+    if not len(found):
+        return found, np.zeros(0)
+    sines = _dihedral_sines(np.array(mol.GetConformer().GetPositions())[None], found)[0]
+    clear = np.abs(sines) > _CLEAR_SINE
+    return found[clear], np.sign(sines[clear])
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -161,6 +218,13 @@ def _volumes(pos: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Triple products [P, C] of the unit vectors from each centre to its first three neighbours."""
     first, second, third = (_unit(pos[:, centres[:, k]] - pos[:, centres[:, 0]]) for k in (1, 2, 3))
     return np.einsum("pci,pci->pc", first, np.cross(second, third))
+
+
+def _dihedral_sines(pos: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    """Sines [P, A] of the dihedral angles of the atoms `quads` [A, 4]."""
+    first, middle, last = (pos[:, quads[:, k + 1]] - pos[:, quads[:, k]] for k in range(3))
+    one, other = _unit(np.cross(first, middle)), _unit(np.cross(middle, last))
+    return np.einsum("pai,pai->pa", np.cross(one, other), _unit(middle))
 
 
 def _dihedral_cosines(pos: np.ndarray, quads: np.ndarray) -> np.ndarray:

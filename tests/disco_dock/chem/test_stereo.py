@@ -7,12 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
+from rdkit.Chem import AllChem
 from scipy.spatial.transform import Rotation
 
 from disco_dock.chem.conformer_matching import apply_torsions
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.read_ligand import read_ligand
-from disco_dock.chem.stereo import signature_from_pose, stereo_kept, stereo_kept_each, stereo_signature
+from disco_dock.chem.stereo import (
+    atropisomer_axes,
+    signature_from_pose,
+    stereo_kept,
+    stereo_kept_each,
+    stereo_signature,
+)
 from disco_dock.chem.torsions import rotatable_bonds
 
 CHIRAL = [
@@ -96,3 +103,26 @@ def test_unspecified_stereo_is_always_kept():
     mol = read_ligand("CC(N)C=CC").mol
     pos = embed(mol, seed=0).pos
     assert stereo_kept(mol, pos) and stereo_kept(mol, pos * [1.0, 1.0, -1.0])
+
+
+@pytest.mark.parametrize(
+    ("smiles", "axes"),
+    [
+        ("Cc1cccc(C(=O)O)c1-c1c(O)cccc1Cl", 1),
+        ("c1ccc2c(c1)ccc(O)c2-c1c(O)ccc2ccccc12", 1),
+        ("c1ccccc1-c1ccccc1", 0),
+        ("Cc1ccccc1-c1ccccc1C(=O)O", 0),
+        ("Fc1cccc(F)c1-c1c(F)cccc1Cl", 0),
+        ("Cc1cccc(C)c1-c1c(O)cccc1Cl", 0),
+    ],
+)
+def test_atropisomers_are_told_apart(smiles, axes):
+    """Of a crowded biaryl the mirror image is another molecule; small or equal neighbours make none."""
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    AllChem.EmbedMolecule(mol, randomSeed=2)
+    mol = Chem.RemoveHs(mol)
+    pos = mol.GetConformer().GetPositions()
+    assert len(atropisomer_axes(mol)) == axes
+    assert stereo_kept(mol, pos) and stereo_kept(mol, pos * [1, 1, -1]) is (axes == 0)
+    for seed in range(4):
+        assert stereo_kept(mol, embed(mol, seed=seed).pos)

@@ -118,3 +118,11 @@ def test_broken_csv(tmp_path, content, part):
 def test_missing_csv(tmp_path):
     with pytest.raises(InputError, match="--csv"):
         jobs_of_csv(tmp_path / "none.csv", READ)
+
+
+@pytest.mark.parametrize("title", ["ligand", "ligand_path", "ligand_description"])
+def test_titles_of_other_programs(tmp_path, title):
+    (tmp_path / "p.pdb").write_text("ATOM\n")
+    (tmp_path / "list.csv").write_text(f"protein,{title}\np.pdb,CCO\n")
+    (job,) = jobs_of_csv(tmp_path / "list.csv", ligand_reader(None, False)).jobs
+    assert isinstance(job, DockingJob) and job.ligand.smiles == "CCO"
