@@ -10,11 +10,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from disco_dock.runtime.command_line import Parser, run_command
 from disco_image.cli.parsing import command_parser
 
-TRANSFORMS = {"center-crop": "edm", "center-crop-dhariwal": "dhariwal"}
+if TYPE_CHECKING:
+    from disco_image.data.decode import Crop
+
+TRANSFORMS: dict[str, Crop] = {"center-crop": "edm", "center-crop-dhariwal": "dhariwal"}
 
 
 def build_parser() -> Parser:

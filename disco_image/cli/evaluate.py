@@ -10,9 +10,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from disco_dock.runtime.command_line import Parser, run_command
 from disco_image.cli.parsing import command_parser
+
+if TYPE_CHECKING:
+    from disco_image.data.decode import Crop
 
 
 def build_parser() -> Parser:
@@ -104,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _images(args: argparse.Namespace, source: str, resolution: int = 0, crop: str = "edm"):
+def _images(args: argparse.Namespace, source: str, resolution: int = 0, crop: Crop = "edm"):
     """A context with the images of a source."""
     from contextlib import closing
 

@@ -68,7 +68,8 @@ class CifarTarball:
         if not images:
             raise InputError(f"{path}: no data_batch_* of CIFAR-10 inside; give cifar-10-python.tar.gz")
         self._images, self._labels = np.concatenate(images), np.concatenate(labels)
-        self._resolution, self._crop = resolution or SIZE, crop
+        self._resolution = resolution or SIZE
+        self._crop: Crop = crop
         self.info = SourceInfo(
             name="cifar-10", count=len(self._images), resolution=self._resolution, channels=3, classes=CLASSES
         )

@@ -28,7 +28,8 @@ class EdmZip:
     """
 
     def __init__(self, path: Path, resolution: int = 0, crop: Crop = "edm") -> None:
-        self._path, self._resolution, self._crop = path, resolution, crop
+        self._path, self._resolution = path, resolution
+        self._crop: Crop = crop
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:

@@ -36,7 +36,8 @@ class ImageFolder:
         place = {name: number for number, name in enumerate(names)}
         self._labels = [place.get(group, -1) for group in groups]
         first = open_image(files[0], str(files[0]))
-        self._resolution, self._crop = resolution, crop
+        self._resolution = resolution
+        self._crop: Crop = crop
         self.info = SourceInfo(
             name=path.name,
             count=len(files),

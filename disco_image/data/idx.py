@@ -44,7 +44,8 @@ class IdxImages:
             padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
             means = padded.reshape(-1, resolution, factor, resolution, factor).mean((2, 4))
             images = np.round(means).astype(np.uint8)
-        self._images, self._resolution, self._crop = images, resolution or side, crop
+        self._images, self._resolution = images, resolution or side
+        self._crop: Crop = crop
         labels = path.with_name(path.name.replace(IMAGES, LABELS))
         self._labels = _read(labels, 1).astype(np.int64)
         if len(self._labels) != len(images):
