@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial import KDTree
 
+from disco_dock.chem.group_request import GroupChoice
 from disco_dock.chem.hetero_groups import SUGARS, cofactor_likeness
 from disco_dock.chem.receptor import HeteroGroup
-from disco_dock.runtime.errors import ConfigError, InputError
+from disco_dock.runtime.errors import InputError
 
 BURIED = 0.75  # share of its surface hidden by the protein from which on a small group is taken for a part of it
 COORDINATED = 2.8  # Angstrom between a metal and what it holds
@@ -20,27 +21,6 @@ _PROBE, _POINTS = 1.4, 48  # Angstrom, points on the sphere around an atom
 _RADII = {"C": 1.7, "N": 1.55, "O": 1.52, "S": 1.8, "P": 1.8}
 ALL, NONE = "ALL", "NONE"
 BY_PLACE = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupChoice:
-    """What a user says about groups; a group named by its place comes before its name, and that before "all" or "none".
-
-    Attributes:
-        keep: names ("NAP"), places ("A:NAP301", "A:GP6:910", "A:301"), "all" or "none".
-        drop: likewise.
-    """
-
-    keep: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Check that nothing is asked for twice."""
-        both = sorted({one.upper() for one in self.keep} & {one.upper() for one in self.drop})
-        if both:
-            raise ConfigError(f"--keep and --drop both name {both[0]}; name it in one of them")
-        if not all(one.strip() for one in (*self.keep, *self.drop)):
-            raise ConfigError("--keep and --drop need a name such as NAP, a place such as A:NAP301, all or none")
 
 
 def matches(group: HeteroGroup, spec: str, chain: str | None = None) -> int:

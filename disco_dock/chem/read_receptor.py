@@ -10,7 +10,8 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from disco_dock.chem.atom_records import RecordTally
-from disco_dock.chem.group_choice import GroupChoice, choose_groups
+from disco_dock.chem.group_choice import choose_groups
+from disco_dock.chem.group_request import GroupChoice
 from disco_dock.chem.hetero_groups import group_kind, is_nucleotide_by_atoms, is_water
 from disco_dock.chem.ligand_files import suffix_of
 from disco_dock.chem.receptor import HeteroGroup, Receptor

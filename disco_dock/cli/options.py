@@ -11,7 +11,7 @@ from disco_dock.physics.settings import MINIMIZERS, SEARCHES
 from disco_dock.ranking.pose_scores import rankings
 
 if TYPE_CHECKING:
-    from disco_dock.chem.group_choice import GroupChoice
+    from disco_dock.chem.group_request import GroupChoice
     from disco_dock.docking.settings import PocketHint
     from disco_dock.physics.settings import PhysicsChoice
 
@@ -54,7 +54,7 @@ def add_groups(inputs: argparse._ArgumentGroup, *, short: bool = True) -> None:
 
 def group_choice(given: dict) -> GroupChoice:
     """What the options say about groups."""
-    from disco_dock.chem.group_choice import GroupChoice
+    from disco_dock.chem.group_request import GroupChoice
 
     return GroupChoice(keep=tuple(given.get("keep_groups", ())), drop=tuple(given.get("drop_groups", ())))
 

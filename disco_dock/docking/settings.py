@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from disco_dock.chem.group_choice import GroupChoice
+from disco_dock.chem.group_request import GroupChoice
 from disco_dock.physics.settings import PhysicsChoice
 from disco_dock.runtime.errors import ConfigError
 

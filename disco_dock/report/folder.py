@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 
-from disco_dock.chem.group_choice import GroupChoice
+from disco_dock.chem.group_request import GroupChoice
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_complex import LIGAND_REMARK

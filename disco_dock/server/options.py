@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from disco_dock.chem.group_choice import GroupChoice
+from disco_dock.chem.group_request import GroupChoice
 from disco_dock.docking.settings import PocketHint, PredictSettings
 from disco_dock.physics.settings import PhysicsChoice, Ranking
 from disco_dock.runtime.errors import ConfigError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from disco_dock.chem.group_choice import GroupChoice
+from disco_dock.chem.group_request import GroupChoice
 from disco_dock.chem.hetero_groups import cofactor_likeness, group_kind
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.runtime.errors import ConfigError, InputError
