@@ -182,7 +182,8 @@ def distinct_poses(
     """The best pose of each group of like ones, with all of its group."""
     groups: dict[str, list[Mapping[str, str]]] = {}
     for pose in poses:
-        groups.setdefault(pose["cluster"] or pose["rank"], []).append(pose)
+        known = pose.get("copy_of") if "copy_of" in pose else pose["cluster"]
+        groups.setdefault(known or pose["rank"], []).append(pose)
     return [(group[0], group) for group in groups.values()]
 
 

@@ -38,7 +38,7 @@ COLUMNS = (
     ("valid", "Valid", "by PoseBusters"),
     ("clash_count", "Clashes", "atoms that overlap the receptor"),
     ("pocket_distance", "To pocket", "Å from the pocket's centre"),
-    ("copies", "Copies", "poses like this one, within 2 Å"),
+    ("copies", "Copies", "this pose and those like it"),
     ("key_residues", "Key residues", ""),
 )
 """Column, heading, explanation."""

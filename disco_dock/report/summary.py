@@ -32,15 +32,21 @@ PHRASES = {
 
 def distinct(rows: Sequence[Mapping[str, str]]) -> list[tuple[Mapping[str, str], int]]:
     """The best pose of each group of like ones, with the size of its group."""
-    count = Counter(row.get("cluster") or row["rank"] for row in rows)
+    count = Counter(map(_group, rows))
     seen: set[str] = set()
     found = []
     for row in rows:
-        group = row.get("cluster") or row["rank"]
+        group = _group(row)
         if group not in seen:
             seen.add(group)
             found.append((row, count[group]))
     return found
+
+
+def _group(row: Mapping[str, str]) -> str:
+    """The rank of the pose that a pose repeats or leads; its cluster in folders of earlier versions."""
+    known = row["copy_of"] if "copy_of" in row else row.get("cluster")
+    return known or row["rank"]
 
 
 def summary(docked: DockedFolder, found: Sequence[Interaction]) -> dict[str, Any]:

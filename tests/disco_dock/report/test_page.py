@@ -166,7 +166,8 @@ def test_summary_tells_the_story(docked):
 
 
 def test_one_row_for_each_distinct_pose_and_copies_on_request(docked):
-    rows = [{**row, "cluster": str(1 + number // 3)} for number, row in enumerate(docked.rows)]
+    leaders = ["", "1", "1", "", "4", "4"]
+    rows = [{**row, "copy_of": leader} for row, leader in zip(docked.rows, leaders, strict=True)]
     text = body(changed(docked, rows))
     assert text.count("data-copy hidden") == 4 and "show 4 copies" in text and "6 poses, 2 of them distinct" in text
 
