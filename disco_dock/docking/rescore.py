@@ -73,13 +73,15 @@ class RescoreSettings:
 
     def predict(self, num_poses: int, rank_by: Literal["contacts", "vina"]) -> PredictSettings:
         """The same as settings of a docking run with this number of poses."""
-        search = {"moves": self.search_moves, "restarts": 0, "finalists": 0} if self.minimize == "vina" else {}
+        moves, none = (self.search_moves, 0) if self.minimize == "vina" else (None, None)
         return PredictSettings(
             num_poses=num_poses,
             seed=self.seed,
             groups=self.groups,
             chains=self.chains,
-            physics=PhysicsChoice(minimize=self.minimize, score=True, rank_by=rank_by, **search),
+            physics=PhysicsChoice(
+                minimize=self.minimize, moves=moves, restarts=none, finalists=none, score=True, rank_by=rank_by
+            ),
             check_poses=self.check_poses,
             reference=self.reference,
         )

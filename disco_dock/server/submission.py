@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ class Submission:
 
 
 def checked_submission(
-    contents: dict[str, tuple[bytes, str | None]], fields: dict[str, Any], settings: ServeSettings
+    contents: Mapping[str, tuple[bytes, str | None]], fields: dict[str, Any], settings: ServeSettings
 ) -> Submission:
     """The job of some files and fields.
 
