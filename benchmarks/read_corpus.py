@@ -55,13 +55,18 @@ def structure(path: Path) -> str:
     except (RuntimeError, ValueError, OSError):
         return "accounted for, not read by gemmi"
     other.setup_entities()
-    heavy = sum(
-        len({atom.name if atom.altloc != "\0" else id(atom) for atom in residue if not atom.is_hydrogen()})
-        for chain in (other[0] if len(other) else ())
-        for residue in chain.first_conformer()
-    )
+    heavy = sum(map(_heavy_atoms, other[0])) if len(other) else 0
     own = sum(element not in ("H", "D") for group in found.groups for element in group.elements)
     return "equal" if own == heavy else f"differs: {own} heavy atoms, gemmi {heavy}"
+
+
+def _heavy_atoms(chain: gemmi.Chain) -> int:
+    """Heavy atoms of one conformer; atoms of equal names without alternate locations are different ones."""
+    count = 0
+    for residue in chain.first_conformer():
+        heavy = [(atom.name, atom.altloc) for atom in residue if not atom.is_hydrogen()]
+        count += sum(altloc == "\0" for _, altloc in heavy) + len({name for name, altloc in heavy if altloc != "\0"})
+    return count
 
 
 def molecules(path: Path, suffix: str) -> Iterator[str]:
