@@ -40,6 +40,7 @@ def fake_models(
         physics=physics,
         all_atom_confidence=None,
         expert=None,
+        base="",
         score=SimpleNamespace(trunk=SimpleNamespace(num_latents=NUM_LATENTS if latents else 0)),
     )
     prior = object() if latents else None

@@ -219,7 +219,7 @@ def test_store_remembers_failures(tmp_path, monkeypatch):
         calls.append(path)
         raise InputError(f"{path}: broken")
 
-    monkeypatch.setattr(receptor_store, "read_receptor", failing)
+    monkeypatch.setattr(receptor_store, "read_structure", failing)
     store = ReceptorStore(PredictSettings(), 0, [tmp_path / "a.pdb"] * 3)
     for _ in range(3):
         with pytest.raises(InputError, match="broken"):
