@@ -101,7 +101,7 @@ def atoms_of(path: Path, model: PdbModel) -> list[AtomRecord]:
                     altloc=atom.altloc.strip("\0 "),
                     occupancy=atom.occ,
                     element=model.elements[place],
-                    pos=tuple(atom.pos.tolist()),
+                    pos=(atom.pos.x, atom.pos.y, atom.pos.z),
                     part=parts[place],
                 )
     atoms = [atom for atom in found if atom is not None]

@@ -65,7 +65,8 @@ class _Chain:
     """The chains of one name while the file is read."""
 
     def __init__(self) -> None:
-        self.copy, self.segment, self.part, self.number = 0, "", 0, None
+        self.copy, self.segment, self.part = 0, "", 0
+        self.number: int | None = None
         self.places: dict[tuple[int, str], Site] = {}
 
     def begins_anew(self, record: AtomRecord, earlier: Site | None) -> bool:

@@ -20,6 +20,7 @@ from disco_dock.cli.options import (
     quiet_libraries,
 )
 from disco_dock.cli.parsing import UsageError
+from disco_dock.runtime.command_line import Parser
 
 DEFAULT_MODES = 8
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from disco_dock.docking.settings import PredictSettings
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the options of `predict`."""
     parser.usage = "disco-dock predict (-p FILE -l FILE|SMILES|NAME | --csv FILE) [-o DIR] [options]"
     parser.epilog = (

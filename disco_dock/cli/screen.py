@@ -22,6 +22,7 @@ from disco_dock.cli.options import (
     quiet_libraries,
 )
 from disco_dock.cli.parsing import UsageError
+from disco_dock.runtime.command_line import Parser
 
 if TYPE_CHECKING:
     from disco_dock.screening.ledger.identity import ScreenSettings, StoreIdentity
@@ -33,7 +34,7 @@ BATCH_SIZE = 128  # poses on an accelerator, of 16 ligands; halved where it does
 ENGINES = ("processes", "ray")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the options of `screen` and its actions on a store."""
     parser.usage = (
         "disco-dock screen --protein FILE --ligands FILE... --store FILE.sqlite [options]\n"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from disco_dock.interactions.find import KINDS, Interaction
 from disco_dock.runtime.errors import InputError
 
-WORDS = dict(zip(KINDS, ("hbond", "salt", "pi", "cation-pi", "halogen", "metal", "hydrophobic"), strict=True))
+WORDS: dict[str, str] = dict(
+    zip(KINDS, ("hbond", "salt", "pi", "cation-pi", "halogen", "metal", "hydrophobic"), strict=True)
+)
 """Kind: its word in a fingerprint."""
-_WEIGHT = dict(zip(KINDS, (3.0, 4.0, 2.0, 2.0, 2.0, 5.0, 1.0), strict=True))  # what a reader looks for first
+_WEIGHT: dict[str, float] = dict(
+    zip(KINDS, (3.0, 4.0, 2.0, 2.0, 2.0, 5.0, 1.0), strict=True)
+)  # what a reader looks for first
 _ASKED = re.compile(
     rf"(?:(?P<kind>{'|'.join(WORDS.values())}):)?(?P<chain>[^:\s]*):(?P<name>[A-Za-z][A-Za-z0-9]{{2}})?"
     r"(?P<number>-?\d+[A-Za-z]?)"
@@ -33,11 +37,11 @@ def recovered(own: Iterable[str], reference: Iterable[str]) -> float | None:
 def key_residues(words: Iterable[str], most: int = 4) -> tuple[str, ...]:
     """The residues that hold a pose, those with the strongest interactions first."""
     kinds = {word: kind for kind, word in WORDS.items()}
-    weight: Counter[str] = Counter()
+    weight: defaultdict[str, float] = defaultdict(float)
     for word in words:
         kind, _, residue = word.partition(":")
         weight[residue] += _WEIGHT.get(kinds.get(kind, ""), 0.0)
-    return tuple(residue for residue, _ in weight.most_common(most))
+    return tuple(sorted(weight, key=weight.__getitem__, reverse=True)[:most])
 
 
 def check_asked(asked: Sequence[str]) -> None:

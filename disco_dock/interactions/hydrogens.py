@@ -6,6 +6,7 @@ that the donor can offer.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,12 +77,12 @@ def best_angle(one: Donor, place: np.ndarray, acceptor: np.ndarray) -> float:
     distance = float(np.linalg.norm(way))
     way = way / distance
     if one.axis is not None:
-        off = abs(_degrees(one.axis @ way) - TETRAHEDRAL)
+        off = abs(_degrees(float(one.axis @ way)) - TETRAHEDRAL)
     elif len(one.directions):
-        off = min(_degrees(direction @ way) for direction in one.directions)
+        off = min(_degrees(float(direction @ way)) for direction in one.directions)
     else:
         return 180.0
-    reach = np.sqrt(BOND**2 + distance**2 - 2 * BOND * distance * np.cos(np.radians(off)))
+    reach = math.sqrt(BOND**2 + distance**2 - 2 * BOND * distance * math.cos(math.radians(off)))
     return _degrees((BOND**2 + reach**2 - distance**2) / (2 * BOND * reach))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from disco_dock.chem.receptor import Receptor
 from disco_dock.interactions import residue_groups
@@ -27,7 +27,7 @@ class PocketContacts:
     def __init__(self, receptor: Receptor, around: np.ndarray | None = None, reach: float = 9.0) -> None:
         heavy = np.array([element.strip().upper() not in ("H", "D") for element in receptor.atom_elements], dtype=bool)
         if around is not None and len(around):
-            distance = cKDTree(around).query(receptor.atom_pos, distance_upper_bound=reach)[0]
+            distance = KDTree(around).query(receptor.atom_pos, distance_upper_bound=reach)[0]
             close = np.isin(receptor.atom_residue, receptor.atom_residue[np.isfinite(distance)])
             neighbours = np.isin(receptor.atom_residue + 1, receptor.atom_residue[np.isfinite(distance)])
             heavy &= close | neighbours  # the residue before gives the direction of an amide's hydrogen
@@ -37,7 +37,7 @@ class PocketContacts:
         self.residue = receptor.atom_residue[self.index]
         self.names = [receptor.atom_names[index] for index in self.index]
         self._residue_names = [receptor.names[residue] for residue in self.residue]
-        self._tree = cKDTree(self.pos) if len(self.pos) else None
+        self._tree = KDTree(self.pos) if len(self.pos) else None
         self.donor = self._which(residue_groups.is_donor)
         self.acceptor = self._which(residue_groups.is_acceptor)
         self.positive = self._which(residue_groups.is_positive)

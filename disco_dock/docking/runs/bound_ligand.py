@@ -75,11 +75,11 @@ def _perceived(block: str) -> str:
     log.SetOutputLevel(-1)
     log.ClearLog()
     try:
-        smiles = pybel.readstring("pdb", block).write("can").split()[0]
+        words = (pybel.readstring("pdb", block).write("can") or "").split()
         doubts = log.GetMessagesOfLevel(openbabel.obWarning)
     finally:
         log.SetOutputLevel(level)
-    return "" if any("kekulize" in doubt for doubt in doubts) else smiles
+    return "" if not words or any("kekulize" in doubt for doubt in doubts) else words[0]
 
 
 def _listed(names: list[str]) -> str:
