@@ -32,6 +32,19 @@ def cif_block(path: Path, text: str, category: str) -> gemmi.cif.Block | None:
     return None
 
 
+def cif_table(path: Path, block: gemmi.cif.Block, category: str) -> gemmi.cif.Table:
+    """The items of a category, such as "_atom_site.".
+
+    Raises:
+        InputError: they stand in a loop with those of another category.
+    """
+    try:
+        return block.find_mmcif_category(category)
+    except RuntimeError as error:
+        reason = one_line(str(error), 200)
+        raise InputError(f"{path}: is not a readable mmCIF file ({reason}); download it again") from error
+
+
 def cif_atoms(path: Path, text: str) -> tuple[list[list[AtomRecord]], int]:
     """The atoms of each model, and the number of records that are sites without an atom.
 
@@ -43,7 +56,7 @@ def cif_atoms(path: Path, text: str) -> tuple[list[list[AtomRecord]], int]:
     block = cif_block(path, text, "_atom_site.")
     if block is None:
         return [], 0
-    table = block.find_mmcif_category("_atom_site.")
+    table = cif_table(path, block, "_atom_site.")
     tags = {tag.partition(".")[2].lower(): index for index, tag in enumerate(table.tags)}
     columns: dict[str, list[str]] = {}
 

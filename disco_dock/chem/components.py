@@ -8,7 +8,7 @@ from typing import NamedTuple
 import gemmi
 from rdkit import Chem
 
-from disco_dock.chem.cif_records import MISSING, cif_block
+from disco_dock.chem.cif_records import MISSING, cif_block, cif_table
 from disco_dock.chem.structure_files import read_text
 from disco_dock.runtime.errors import InputError
 
@@ -58,13 +58,13 @@ def read_components(path: Path) -> dict[str, Component]:
         return {}
     atoms: dict[str, list[tuple[str, str, int, bool]]] = {}
     for row in _rows(
-        block, "_chem_comp_atom", ("comp_id", "atom_id", "type_symbol", "charge", "pdbx_leaving_atom_flag")
+        path, block, "_chem_comp_atom", ("comp_id", "atom_id", "type_symbol", "charge", "pdbx_leaving_atom_flag")
     ):
         code, name, symbol, charge, leaving = row
         atoms.setdefault(code, []).append((name, symbol.capitalize(), _integer(path, charge), leaving == "Y"))
     bonds: dict[str, list[tuple[str, str, Chem.BondType]]] = {}
     for code, first, second, order in _rows(
-        block, "_chem_comp_bond", ("comp_id", "atom_id_1", "atom_id_2", "value_order")
+        path, block, "_chem_comp_bond", ("comp_id", "atom_id_1", "atom_id_2", "value_order")
     ):
         if order.upper() not in ORDERS:
             raise InputError(f"{path}: bond {first}-{second} of {code} has the order {order!r}; give a SMILES instead")
@@ -72,9 +72,9 @@ def read_components(path: Path) -> dict[str, Component]:
     return {code: _component(code, rows, bonds.get(code, [])) for code, rows in atoms.items()}
 
 
-def _rows(block: gemmi.cif.Block, category: str, fields: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _rows(path: Path, block: gemmi.cif.Block, category: str, fields: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Rows of some columns of a category, quotes left out; a column that is absent is "?" throughout."""
-    table = block.find_mmcif_category(f"{category}.")
+    table = cif_table(path, block, f"{category}.")
     place = {tag.partition(".")[2].lower(): index for index, tag in enumerate(table.tags)}
     columns = [list(table.column(place[name])) if name in place else ["?"] * len(table) for name in fields]
     return [tuple(_plain(cell) for cell in row) for row in zip(*columns, strict=True)]

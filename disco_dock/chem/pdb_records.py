@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -219,7 +220,7 @@ class _LineReader:
             model.virtual += 1
             return
         place = "".join(_fixed(text, 3) for text in _coordinates(line))
-        if len(place) != 24:
+        if len(place) != 24 or not all(math.isfinite(float(text)) for text in _coordinates(line)):
             label = f"{chain.strip() or '_'}:{residue}{number}{insertion}"
             raise InputError(
                 f"{self._path}: atom {line[12:16].strip()} of {label} has the position {_coordinates(line)}; correct "

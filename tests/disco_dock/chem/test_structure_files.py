@@ -388,3 +388,17 @@ def test_every_record_is_accounted_for(tmp_path_factory, data):
     found = read_structure(path)
     everything_is_accounted_for(found)
     assert found.tally.total == len(atoms) and not found.tally.dropped
+
+
+@pytest.mark.parametrize("category", ["_atom_site.type_symbol", "_atom_site.Cartn_x"])
+def test_a_loop_of_two_categories_is_refused(read, category):
+    with pytest.raises(InputError, match="not a readable mmCIF file"):
+        read(cif_text(chain(PEPTIDE)).replace(category, "_other.item"), "p.cif")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e40"])
+def test_a_position_that_is_none_is_refused_in_any_model(read, value):
+    text = models(chain(PEPTIDE), chain(PEPTIDE, offset=25.0))
+    place = text.rindex("   1.460")
+    with pytest.raises(InputError, match="has the position|not a readable PDB"):
+        read(text[:place] + f"{value:>8}" + text[place + 8 :])
