@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from disco_dock.screening.ledger.schema import RESULT_COLUMNS
+from disco_dock.screening.ledger.query import SHOWN_COLUMNS
 from disco_dock.screening.ledger.store import Store
 from disco_dock.screening.library.ingest import Ingest
 from disco_dock.screening.messages import STATUSES
@@ -67,7 +67,7 @@ def store(path: Path) -> bool:
 def _check_csv(path: Path) -> None:
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if None in row or set(row) != set(RESULT_COLUMNS) or row["status"] not in STATUSES:
+            if None in row or set(row) != set(SHOWN_COLUMNS) or row["status"] not in STATUSES:
                 raise BadAnswerError(f"a row of another shape: {str(row)[:200]}")
 
 

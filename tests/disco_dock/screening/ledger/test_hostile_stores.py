@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sqlite3
 import zlib
 from contextlib import closing
@@ -15,7 +16,7 @@ from disco_dock.screening.ledger import store as store_module
 from disco_dock.screening.ledger.coordinates import unpack
 from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError
 from disco_dock.screening.ledger.merge import merge
-from disco_dock.screening.ledger.query import Query, open_results
+from disco_dock.screening.ledger.query import SHOWN_COLUMNS, Query, open_results
 from disco_dock.screening.ledger.schema import PLAIN_TABLES, STRICT
 from disco_dock.screening.ledger.status import store_status
 from disco_dock.screening.ledger.store import Store
@@ -70,6 +71,19 @@ def test_values_of_another_type_are_damage(tmp_path, store, column, value, suffi
     with open_results(store) as results, pytest.raises(DamagedStoreError, match=r"seconds|" + column):
         export(results, Query(), tmp_path / f"x.{suffix}")
     assert not (tmp_path / f"x.{suffix}").exists()
+
+
+@pytest.mark.parametrize(("heavy_atoms", "score"), [(0, -7.0), (1, -1e308), (2**62, 1e308)])
+def test_the_efficiency_of_an_absurd_ligand_is_a_number_or_absent(tmp_path, store, heavy_atoms, score):
+    change(store, "UPDATE ligand SET heavy_atoms = ?", heavy_atoms)
+    change(store, "UPDATE pose SET vina_score = ?", score)
+    with open_results(store) as results:
+        for suffix in ("csv", "parquet"):
+            assert export(results, Query(), tmp_path / f"x.{suffix}") == 12
+    with (tmp_path / "x.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {tuple(row) for row in rows} == {SHOWN_COLUMNS}
+    assert {row["ligand_efficiency"] for row in rows} == {str(round(-score / heavy_atoms, 4)) if heavy_atoms else ""}
 
 
 @pytest.mark.skipif(not STRICT, reason="SQLite before 3.37")
