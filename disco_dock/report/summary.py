@@ -58,7 +58,8 @@ def summary(docked: DockedFolder, found: Sequence[Interaction]) -> dict[str, Any
     """
     row, record = docked.rows[0], docked.record
     physics = record.get("resolved", {}).get("physics") or {}
-    ranking = RANKED_BY.get(str(physics.get("rank_by")), "")
+    ranked_by = str(physics.get("rank_by") or "")
+    ranking = RANKED_BY.get(ranked_by, ranked_by)  # a score that was added goes by its name
     return {
         "site": _site(docked, found),
         "contacts": _contacts(found),
