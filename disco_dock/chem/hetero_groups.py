@@ -120,7 +120,7 @@ def cofactor_likeness(elements: Sequence[str], pos: np.ndarray | None) -> str:
     )
     if found is not None or pos is None or len(heavy) < MIN_LIGAND_ATOMS:
         return found or ""
-    mol = _skeleton(symbols[heavy].tolist(), np.asarray(pos)[heavy])
+    mol = bonded_skeleton(symbols[heavy].tolist(), np.asarray(pos)[heavy])
     if any(_is_phosphate(atom) for atom in mol.GetAtoms() if atom.GetAtomicNum() == 15):
         return "a phosphate ester"
     if _has(mol, _FLAVIN):
@@ -132,7 +132,7 @@ def cofactor_likeness(elements: Sequence[str], pos: np.ndarray | None) -> str:
     return ""
 
 
-def _skeleton(symbols: Sequence[str], pos: np.ndarray) -> Chem.Mol:
+def bonded_skeleton(symbols: Sequence[str], pos: np.ndarray) -> Chem.Mol:
     """Atoms with the bonds that distances tell."""
     mol = Chem.RWMol()
     for symbol in symbols:

@@ -1,4 +1,4 @@
-"""Interactions of a pose with the receptor by geometric rules; receptors need no hydrogens.
+"""Interactions of a pose with the receptor and its kept groups by geometric rules; no hydrogens are needed.
 
 Source: kinds and limits after PLIP (Salentin et al. 2015, doi:10.1093/nar/gkv315) and ProLIF (Bouysset & Fiorucci 2021,
 doi:10.1186/s13321-021-00548-6). Where they differ the stricter distance is taken; docs/interactions.md has the
@@ -189,7 +189,7 @@ def _stackings(pose: _Pose) -> Iterator[Interaction]:
                 yield Interaction(
                     kind="pi stacking",
                     detail="face" if face else "edge",
-                    residue=pose.pocket.receptor.label(residue),
+                    residue=pose.pocket.residue_label(residue),
                     residue_atom="ring",
                     ligand_atom="ring",
                     ligand_atoms=tuple(map(int, ring)),
@@ -210,7 +210,7 @@ def _cation_pi(pose: _Pose) -> Iterator[Interaction]:
                 yield Interaction(
                     kind="cation-pi",
                     detail="cation",
-                    residue=pocket.receptor.label(residue),
+                    residue=pocket.residue_label(residue),
                     residue_atom="ring",
                     ligand_atom=pose.name(int(atom)),
                     ligand_atoms=(int(atom),),
@@ -251,19 +251,18 @@ def _metals(pose: _Pose) -> Iterator[Interaction]:
     """Nitrogen, oxygen and sulfur close to a metal."""
     binding = [atom.GetIdx() for atom in pose.mol.GetAtoms() if atom.GetAtomicNum() in (7, 8, 16)]
     for metal in pose.pocket.metals if binding else ():
-        for name, place in zip(metal.atom_names, metal.pos, strict=True):
-            distance = np.linalg.norm(pose.pos[binding] - place, axis=1)
-            for row in np.flatnonzero(distance <= METAL):
-                yield Interaction(
-                    kind="metal",
-                    residue=metal.label,
-                    residue_atom=name.strip(),
-                    ligand_atom=pose.name(binding[row]),
-                    ligand_atoms=(binding[row],),
-                    distance=round(float(distance[row]), 2),
-                    start=_point(pose.pos[binding[row]]),
-                    end=_point(place),
-                )
+        distance = np.linalg.norm(pose.pos[binding] - metal.pos, axis=1)
+        for row in np.flatnonzero(distance <= METAL):
+            yield Interaction(
+                kind="metal",
+                residue=metal.group,
+                residue_atom=metal.name,
+                ligand_atom=pose.name(binding[row]),
+                ligand_atoms=(binding[row],),
+                distance=round(float(distance[row]), 2),
+                start=_point(pose.pos[binding[row]]),
+                end=_point(metal.pos),
+            )
 
 
 def _point(value: np.ndarray) -> tuple[float, float, float]:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import KDTree
 
-from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.receptor import HeteroGroup, Receptor
 from disco_dock.interactions import residue_groups
 from disco_dock.interactions.hydrogens import Donor, donor
+from disco_dock.interactions.kept_groups import group_roles
 
 COVALENT = 2.0  # Angstrom, upper limit of a bond between heavy atoms
 FLAT_AMINES = {("ASN", "ND2"), ("GLN", "NE2"), ("ARG", "NH1"), ("ARG", "NH2")}
 
 
+class MetalAtom(NamedTuple):
+    """A metal: name of its group such as "A:ZN301", of its atom, and (3,) position in Angstrom."""
+
+    group: str
+    name: str
+    pos: np.ndarray
+
+
 class PocketContacts:
-    """Heavy atoms of a receptor by what they can do; `donor`, `acceptor` ... are indices into `pos`.
+    """Heavy atoms of a receptor and its kept groups by what they can do; `donor`, ... are indices into `pos`.
+
+    The residues' atoms come first, `num_protein` of them.
 
     Args:
         receptor: as read.
@@ -33,23 +45,52 @@ class PocketContacts:
             heavy &= close | neighbours  # the residue before gives the direction of an amide's hydrogen
         self.receptor = receptor
         self.index = np.flatnonzero(heavy)
+        self.num_protein = len(self.index)
         self.pos = receptor.atom_pos[self.index]
         self.residue = receptor.atom_residue[self.index]
         self.names = [receptor.atom_names[index] for index in self.index]
         self._residue_names = [receptor.names[residue] for residue in self.residue]
-        self._tree = KDTree(self.pos) if len(self.pos) else None
+        self._labels: dict[int, str] = {}
+        self._flat: set[int] = set()
         self.donor = self._which(residue_groups.is_donor)
         self.acceptor = self._which(residue_groups.is_acceptor)
         self.positive = self._which(residue_groups.is_positive)
         self.negative = self._which(residue_groups.is_negative)
         self.hydrophobic = self._which(residue_groups.is_hydrophobic)
         self.rings = list(self._rings())
-        self.metals = [group for group in receptor.kept_groups if group.kind == "metal"]
+        self.metals: list[MetalAtom] = []
+        tree = KDTree(around) if around is not None and len(around) else None
+        for group in receptor.kept_groups:
+            if tree is None or np.isfinite(tree.query(group.pos, distance_upper_bound=reach)[0]).any():
+                self._add(group)
+        self._tree = KDTree(self.pos) if len(self.pos) else None
         self._donors: dict[int, Donor] = {}
 
+    def _add(self, group: HeteroGroup) -> None:
+        """Append the heavy atoms of a group, which gets the next number of a residue."""
+        roles, first = group_roles(group), len(self.pos)
+        number = len(self.receptor.restype) + len(self._labels)
+        self._labels[number] = group.label
+        names = [group.atom_names[index].strip() for index in roles.atoms]
+        pos = group.pos[roles.atoms]
+        self.metals += [MetalAtom(group.label, names[index], pos[index]) for index in sorted(roles.metal)]
+        self.pos = np.concatenate([self.pos, pos])
+        self.residue = np.concatenate([self.residue, np.full(len(pos), number)])
+        self.names += names
+        self._residue_names += [group.name] * len(pos)
+        for role in ("donor", "acceptor", "positive", "negative", "hydrophobic"):
+            own = np.array(sorted(getattr(roles, role)), dtype=np.int64)
+            setattr(self, role, np.concatenate([getattr(self, role), first + own]))
+        self.rings += [(number, first + ring) for ring in roles.rings]
+        self._flat |= {first + index for index in roles.flat}
+
+    def residue_label(self, residue: int) -> str:
+        """Name of a residue or group by its number, such as "A:ASP189"."""
+        return self._labels[residue] if residue in self._labels else self.receptor.label(residue)
+
     def label(self, atom: int) -> str:
-        """Name of an atom's residue, such as "A:ASP189"."""
-        return self.receptor.label(int(self.residue[atom]))
+        """Name of an atom's residue or group, such as "A:ASP189"."""
+        return self.residue_label(int(self.residue[atom]))
 
     def _which(self, rule: Callable[[str, str], bool]) -> np.ndarray:
         flags = [rule(residue, atom) for residue, atom in zip(self._residue_names, self.names, strict=True)]
@@ -78,7 +119,10 @@ class PocketContacts:
         """The hydrogens of a donor."""
         if atom not in self._donors:
             bonded = self.bonded(atom)
-            flat = len(bonded) > 1 or (self._residue_names[atom], self.names[atom]) in FLAT_AMINES
+            flat = atom in self._flat or (
+                atom < self.num_protein
+                and (len(bonded) > 1 or (self._residue_names[atom], self.names[atom]) in FLAT_AMINES)
+            )
             beyond = [other for other in self.bonded(int(bonded[0])) if other != atom] if len(bonded) == 1 else []
             self._donors[atom] = donor(
                 atom, self.pos[atom], self.pos[bonded], flat=flat, beyond=self.pos[np.array(beyond, dtype=np.int64)]

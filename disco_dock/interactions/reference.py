@@ -68,7 +68,7 @@ class Reference:
         best = maps[int(np.argmin(((pos[None] - self._pos[maps]) ** 2).sum((-1, -2))))]
         return Compared(
             rmsd=float(symmetric_rmsd(own, pos[None], self._pos[best])[0]),
-            lddt_pli=lddt_pli(pos, self._pos[best], self._pocket.pos),
+            lddt_pli=lddt_pli(pos, self._pos[best], self._pocket.pos[: self._pocket.num_protein]),
             contacts_recovered=recovered(words, self.fingerprint),
         )
 

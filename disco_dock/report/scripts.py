@@ -15,7 +15,7 @@ from disco_dock.runtime.files import atomic_write
 
 PYMOL, CHIMERAX = "view.pml", "view.cxc"
 SHOWN = 8  # residues with names
-_RESIDUE = re.compile(r"(?P<chain>[^:]*):[A-Za-z0-9]{1,3}?(?P<number>-?\d+)(?P<insertion>[A-Za-z]?)")
+_RESIDUE = re.compile(r"(?P<chain>[^:]*):[A-Za-z0-9]{1,5}?:?(?P<number>-?\d+)(?P<insertion>[A-Za-z]?)")
 
 
 def residue_place(name: str) -> tuple[str, int, str]:
@@ -83,7 +83,7 @@ def _pymol(docked: DockedFolder) -> Iterator[str]:
         where = f"receptor and resi {number}" + (f" and chain {chain}" if chain else "")
         yield f"show sticks, {where}"
         yield f"color orange, {where} and elem C"
-        yield f'label {where} and name CA, "%s%s" % (resn, resi)'
+        yield f'label first ({where} and (name CA or not polymer)), "%s%s" % (resn, resi)'
     yield "deselect"
     yield "zoom poses and state 1, 5"
 

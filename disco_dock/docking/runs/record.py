@@ -20,7 +20,7 @@ from disco_dock.docking.settings import PredictSettings
 from disco_dock.runtime.config import to_dict
 from disco_dock.runtime.versions import versions
 
-FORMAT = 4  # raise when the same inputs and settings give different files
+FORMAT = 5  # raise when the same inputs and settings give different files
 
 
 def ligand_hash(ligand: Ligand) -> str:
