@@ -21,6 +21,7 @@ _PROBE, _POINTS = 1.4, 48  # Angstrom, points on the sphere around an atom
 _RADII = {"C": 1.7, "N": 1.55, "O": 1.52, "S": 1.8, "P": 1.8}
 ALL, NONE = "ALL", "NONE"
 BY_PLACE = 3
+MAY_BE_DOCKED = "may be what is to be docked"
 
 
 def matches(group: HeteroGroup, spec: str, chain: str | None = None) -> int:
@@ -115,9 +116,9 @@ def _default(group: HeteroGroup, surface: _Surface, burial: float) -> tuple[bool
     if group.kind == "additive":
         return False, "buffer, cryoprotectant, detergent or lipid"
     if group.kind == "ligand":
-        return False, "may be what is to be docked"
+        return False, MAY_BE_DOCKED
     if group.name in SUGARS and not surface.is_bound(group):
-        return False, "sugar that is bound to nothing: may be what is to be docked"
+        return False, f"sugar that is bound to nothing: {MAY_BE_DOCKED}"
     if group.name in SUGARS or len(group.elements) >= 6:
         return True, "part of a nucleic acid or glycan" if len(group.elements) >= 6 else group.kind
     if surface.holds_metal(group):

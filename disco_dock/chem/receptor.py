@@ -163,5 +163,5 @@ class Receptor:
 
 
 def _label(chain: str, name: str, number: int, insertion: str) -> str:
-    between = ":" if name[-1:].isdigit() else ""  # A:GP6:910 is not A:GP:6910
+    between = ":" if name and not name[-1].isalpha() else ""  # A:GP6:910 is not A:GP:6910, nor A:CL-:30 A:CL:-30
     return f"{chain.strip() or '_'}:{name}{between}{number}{insertion}"

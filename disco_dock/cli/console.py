@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from disco_dock.cli.group_table import group_table
 from disco_dock.runtime.errors import one_line
 from disco_dock.runtime.notes import Caution
 from disco_dock.runtime.tables import cell_text
@@ -133,6 +134,9 @@ class Console:
         if left > 0:
             print(f"... and {left} more in results.csv")
         print(*_latent_tables(record), sep="\n", end="")
+        groups = group_table(record.get("receptor", {}), verbose=self._verbose)
+        if groups:
+            print(f"\n{groups}\n")
         print(*_facts(rows[0], record), sep="", end="")
         count = "1 pose" if rows[0].num_poses == 1 else f"{rows[0].num_poses} poses"
         print(f"{count} {'reused' if rows[0].status == 'reused' else 'written'} in {out}")

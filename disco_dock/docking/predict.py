@@ -14,6 +14,7 @@ from disco_dock.docking.binding_modes import Mode, near_copies, pose_clusters, p
 from disco_dock.docking.clashes import centroid_distances, clash_counts, node_labels
 from disco_dock.docking.draws import Drawn, draw_all, draw_valid
 from disco_dock.docking.engine import Engine
+from disco_dock.docking.group_notes import group_notes
 from disco_dock.docking.judging import Verdict, judge_poses
 from disco_dock.docking.notes import conformer_notes, pose_notes, size_notes, validity_notes
 from disco_dock.docking.novelty import NO_INDEX, complex_novelty, novelty_notes
@@ -147,6 +148,7 @@ def predict_prepared(
             *refinement_notes(refined, physics),
             *size_notes(ligand),
             *pose_notes(prepared, ranked),
+            *group_notes(prepared.receptor, ligand, ranked[0].pos),
             *validity_notes(prepared, ranked, settings, problem),
             *verdict.notes,
             *([NO_INDEX] if near is None else novelty_notes(near)),

@@ -17,7 +17,7 @@ _WEIGHT: dict[str, float] = dict(
     zip(KINDS, (3.0, 4.0, 2.0, 2.0, 2.0, 5.0, 1.0), strict=True)
 )  # what a reader looks for first
 _ASKED = re.compile(
-    rf"(?:(?P<kind>{'|'.join(WORDS.values())}):)?(?P<chain>[^:\s]*):(?:(?P<name>[A-Za-z0-9]{{1,5}}?)(?:(?<=[0-9]):)?)??"
+    rf"(?:(?P<kind>{'|'.join(WORDS.values())}):)?(?P<chain>[^:\s]*):(?:(?P<name>[A-Za-z0-9+-]{{1,5}}?)(?:(?<=[0-9+-]):)?)??"
     r"(?P<number>-?\d+[A-Za-z]?)"
 )
 _RESIDUE = re.compile(r"(?P<chain>[^:\s]*):(?P<name>[^\s:]*?):?(?P<number>-?\d+[A-Za-z]?)")

@@ -117,6 +117,8 @@ def report_page(docked: DockedFolder, *, compact: bool = False) -> str:
         latent_depiction=_depiction(docked.mols[0], marked) if names else "",
         smiles=ligand["smiles"],
         facts=_facts(record),
+        groups=record.get("receptor", {}).get("groups", []),
+        waters=record.get("receptor", {}).get("records", {}).get("dropped", {}).get("water", 0),
         record=json.dumps(record, indent=2, ensure_ascii=False),
         downloads=DOWNLOADS,
         version=record["versions"].get("disco-dock", ""),

@@ -15,7 +15,7 @@ from disco_dock.runtime.files import atomic_write
 
 PYMOL, CHIMERAX = "view.pml", "view.cxc"
 SHOWN = 8  # residues with names
-_RESIDUE = re.compile(r"(?P<chain>[^:]*):[A-Za-z0-9]{1,5}?:?(?P<number>-?\d+)(?P<insertion>[A-Za-z]?)")
+_RESIDUE = re.compile(r"(?P<chain>[^:]*):[^:]+?:?(?P<number>-?\d+)(?P<insertion>[A-Za-z]?)")
 
 
 def residue_place(name: str) -> tuple[str, int, str]:

@@ -13,6 +13,7 @@ from rdkit import Chem
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.docking.engine import Engine, docking_settings
+from disco_dock.docking.group_notes import group_distances
 from disco_dock.docking.prediction import Prediction
 from disco_dock.docking.runs.inputs import DockingJob
 from disco_dock.docking.runs.summary import BEST_NUMBERS
@@ -118,6 +119,15 @@ def _validity(prediction: Prediction, settings: PredictSettings) -> dict[str, An
     }
 
 
+def _groups(prediction: Prediction) -> list[dict[str, Any]]:
+    """Each group of the receptor's file, kept or not, and how far (Angstrom) it is from the first pose."""
+    receptor = prediction.receptor
+    distances = group_distances(receptor, prediction.ranked[0].pos)
+    return [
+        {**group.as_dict(), "distance": distance} for group, distance in zip(receptor.context, distances, strict=True)
+    ]
+
+
 def _docked(prediction: Prediction) -> dict[str, Any]:
     """Facts about ligand and receptor for a reader of the poses."""
     ligand, receptor = prediction.ligand, prediction.receptor
@@ -153,7 +163,7 @@ def run_record(
         },
         "receptor": {
             "records": dict(prediction.receptor.tally),
-            "groups": [group.as_dict() for group in prediction.receptor.context],
+            "groups": _groups(prediction),
         },
         "checkpoint": {"directory": str(engine.models.directory), "sha256": engine.models.sha256},
         "settings": settings.as_dict(),

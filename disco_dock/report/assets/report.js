@@ -31,7 +31,7 @@
   function latentParts(name) {
     const ligand = /^lig:[A-Za-z]*(\d+)$/.exec(name);
     if (ligand) return { atom: Number(ligand[1]) - 1 };
-    const residue = /^([^:]*):[A-Za-z0-9]{1,5}?:?(-?\d+)([A-Za-z]?)$/.exec(name);
+    const residue = /^([^:]*):[^:]+?:?(-?\d+)([A-Za-z]?)$/.exec(name);
     return residue ? { chain: residue[1].replace("_", ""), resi: Number(residue[2]) } : {};
   }
 

@@ -7,7 +7,15 @@ import pytest
 from disco_dock.interactions.fingerprint import check_asked, has, key_residues, recovered
 from disco_dock.runtime.errors import InputError
 
-WORDS = ("hbond:A:ASP189", "salt:A:ASP189", "pi:A:TRP215", "hydrophobic:A:VAL213", "metal:B:ZN300", "hbond:_:SER195B")
+WORDS = (
+    "hbond:A:ASP189",
+    "salt:A:ASP189",
+    "pi:A:TRP215",
+    "hydrophobic:A:VAL213",
+    "metal:B:ZN300",
+    "hbond:_:SER195B",
+)
+GROUPS = ("pi:A:GP6:910", "salt:A:CL-:30")
 
 
 @pytest.mark.parametrize(
@@ -22,11 +30,18 @@ WORDS = ("hbond:A:ASP189", "salt:A:ASP189", "pi:A:TRP215", "hydrophobic:A:VAL213
         ("B:189", False),
         ("metal:B:300", True),
         (":195B", True),
+        ("metal:B:ZN300", True),
+        ("pi:A:GP6:910", True),
+        ("A:910", True),
+        ("A:GP7:910", False),
+        ("A:6910", False),
+        ("salt:A:CL-:30", True),
+        ("A:-30", False),
     ],
 )
 def test_asking_for_an_interaction(asked, found):
     check_asked([asked])
-    assert has(WORDS, asked) is found
+    assert has((*WORDS, *GROUPS), asked) is found
 
 
 @pytest.mark.parametrize("asked", ["", "A", "hb:A:189", "hbond:A:", "hbond A:189"])

@@ -16,7 +16,7 @@ from disco_dock.report.folder import docked_folders, read_folder
 from disco_dock.report.molviewspec import write_molviewspec
 from disco_dock.report.page import report_page
 from disco_dock.report.rendering import render
-from disco_dock.report.scripts import held_by, write_chimerax, write_pymol
+from disco_dock.report.scripts import held_by, residue_place, write_chimerax, write_pymol
 from disco_dock.report.trust import trust
 from disco_dock.runtime.errors import InputError
 
@@ -211,6 +211,31 @@ def test_novelty_in_words(docked):
     text = body(changed(docked, novelty=found))
     assert "none alike" in text and "Tanimoto 0.51" in text and "Of 12 measured complexes, &lt;some&gt;." in text
     assert "no training index" in body(changed(docked, novelty=None))
+
+
+def test_groups_are_listed_with_what_became_of_them(docked):
+    assert 'id="groups"' not in body(changed(docked, receptor={}))
+    zinc = {"id": "A:ZN301", "kind": "metal", "kept": True, "why": "metal", "buried": 0.91, "distance": 2.14}
+    loose = {"id": "A:<b>:401", "kind": "additive", "kept": False, "why": "buffer & co", "buried": None}
+    text = body(changed(docked, receptor={"groups": [loose, zinc], "records": {"dropped": {"water": 12}}}))
+    table = text[text.index('id="groups"') :]
+    assert table.index("A:ZN301") < table.index("A:&lt;b&gt;:401")
+    for part in ("91 %", "2.1 Å", "left out", "buffer &amp; co", "12 atoms of water were left out"):
+        assert part in table
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("A:ASP189", ("A", 189, "")),
+        ("_:SER195B", ("", 195, "B")),
+        ("A:GP6:910", ("A", 910, "")),
+        ("A:CL-:30", ("A", 30, "")),
+        ("A:GLU-5", ("A", -5, "")),
+    ],
+)
+def test_places_of_residues_and_groups(name, place):
+    assert residue_place(name) == place
 
 
 def test_templates_escape_and_miss_nothing():
