@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from disco_dock.api.result import Result
+from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.stereo_isomers import stereo_isomers
 from disco_dock.docking.engine import Engine, docking_settings, load_engine
 from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.receptors import ReceptorStore
@@ -55,15 +57,40 @@ class Docker:
             DiscoError: with one sentence on what is wrong and what to do.
         """
         chosen = PredictSettings(**settings)
+        return self._dock(Path(protein), _read(ligand, chosen), str(ligand), chosen)
+
+    def dock_isomers(self, protein: str | Path, ligand: str | Path, count: int, **settings: Any) -> list[Result]:
+        """Ranked poses of each configuration of a ligand with open centres or double bonds.
+
+        The same as `disco-dock predict --stereo-isomers` writes.
+
+        Args:
+            protein: PDB or mmCIF file, also gzipped.
+            ligand: file with one molecule, or a SMILES string.
+            count: most configurations, at least 1.
+            settings: as of `dock`.
+
+        Returns:
+            One result for each of the `chem.stereo_isomers`; only one for a ligand whose stereo is given.
+
+        Raises:
+            TypeError: there is no such setting.
+            DiscoError: with one sentence on what is wrong and what to do.
+        """
+        chosen = PredictSettings(**settings)
+        molecules = stereo_isomers(_read(ligand, chosen), count)
+        return [self._dock(Path(protein), molecule, str(ligand), chosen) for molecule in molecules]
+
+    def _dock(self, path: Path, molecule: Ligand, spec: str, chosen: PredictSettings) -> Result:
         docking_settings(self.engine.models, chosen, None)
         files = settings_files(chosen)
-        molecule = read_ligand(
-            str(ligand), template_smiles=chosen.template_smiles, largest_fragment=chosen.largest_fragment
-        )
-        path = Path(protein)
         name = safe_name(complex_name(path, molecule.name))
-        job = DockingJob(name=name, protein=path, ligand=molecule, ligand_spec=str(ligand))
+        job = DockingJob(name=name, protein=path, ligand=molecule, ligand_spec=spec)
         hashes = job_hashes(self.engine, chosen, job, files, file_hash(path))
         store = ReceptorStore(chosen, self.engine.models.config.lm_dim, [path])
         prediction = predict_complex(self.engine, chosen, store, path, molecule, name=name)
         return Result(prediction, run_record(self.engine, chosen, job, hashes, prediction))
+
+
+def _read(ligand: str | Path, chosen: PredictSettings) -> Ligand:
+    return read_ligand(str(ligand), template_smiles=chosen.template_smiles, largest_fragment=chosen.largest_fragment)

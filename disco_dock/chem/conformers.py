@@ -15,7 +15,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdBase, rdDistGeom, rdForceFieldHelpers
 
-from disco_dock.chem.stereo import atropisomer_axes, signature_from_pose, stereo_kept
+from disco_dock.chem.stereo import held_axes, signature_from_pose, stereo_kept
 from disco_dock.runtime.errors import InputError
 
 Rung = Literal["etkdg", "random-coordinates", "relaxed", "input"]
@@ -73,7 +73,7 @@ def embed(mol: Chem.Mol, *, seed: int, time_limit: float = 30.0) -> Conformer:
         template.RemoveAllConformers()
         full = Chem.AddHs(template)
         spent = 0.0
-        turned = _AXIS_ATTEMPTS if mol.GetNumConformers() and atropisomer_axes(mol) else 0
+        turned = _AXIS_ATTEMPTS if held_axes(mol) else 0
         for position, (rung, make, attempts) in enumerate(_RUNGS):
             deadline = spent + (time_limit - spent) / (len(_RUNGS) - position)
             for attempt in range(attempts + turned):

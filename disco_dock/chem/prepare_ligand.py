@@ -217,7 +217,7 @@ def _finish(mol: Chem.Mol, notes: list[str]) -> tuple[Chem.Mol, np.ndarray | Non
     _drop_annotations(mol)
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
     canonical_hydrogen_counts(mol)
-    notes.extend(_stereo_notes(mol))
+    notes.extend(stereo_notes(mol))
     radicals = [atom for atom in mol.GetAtoms() if atom.GetNumRadicalElectrons()]
     hetero = [atom for atom in radicals if atom.GetSymbol() in ("N", "O", "P", "S")]
     if hetero and not _is_nitroxide(hetero):
@@ -286,7 +286,7 @@ def _is_cumulated(bond: Chem.Bond) -> bool:
     )
 
 
-def _stereo_notes(mol: Chem.Mol) -> list[str]:
+def stereo_notes(mol: Chem.Mol) -> list[str]:
     """Sentences that name stereocentres and double bonds without a given configuration."""
     centres, bonds = [], []
     for element in Chem.FindPotentialStereo(mol):

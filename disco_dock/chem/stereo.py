@@ -20,6 +20,9 @@ _MIN_COSINE = 0.1
 _MIN_SINE, _CLEAR_SINE = 0.1, 0.3
 """Smallest |sin| of the dihedral of an atropisomer's axis in a pose, and in an input that is one."""
 
+_AXIS_STEREO = {Chem.BondStereo.STEREOATROPCW: 1, Chem.BondStereo.STEREOATROPCCW: -1}
+"""Sign of the dihedral of the neighbours of lowest index beside an atropisomer's axis, as RDKit numbers them."""
+
 _CROWDED = 3
 """Substituted atoms beside an axis from which on it does not turn at room temperature."""
 
@@ -51,7 +54,7 @@ class _Elements(NamedTuple):
     Attributes:
         centres: int64 [C, 4], a centre and three neighbours; centre_signs [C], of their triple product.
         bonds: int64 [D, 4], the dihedral of a double bond; bond_signs [D], of its cosine.
-        axes: int64 [A, 4], the dihedral of an atropisomer's axis; axis_signs [A], of its sine in the input pose.
+        axes: int64 [A, 4], the dihedral of an atropisomer's axis; axis_signs [A], of its sine in the input.
     """
 
     centres: np.ndarray
@@ -104,7 +107,7 @@ def signature_from_pose(mol: Chem.Mol, pos: np.ndarray) -> StereoSignature:
 
 
 def stereo_kept(mol: Chem.Mol, pos: np.ndarray) -> bool:
-    """Whether a pose has every specified tetrahedral centre and double bond of the molecule in its configuration.
+    """Whether a pose has every specified centre, double bond and atropisomer's axis in its configuration.
 
     Args:
         mol: molecule of L atoms without explicit hydrogens, stereo assigned.
@@ -167,6 +170,29 @@ def atropisomer_axes(mol: Chem.Mol) -> list[tuple[int, int, int, int]]:
     return axes
 
 
+def held_axes(mol: Chem.Mol) -> frozenset[frozenset[int]]:
+    """Atom pairs of the atropisomers' axes whose configuration the input gives, by its pose or by a wedge.
+
+    Args:
+        mol: molecule without explicit hydrogens.
+    """
+    return frozenset(frozenset(axis) for axis in _axes_of_input(mol)[0][:, 1:3].tolist())
+
+
+def without_pose(mol: Chem.Mol) -> Chem.Mol:
+    """A copy without conformers that still states the configuration of the atropisomers' axes of its pose."""
+    axes, signs = _axes_of_input(mol)
+    copy = Chem.Mol(mol)
+    copy.RemoveAllConformers()
+    kinds = {sign: kind for kind, sign in _AXIS_STEREO.items()}
+    for (first, begin, end, last), sign in zip(axes.tolist(), signs.tolist(), strict=True):
+        bond = copy.GetBondBetweenAtoms(begin, end)
+        lowest = _lowest_dihedral(bond)
+        other_side = (first not in lowest) != (last not in lowest)
+        bond.SetStereo(kinds[-sign if other_side else sign])
+    return copy
+
+
 def _elements(mol: Chem.Mol) -> _Elements:
     """Specified stereo elements of a molecule."""
     centres, centre_signs, bonds, bond_signs = [], [], [], []
@@ -200,13 +226,30 @@ def _is_crowded(atom: Chem.Atom) -> bool:
 
 
 def _axes_of_input(mol: Chem.Mol) -> tuple[np.ndarray, np.ndarray]:
-    """Axes of the input pose that are well out of plane, and the signs of their dihedrals; none without a pose."""
-    found = np.array(atropisomer_axes(mol) if mol.GetNumConformers() else [], dtype=np.int64).reshape(-1, 4)
+    """Axes [A, 4] of atropisomers and the signs of their dihedrals.
+
+    Of a molecule with a pose, those well out of plane in it; of another, those that wedges of the input tell.
+    """
+    if not mol.GetNumConformers():
+        tagged = [bond for bond in mol.GetBonds() if bond.GetStereo() in _AXIS_STEREO]
+        axes = np.array([_lowest_dihedral(bond) for bond in tagged], dtype=np.int64).reshape(-1, 4)
+        return axes, np.array([float(_AXIS_STEREO[bond.GetStereo()]) for bond in tagged])
+    found = np.array(atropisomer_axes(mol), dtype=np.int64).reshape(-1, 4)
     if not len(found):
         return found, np.zeros(0)
     sines = _dihedral_sines(np.array(mol.GetConformer().GetPositions())[None], found)[0]
     clear = np.abs(sines) > _CLEAR_SINE
     return found[clear], np.sign(sines[clear])
+
+
+def _lowest_dihedral(bond: Chem.Bond) -> tuple[int, int, int, int]:
+    """The dihedral (atom, begin, end, atom) of a bond with the neighbour of lowest index at each end."""
+    begin, end = bond.GetBeginAtom(), bond.GetEndAtom()
+    ends = (begin.GetIdx(), end.GetIdx())
+    first, last = (
+        min(one.GetIdx() for one in atom.GetNeighbors() if one.GetIdx() not in ends) for atom in (begin, end)
+    )
+    return first, *ends, last
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

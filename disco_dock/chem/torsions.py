@@ -2,8 +2,9 @@
 
 Source: the published DiffDock / DisCo-DiffDock rule. A bond rotates when cutting it disconnects the molecule and leaves
 at least two atoms in the smaller part: amides rotate, ring bonds and bonds to terminal atoms do not. The smaller part
-moves; of two equal parts, the one that holds the lowest atom index. Unlike in the published code, double bonds stay as
-they are unless asked for, so that a pose cannot turn a Z configuration into an E one.
+moves; of two equal parts, the one that holds the lowest atom index. Unlike in the published code, double bonds and the
+axes of atropisomers that the input gives stay as they are unless asked for, so that a pose cannot turn a Z
+configuration into an E one, nor one atropisomer into the other.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 from rdkit import Chem
+
+from disco_dock.chem.stereo import held_axes
 
 
 class Torsions(NamedTuple):
@@ -35,7 +38,7 @@ def rotatable_bonds(mol: Chem.Mol, *, double_bonds: bool = False) -> Torsions:
 
     Args:
         mol: molecule of L atoms without explicit hydrogens.
-        double_bonds: whether acyclic double bonds rotate too, as published.
+        double_bonds: whether acyclic double bonds and axes of atropisomers rotate too, as published.
 
     Returns:
         Torsions with T >= 0 bonds.
@@ -43,6 +46,7 @@ def rotatable_bonds(mol: Chem.Mol, *, double_bonds: bool = False) -> Torsions:
     num_atoms = mol.GetNumAtoms()
     preorder, last, bridges = _search(mol)
     inverse = np.argsort(preorder)
+    held = frozenset() if double_bonds else held_axes(mol)
     bonds: list[tuple[int, int]] = []
     moved: list[np.ndarray] = []
     edges: list[int] = []
@@ -50,6 +54,8 @@ def rotatable_bonds(mol: Chem.Mol, *, double_bonds: bool = False) -> Torsions:
         begin, end = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
         child = bridges.get(number)
         if child is None or (bond.GetBondType() == Chem.BondType.DOUBLE and not double_bonds):
+            continue
+        if frozenset((begin, end)) in held:
             continue
         first, size = preorder[child], last[child] - preorder[child] + 1
         if min(size, num_atoms - size) < 2:

@@ -64,6 +64,13 @@ def add_arguments(parser: Parser) -> None:
         "--smiles", metavar="TEMPLATE", default=hidden, help="SMILES with the bond orders of a PDB ligand"
     )
     add_reading(inputs)
+    inputs.add_argument(
+        "--stereo-isomers",
+        type=int,
+        metavar="N",
+        default=hidden,
+        help="dock up to N configurations of open centres and double bonds, each as a complex (one, by the seed)",
+    )
 
     add_pocket(parser)
     add_sampling(parser, num_poses=40)
@@ -186,6 +193,8 @@ def _named_after(given: dict, found: JobList) -> str:
     """The default folder: the complex's name, or that of the table."""
     if found.single is not None:
         return found.single.name
+    if found.isomers_of is not None:
+        return f"{found.isomers_of}_isomers"
     return f"{Path(given['csv'] if 'csv' in given else given['ligand']).name.split('.')[0]}_docked"
 
 
@@ -208,6 +217,10 @@ def _check_inputs(given: dict) -> None:
         raise UsageError("--valid-only checks every draw, so --check-poses has no effect; leave it out")
     if "num_modes" in given and given["modes"] != "enumerate":
         raise UsageError("--num-modes has no effect without --modes enumerate; give both")
+    if given.get("stereo_isomers", 1) < 1:
+        raise UsageError(f"--stereo-isomers must be at least 1, not {given['stereo_isomers']}")
+    if "stereo_isomers" in given and "reference" in given:
+        raise UsageError("--reference is the pose of one ligand, so it cannot be given with --stereo-isomers")
     if given.get("num_modes", 1) < 1:
         raise UsageError(f"--num-modes must be at least 1, not {given['num_modes']}")
 
@@ -249,7 +262,7 @@ def _jobs(given: dict, settings: PredictSettings) -> JobList:
     """The complexes that the options name."""
     from disco_dock.docking.runs.inputs import jobs_of_csv, jobs_of_ligands, ligand_reader
 
-    read = ligand_reader(settings.template_smiles, settings.largest_fragment)
+    read = ligand_reader(settings.template_smiles, settings.largest_fragment, given.get("stereo_isomers", 0))
     if "csv" in given:
         return jobs_of_csv(given["csv"], read)
     return jobs_of_ligands(given["protein"], given["ligand"], read, smiles=given.get("smiles"))

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from rdkit import Chem
 
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.stereo import without_pose
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.prepare import CHAIN_CUTOFF, read_source
 from disco_dock.data.shards import part_files
@@ -91,8 +91,7 @@ class FileCases:
         if ligand.pos is None:
             raise InputError(f"{name}: the ligand file has no 3-D pose to compare with; leave it out")
         receptor = read_receptor(structure, keep_within=(ligand.pos, CHAIN_CUTOFF), replaced=ligand.pos)
-        blank = Chem.Mol(ligand.mol)
-        blank.RemoveAllConformers()  # so that no fallback starts from the answer
+        blank = without_pose(ligand.mol)  # so that no fallback starts from the answer
         conformer = embed(blank, seed=derive_seed("conformer", self._seed, ligand.smiles))
         features = read_embeddings(None, source.protein, receptor, self._lm_dim)
         graph = build_complex(receptor, ligand, conformer.pos, features, all_atoms=self._all_atoms)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from disco_dock.chem.ligand import Ligand, LigandFailure
 from disco_dock.chem.read_ligand import read_ligands
+from disco_dock.chem.stereo_isomers import LigandReader, isomer_reader
 from disco_dock.docking.runs.bound_ligand import bound_ligand
 from disco_dock.docking.runs.input_files import existing_file
-from disco_dock.docking.runs.names import UniqueNames, complex_name
+from disco_dock.docking.runs.names import UniqueNames, complex_name, safe_name
 from disco_dock.runtime.errors import DiscoError, InputError, one_line
 from disco_dock.runtime.user_files import check_lines, read_bytes
 
@@ -56,20 +57,33 @@ class FailedInput:
 
 
 Job = DockingJob | FailedInput
-LigandReader = Callable[[str], Iterator[Ligand | LigandFailure]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobList:
-    """The complexes of a run in input order; `single` is the complex of a run that is not a batch."""
+    """The complexes of a run in input order.
+
+    Attributes:
+        jobs: all of them.
+        single: the complex of a run that is not a batch.
+        isomers_of: name of the only complex of which the jobs are configurations, or None.
+    """
 
     jobs: tuple[Job, ...]
     single: DockingJob | None = None
+    isomers_of: str | None = None
 
 
-def ligand_reader(template_smiles: str | None, largest_fragment: bool) -> LigandReader:
-    """A function that yields the molecules of a file or SMILES with these options."""
-    return lambda spec: read_ligands(spec, template_smiles=template_smiles, largest_fragment=largest_fragment)
+def ligand_reader(template_smiles: str | None, largest_fragment: bool, stereo_isomers: int = 0) -> LigandReader:
+    """A function that yields the molecules of a file or SMILES with these options.
+
+    Raises:
+        ConfigError: the number of stereo isomers is out of range.
+    """
+    return isomer_reader(
+        lambda spec: read_ligands(spec, template_smiles=template_smiles, largest_fragment=largest_fragment),
+        stereo_isomers,
+    )
 
 
 def jobs_of_ligands(
@@ -96,6 +110,12 @@ def jobs_of_ligands(
     if not molecules:
         raise InputError(f"{spec}: no molecule found; give a file with at least one molecule or a SMILES string")
     names = UniqueNames()
+    isomers = _isomer_suffixes(molecules)
+    if isomers is not None:
+        name = complex_name(Path(protein), molecules[0].name.removesuffix(isomers[0]))
+        titled = zip(isomers, molecules, strict=True)
+        jobs = tuple(_job(name + suffix, protein, spec, molecule, names) for suffix, molecule in titled)
+        return JobList(jobs=jobs, isomers_of=safe_name(name))
     if len(molecules) > 1:
         return JobList(jobs=tuple(_job(molecule.name, protein, spec, molecule, names) for molecule in molecules))
     if isinstance(molecules[0], LigandFailure):
@@ -187,9 +207,20 @@ def _row_jobs(path: Path, line: int, row: Mapping[str, str], read: LigandReader,
     except DiscoError as error:
         name = names.take(title or f"line_{line}")
         return [FailedInput(name=name, protein=protein, ligand_spec=spec, error_code=error.code, message=str(error))]
+    isomers = _isomer_suffixes(molecules)
+    if isomers is not None and title:
+        titled = zip(isomers, molecules, strict=True)
+        return [_job(title + suffix, found, spec, molecule, names) for suffix, molecule in titled]
     if len(molecules) == 1:
         return [_job(title or f"{found.name.split('.')[0]}_{molecules[0].name}", found, spec, molecules[0], names)]
     return [_job(f"{title}_{molecule.name}".lstrip("_"), found, spec, molecule, names) for molecule in molecules]
+
+
+def _isomer_suffixes(molecules: Sequence[Ligand | LigandFailure]) -> list[str] | None:
+    """Ends of the names ("_iso1", ...) where all are configurations of one molecule, else None."""
+    isomers = [one.name[len(one.isomer_of) :] for one in molecules if isinstance(one, Ligand) and one.isomer_of]
+    sources = {one.index_in_file for one in molecules if isinstance(one, Ligand)}
+    return isomers if len(isomers) == len(molecules) and len(sources) == 1 else None
 
 
 def _too_many(path: str | Path) -> InputError:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from rdkit import Chem
 from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
 from disco_dock.chem.conformer_matching import apply_torsions, match_to
 from disco_dock.chem.conformers import embed
+from disco_dock.chem.stereo import without_pose
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.evaluation.cases import Case
 from disco_dock.runtime.random import derive_seed
@@ -51,8 +51,7 @@ class RebuiltLigand:
     """
 
     def __init__(self, case: Case, seed: int) -> None:
-        blank = Chem.Mol(case.ligand.mol)
-        blank.RemoveAllConformers()  # so that no fallback starts from the answer
+        blank = without_pose(case.ligand.mol)  # so that no fallback starts from the answer
         conformer = embed(blank, seed=derive_seed("conformer", seed, case.ligand.smiles)).pos
         self.torsions = rotatable_bonds(case.ligand.mol)
         self.pos, _ = match_to(case.ligand.mol, conformer, case.crystal, self.torsions)

@@ -77,3 +77,12 @@ def test_wrong_settings_and_inputs(peptide):
 def test_bundled_checkpoint_is_the_default():
     docker = disco_dock.Docker.from_pretrained(device="cpu")
     assert docker.engine.models.directory.name == "default"
+
+
+def test_configurations_of_a_ligand(peptide):
+    docker = disco_dock.Docker(fake_engine())
+    found = docker.dock_isomers(peptide, "CC(F)Cl", 4, num_poses=1, steps=2)
+    assert [one.record["name"] for one in found] == ["p_ligand_iso1", "p_ligand_iso2"]
+    assert len(docker.dock_isomers(peptide, "CCO", 4, num_poses=1, steps=2)) == 1
+    with pytest.raises(ConfigError, match="stereo isomers"):
+        docker.dock_isomers(peptide, "CCO", 0)

@@ -15,12 +15,15 @@ from disco_dock.chem.conformers import embed
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.stereo import (
     atropisomer_axes,
+    held_axes,
     signature_from_pose,
     stereo_kept,
     stereo_kept_each,
     stereo_signature,
+    without_pose,
 )
 from disco_dock.chem.torsions import rotatable_bonds
+from disco_dock.physics.vina_ligand import vina_ligand
 
 CHIRAL = [
     "C[C@H](N)C(=O)O",
@@ -126,3 +129,80 @@ def test_atropisomers_are_told_apart(smiles, axes):
     assert stereo_kept(mol, pos) and stereo_kept(mol, pos * [1, 1, -1]) is (axes == 0)
     for seed in range(4):
         assert stereo_kept(mol, embed(mol, seed=seed).pos)
+
+
+SOTORASIB = "C=CC(=O)N1CCN(c2nc(=O)n(-c3c(C)ccnc3C(C)C)c3nc(-c4c(O)cccc4F)c(F)cc23)[C@@H](C)C1"
+CROWDED = "Cc1cccc(C(=O)OCC)c1-c1c(O)cccc1Cl"
+
+
+def embedded(smiles, seed):
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    AllChem.EmbedMolecule(mol, randomSeed=seed)
+    return Chem.RemoveHs(mol)
+
+
+def twisted(mol, start, torsions):
+    angles = np.random.default_rng(0).uniform(-np.pi, np.pi, size=(32, len(torsions.bonds)))
+    return apply_torsions(np.repeat(start[None], 32, axis=0), torsions, angles)
+
+
+def test_the_axis_of_an_input_pose_is_no_torsion_of_graph_sampling_and_search():
+    mol = embedded(CROWDED, 2)
+    (axis,) = held_axes(mol)
+    blank = Chem.Mol(mol)
+    blank.RemoveAllConformers()
+    bonds = rotatable_bonds(blank).bonds.tolist()
+    assert rotatable_bonds(mol).bonds.tolist() == [bond for bond in bonds if set(bond) != axis]
+    assert len(rotatable_bonds(mol).bonds) == len(bonds) - 1
+    assert len(vina_ligand(mol).bonds) == len(vina_ligand(blank).bonds) - 1
+    assert vina_ligand(mol).rotors == vina_ligand(blank).rotors
+    start = embed(mol, seed=5).pos
+    assert stereo_kept_each(mol, twisted(mol, start, rotatable_bonds(mol))).all()
+    assert not stereo_kept_each(mol, twisted(mol, start, rotatable_bonds(mol, double_bonds=True))).all()
+
+
+@pytest.mark.parametrize("smiles", ["Cc1ccccc1-c1ccccc1C(=O)O", "CCOC(=O)c1ccccc1", "CC(C)C[C@H](N)C(=O)O"])
+def test_a_ligand_without_such_an_axis_has_the_same_torsions_with_a_pose(smiles):
+    mol = embedded(smiles, 1)
+    blank = Chem.Mol(mol)
+    blank.RemoveAllConformers()
+    for with_pose, without in zip(rotatable_bonds(mol), rotatable_bonds(blank), strict=True):
+        np.testing.assert_array_equal(with_pose, without)
+
+
+def test_the_wedge_of_a_cxsmiles_sets_the_axis():
+    plain = read_ligand(SOTORASIB).mol
+    up, down = (read_ligand(f"{SOTORASIB} |{wedge}:12.23|").mol for wedge in ("wU", "wD"))
+    assert held_axes(plain) == frozenset()
+    assert held_axes(up) == held_axes(down) == {frozenset((12, 13))}
+    assert len(rotatable_bonds(up).bonds) == len(rotatable_bonds(plain).bonds) - 1
+    start = embed(up, seed=0).pos
+    assert stereo_kept(up, start) and not stereo_kept(down, start) and stereo_kept(plain, start)
+    assert stereo_kept(down, embed(down, seed=0).pos)
+    assert stereo_kept_each(up, twisted(up, start, rotatable_bonds(up))).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([CROWDED, SOTORASIB]))
+def test_rdkit_and_the_pose_agree_on_the_axis_in_any_order_of_atoms(seed, smiles):
+    rng = np.random.default_rng(seed)
+    mol = embedded(smiles, seed % 4)
+    mol = Chem.RenumberAtoms(mol, rng.permutation(mol.GetNumAtoms()).tolist())
+    Chem.AssignStereochemistryFrom3D(mol, replaceExistingTags=True)
+    pos = mol.GetConformer().GetPositions()
+    tagged = Chem.Mol(mol)
+    tagged.RemoveAllConformers()
+    assert stereo_kept(tagged, pos) and stereo_kept(without_pose(mol), pos)
+    assert held_axes(without_pose(mol)) == held_axes(mol) and len(held_axes(mol)) == 1
+    assert stereo_kept(mol, embed(without_pose(mol), seed=seed).pos)
+
+
+@pytest.mark.parametrize("wedge", ["wU", "wD"])
+def test_the_wedge_of_a_drawing_sets_the_axis_as_that_of_a_cxsmiles_does(wedge, tmp_path):
+    text = f"{SOTORASIB} |{wedge}:12.23|"
+    mol = Chem.MolFromSmiles(text)
+    AllChem.Compute2DCoords(mol)
+    (tmp_path / "drawn.mol").write_text(Chem.MolToMolBlock(mol))
+    drawn = read_ligand(tmp_path / "drawn.mol")
+    assert drawn.pos is None and held_axes(drawn.mol) == {frozenset((12, 13))}
+    assert stereo_kept(drawn.mol, embed(read_ligand(text).mol, seed=0).pos)

@@ -15,7 +15,7 @@ PREDICT_OPTIONS = set(
     """
     --help --help-all --debug --protein --receptor --ligand --reference
     --keep --keep-groups --drop --drop-groups
-    --csv --chains --largest-fragment --smiles --embeddings
+    --stereo-isomers --csv --chains --largest-fragment --smiles --embeddings
     --pocket-center --pocket-ligand --pocket-residues --pocket-radius --chains-within
     --pocket-box --autobox-ligand --autobox_ligand --modes --num-modes --latent --avoid-latent --suggest-pockets
     --trajectory --report --pymol --chimerax --molviewspec

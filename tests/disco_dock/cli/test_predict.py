@@ -234,3 +234,17 @@ def test_more_latents_than_there_are(disco, peptide):
     assert done.status == 1 and "at most 2 times" in done.err
     done = disco("predict", "--protein", peptide, "--ligand", "CCO", "--num-modes", 3)
     assert done.status == 2 and "--num-modes has no effect" in done.err
+
+
+def test_stereo_isomers_are_docked_one_by_one(disco, peptide, tmp_path):
+    done = disco("predict", "--protein", peptide, "--ligand", "C/C=C/C(F)Cl", "--stereo-isomers", 4, *FAST)
+    assert done.status == 0, done.err
+    (out,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert out.name == "p_ligand_isomers"
+    assert names(out) == {"p_ligand_iso1", "p_ligand_iso2", "results.csv"}
+    table = rows(out / "results.csv")
+    assert {row["smiles"] for row in table} == {"C/C=C/[C@H](F)Cl", "C/C=C/[C@@H](F)Cl"}
+    for number, row in enumerate(table, start=1):
+        record = json.loads((out / row["name"] / "run.json").read_text())
+        assert record["inputs"]["ligand"]["smiles"] == row["smiles"]
+        assert f"configuration {number} of 2 of ligand: {row['smiles']}" in record["notes"]

@@ -126,3 +126,17 @@ def test_titles_of_other_programs(tmp_path, title):
     (tmp_path / "list.csv").write_text(f"protein,{title}\np.pdb,CCO\n")
     (job,) = jobs_of_csv(tmp_path / "list.csv", ligand_reader(None, False)).jobs
     assert isinstance(job, DockingJob) and job.ligand.smiles == "CCO"
+
+
+def test_configurations_are_complexes_of_their_own(protein, tmp_path):
+    read = ligand_reader(None, False, 4)
+    found = jobs_of_ligands(protein, "CC(F)Cl", read)
+    assert [job.name for job in found.jobs] == ["prot_ligand_iso1", "prot_ligand_iso2"]
+    assert found.single is None and found.isomers_of == "prot_ligand"
+    assert {job.ligand.smiles for job in found.jobs} == {"C[C@H](F)Cl", "C[C@@H](F)Cl"}
+    assert jobs_of_ligands(protein, "CCO", read).single is not None
+    path = tmp_path / "many.smi"
+    path.write_text("CCO a\nC1CC bad\nCC(F)Cl b\n")
+    assert [job.name for job in jobs_of_ligands(protein, path, read).jobs] == ["a", "bad", "b_iso1", "b_iso2"]
+    table = write_csv(tmp_path, "x,p.pdb,CC(F)Cl,", "y,p.pdb,CCO,")
+    assert [job.name for job in jobs_of_csv(table, read).jobs] == ["x_iso1", "x_iso2", "y"]
