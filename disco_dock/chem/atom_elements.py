@@ -75,6 +75,10 @@ def guessed_element(padded: str, residue: str, *, aligned: bool) -> str:
     word = letters.group() if letters else ""
     if not word:
         return "X"
+    if (ion := _IONS_BY_NAME.get(residue)) is not None:
+        return ion
+    if word[:2] == "FE" and residue[:3] in _HEMES:
+        return "Fe"
     if word[:2] == residue[:2] and len(word) >= 2 and len(residue) <= 3 and is_symbol(word[:2]) and _is_ion(residue):
         return word[:2].capitalize()
     if _SITES.fullmatch(name) and (parent_residue(residue) is not None or name.startswith(("LP", "EP"))):
@@ -88,6 +92,14 @@ def guessed_element(padded: str, residue: str, *, aligned: bool) -> str:
     if is_symbol(word[0]):
         return word[0]
     return word[:2].capitalize() if is_symbol(word[:2]) else "X"
+
+
+_IONS_BY_NAME = {
+    **dict(SOD="Na", POT="K", CES="Cs", RUB="Rb", CAD="Cd", CAL="Ca", CLA="Cl", LIT="Li", BAR="Ba"),
+    **{"IP": "Na", "IM": "Cl", "C0": "Ca", "CIO": "Cs", "NA+": "Na", "K+": "K", "CL-": "Cl", "ZN2": "Zn", "MG2": "Mg"},
+}
+"""Lone ions whose names in CHARMM and AMBER do not begin with their symbol, or might be read as another one."""
+_HEMES = frozenset({"HEM", "HEC", "HEA", "HEB", "HEO", "HAS", "HDD"})
 
 
 def _is_ion(residue: str) -> bool:

@@ -127,7 +127,12 @@ def smiles_records(lines: Iterable[str], block: RecordBlock | None = None) -> It
     """
     index = 0
     rows = iter(lines)
-    head = list(islice(rows, HEAD_LINES))
+    head: list[str] = []
+    damage: Exception | None = None
+    try:
+        head.extend(islice(rows, HEAD_LINES))
+    except (InputError, OSError, EOFError, zlib.error) as error:  # told after the molecules before it
+        damage = error
     layout = smiles_layout(head)
     for number, line in enumerate(chain(head, rows)):
         text = line.lstrip("\ufeff").strip()
@@ -145,6 +150,8 @@ def smiles_records(lines: Iterable[str], block: RecordBlock | None = None) -> It
         if block is not None:
             block.restart()
         index += 1
+    if damage is not None:
+        raise damage
 
 
 class RecordBlock:

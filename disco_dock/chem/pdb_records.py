@@ -290,6 +290,8 @@ def _residue_and_chain(line: str) -> tuple[str, str]:
     if line[20] == " ":
         return three, line[20:22]
     terminal = four[0] in "NC" and has_known_names(four[1:]) and len(four) == 4
+    if four == "HEME":  # CHARMM
+        return four, f" {line[21]}"
     known = has_known_names(three) or gemmi.find_tabulated_residue(three).found()
     if len(four) == 4 and (terminal or is_water(four) or not known):
         return four, f" {line[21]}"

@@ -12,9 +12,9 @@ HEAD_LINES = 40
 """Lines from which the layout is found."""
 
 HEADERS = frozenset({"smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure", "cxsmiles"})
-_DELIMITERS = (None, "\t", ",", ";", "|")
+_DELIMITERS = ("\t", None, ",", ";", "|")
 _NAMES = {None: "blanks", "\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
-_MAX_COLUMNS, _ENOUGH, _MAX_LENGTH = 6, 0.8, 1_000
+_MAX_COLUMNS, _ENOUGH, _MAX_LENGTH = 6, 0.6, 1_000
 
 
 class SmilesLayout(NamedTuple):
@@ -32,7 +32,7 @@ class SmilesLayout(NamedTuple):
 
     def split(self, text: str) -> tuple[str, str]:
         """SMILES and the rest of a line, which names the molecule."""
-        if self == SmilesLayout():
+        if self._replace(note="") == SmilesLayout():
             smiles, _, rest = text.replace("\t", " ").partition(" ")
             return smiles, rest.strip()
         cells = [cell.strip().strip('"') for cell in text.split(self.delimiter)]
@@ -52,11 +52,17 @@ def smiles_layout(lines: Sequence[str]) -> SmilesLayout:
     rows = [line.lstrip("\ufeff").strip() for line in lines]
     rows = [row for row in rows if row and not row.startswith("#")]
     plain = SmilesLayout()
-    if not rows or _share(plain, rows) >= 0.5:
+    if not rows:
         return plain
+    if _share(plain, rows) >= 0.5:
+        both = len(rows) > 1 and any(_share(SmilesLayout(mark, 1), rows) == 1.0 for mark in ("\t", ",", ";"))
+        note = "both columns can be read as SMILES: the first one is taken; put the SMILES first and names behind"
+        return plain._replace(note=note) if both else plain
     best, share = plain, 0.0
     for delimiter in _DELIMITERS:
         columns = min(_MAX_COLUMNS, max(len(row.split(delimiter)) for row in rows))
+        if delimiter == "|" and len(rows) == 1:  # `lig1|lig2` is several ligands in one cell
+            continue
         for column in range(columns if columns > 1 else 0):
             if delimiter is None and column == 0:
                 continue

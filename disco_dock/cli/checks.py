@@ -12,6 +12,7 @@ from disco_dock.runtime.errors import InputError
 FILES = ("protein", "pocket_ligand", "pocket_box", "reference", "embeddings", "csv")
 LIGAND_SUFFIXES = (".sdf", ".mol", ".mol2", ".smi", ".pdb", ".pdbqt")
 PEEK = 400_000  # bytes of a file that are looked at
+PLACE = re.compile(r"[A-Za-z0-9_]{0,4}:[A-Za-z0-9:-]+")  # a residue or group of the protein's file, such as A:STI201
 RESIDUES = 10  # alpha carbons from which on a file is a protein
 
 
@@ -25,7 +26,8 @@ def check_files(given: Mapping[str, object]) -> None:
         InputError: with the option and the file.
     """
     for option in FILES:
-        if option in given:
+        place = option == "pocket_ligand" and PLACE.fullmatch(str(given.get(option)).strip())
+        if option in given and not place:
             _existing(f"--{option.replace('_', '-')}", Path(str(given[option])))
     many = given.get("ligands")
     for path in many if isinstance(many, list) else ():

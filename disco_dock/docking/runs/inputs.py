@@ -22,7 +22,11 @@ from disco_dock.runtime.user_files import check_lines, read_bytes
 MAX_COMPLEXES = 20_000
 """Most complexes of a run; all ligands are read before the first is docked (0.4 ms each), and held (12 KB each)."""
 
-ALIASES = {"ligand_description": ("ligand", "ligand_path"), "protein_path": ("protein", "receptor")}
+ALIASES = {
+    "complex_name": ("name", "id"),
+    "ligand_description": ("ligand", "ligand_path", "ligand_smiles", "smiles"),
+    "protein_path": ("protein", "receptor"),
+}
 """Titles that other programs give to the columns."""
 
 COLUMNS = ("complex_name", "protein_path", "ligand_description", "protein_sequence")
@@ -163,8 +167,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         columns = [(name or "").strip() for name in reader.fieldnames or []]
         for column, others in ALIASES.items():  # DiffDock's test sets and DynamicBind
-            if column not in columns:
-                columns = [column if name in others and columns.count(name) == 1 else name for name in columns]
+            known = [name for name in others if columns.count(name) == 1]
+            if column not in columns and known:
+                columns[columns.index(known[0])] = column
     except csv.Error as error:
         raise InputError(f"{path}: its header is not valid CSV ({error}); check its quotes") from error
     for needed in ("protein_path", "ligand_description"):

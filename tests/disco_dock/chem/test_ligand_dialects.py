@@ -166,3 +166,27 @@ def test_tags_and_order_of_atoms_come_back(read, seed):
         for one in (again, mol)
     ]
     assert bonds[0] == bonds[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("acetic acid\tCC(=O)O\nethanol\tCCO\n", [("acetic acid", "CC(=O)O"), ("ethanol", "CCO")]),
+        ("CCO,ethanol\nC1CC,broken\nCCN,amine\nCCC,gas\n", [("ethanol", "CCO"), ("amine", "CCN"), ("gas", "CCC")]),
+    ],
+)
+def test_lists_with_names_of_two_words_and_with_a_broken_line(tmp_path, text, expected):
+    (tmp_path / "l.smi").write_text(text)
+    found = [one for one in read_ligands(tmp_path / "l.smi") if isinstance(one, Ligand)]
+    assert [(one.name, one.smiles) for one in found] == expected
+
+
+def test_two_columns_of_smiles_are_not_chosen_from_in_silence(tmp_path):
+    (tmp_path / "l.smi").write_text("CCN\tCCCCCO\nCCCP\tCCN\n")
+    found = list(read_ligands(tmp_path / "l.smi"))
+    assert all(any("both columns can be read as SMILES" in note for note in one.notes) for one in found)
+
+
+def test_several_ligands_in_one_cell_are_refused():
+    with pytest.raises(InputError):
+        list(read_ligands("CCN|CCO"))

@@ -31,3 +31,8 @@ def test_swapped_files(disco, peptide, tmp_path):
 def test_entry_code_is_no_file(disco, peptide):
     done = disco("predict", "-p", "1uou", "-l", "CCO")
     assert done.status == 1 and "https://files.rcsb.org/download/1UOU.cif" in done.err
+
+
+def test_a_pocket_may_be_a_place_in_the_protein_file(disco, peptide):
+    done = disco("predict", "-p", peptide, "-l", "CCO", "--pocket-ligand", "A:STI201")
+    assert done.status == 1 and "no such file" not in done.err and "STI201" in done.err

@@ -120,7 +120,7 @@ def test_missing_csv(tmp_path):
         jobs_of_csv(tmp_path / "none.csv", READ)
 
 
-@pytest.mark.parametrize("title", ["ligand", "ligand_path", "ligand_description"])
+@pytest.mark.parametrize("title", ["ligand", "ligand_path", "ligand_smiles", "smiles", "ligand_description"])
 def test_titles_of_other_programs(tmp_path, title):
     (tmp_path / "p.pdb").write_text("ATOM\n")
     (tmp_path / "list.csv").write_text(f"protein,{title}\np.pdb,CCO\n")
