@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from disco_dock.cli.options import add_physics, physics_choice
+from disco_dock.cli.options import add_groups, add_physics, group_choice, physics_choice
 from disco_dock.cli.parsing import UsageError
 from disco_dock.ranking.pose_scores import rankings
 
@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also dock within 10 Angstrom of the centre of Vina's pocket box, as predict --pocket-center does",
     )
+    add_groups(parser)
     add_physics(parser)
     parser.add_argument(
         "--also-rank-by",
@@ -76,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     from disco_dock.cli.console import text_table
     from disco_dock.evaluation.report import side_by_side
     from disco_dock.evaluation.run import EvaluationSettings, run_evaluation
+    from disco_dock.runtime.errors import ConfigError
 
     if args.num_poses < 1 or args.batch_size < 1 or args.check_poses < -1:
         raise UsageError("--num-poses and --batch-size must be at least 1, and --check-poses -1 or more")
@@ -85,6 +87,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--training-ids has no effect without --manifest")
     if args.vina_cpu_seconds is not None and not args.baseline:
         raise UsageError("--vina-cpu-seconds has no effect without --baseline")
+    try:
+        groups = group_choice(vars(args))
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
     settings = EvaluationSettings(
         data=args.data,
         split=args.split,
@@ -105,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
         in_pocket=args.pocket,
         physics=physics_choice(vars(args)),
         rankings=tuple(dict.fromkeys(args.also_rank_by)),
+        groups=groups,
     )
 
     def report(method: str, done: int, total: int) -> None:

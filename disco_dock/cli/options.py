@@ -31,7 +31,7 @@ def add_protein(inputs: argparse._ArgumentGroup) -> None:
     )
 
 
-def add_groups(inputs: argparse._ArgumentGroup, *, short: bool = True) -> None:
+def add_groups(inputs: argparse._ActionsContainer, *, short: bool = True) -> None:
     """Add the options that say which cofactors, ions and other groups of the protein's file are obstacles.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from disco_dock.chem.conformers import embed
+from disco_dock.chem.group_request import GroupChoice
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
@@ -73,16 +74,24 @@ class FileCases:
         seed: of the conformers.
         lm_dim: language-model features that the checkpoint needs, 0 for none.
         all_atoms: with the receptor's atoms, for a checkpoint with a pose expert.
+        groups: which groups of the files are obstacles, None for the defaults.
     """
 
     has_files = True
 
     def __init__(
-        self, root: Path, ids: Sequence[str] | None, *, seed: int, lm_dim: int = 0, all_atoms: bool = False
+        self,
+        root: Path,
+        ids: Sequence[str] | None,
+        *,
+        seed: int,
+        lm_dim: int = 0,
+        all_atoms: bool = False,
+        groups: GroupChoice | None = None,
     ) -> None:
         self._folder = SourceFolder(root)
         self.ids = self._folder.names() if ids is None else list(ids)
-        self._seed, self._lm_dim, self._all_atoms = seed, lm_dim, all_atoms
+        self._seed, self._lm_dim, self._all_atoms, self._groups = seed, lm_dim, all_atoms, groups or GroupChoice()
 
     def load(self, name: str) -> Case:
         """One complex, read and prepared as for a prediction."""
@@ -90,7 +99,8 @@ class FileCases:
         ligand, structure = read_source(source)
         if ligand.pos is None:
             raise InputError(f"{name}: the ligand file has no 3-D pose to compare with; leave it out")
-        receptor = read_receptor(structure, keep_within=(ligand.pos, CHAIN_CUTOFF), replaced=ligand.pos)
+        near = (ligand.pos, CHAIN_CUTOFF)
+        receptor = read_receptor(structure, keep_within=near, groups=self._groups, replaced=ligand.pos)
         blank = without_pose(ligand.mol)  # so that no fallback starts from the answer
         conformer = embed(blank, seed=derive_seed("conformer", self._seed, ligand.smiles))
         features = read_embeddings(None, source.protein, receptor, self._lm_dim)
@@ -125,14 +135,24 @@ class ShardCases:
         return Case(name=name, ligand=ligand, graph=example.graph, receptor=None)
 
 
-def open_cases(data: Path, ids: Sequence[str] | None, *, seed: int, lm_dim: int, all_atoms: bool = False) -> Cases:
+def open_cases(
+    data: Path,
+    ids: Sequence[str] | None,
+    *,
+    seed: int,
+    lm_dim: int,
+    all_atoms: bool = False,
+    groups: GroupChoice | None = None,
+) -> Cases:
     """The complexes of a folder of files or shards.
 
     Raises:
-        InputError: the folder holds neither, or the checkpoint needs what shards do not hold.
+        InputError: the folder holds neither, or the checkpoint or the choice of groups needs what shards do not hold.
     """
     if not part_files(data):
-        return FileCases(data, ids, seed=seed, lm_dim=lm_dim, all_atoms=all_atoms)
+        return FileCases(data, ids, seed=seed, lm_dim=lm_dim, all_atoms=all_atoms, groups=groups)
+    if groups not in (None, GroupChoice()):
+        raise InputError(f"{data}: --keep and --drop need the files of the complexes, and these are shards")
     if lm_dim:
         raise InputError(f"{data}: shards hold no language-model features, which this checkpoint needs; give the files")
     return ShardCases(data, ids)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rdkit import Chem
@@ -27,6 +28,7 @@ def evaluate(
     out: Path,
     *,
     check_poses: int = ALL_POSES,
+    reading: Mapping[str, Any] | None = None,
     on_row: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, list[MeasuredComplex]]:
     """Rows of all complexes by the names of the methods; those of an earlier run with the same settings are kept.
@@ -38,12 +40,12 @@ def evaluate(
         cases: complexes with crystal poses.
         out: gets `<method>.jsonl` and the poses as `poses/<method>/<id>.sdf`.
         check_poses: best-ranked poses that PoseBusters tests, all when -1, none when 0.
+        reading: what else the poses depend on, as plain values: how the files are read.
         on_row: called with (method, finished, all).
     """
+    given = {**(reading or {}), "check_poses": check_poses}
     files = {
-        method.name: RowFile(
-            out / f"{method.name}.jsonl", {**method.settings, "check_poses": check_poses}, MeasuredComplex
-        )
+        method.name: RowFile(out / f"{method.name}.jsonl", {**method.settings, **given}, MeasuredComplex)
         for method in methods
     }
     with CappedWorker() as worker:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from disco_dock.chem.group_request import GroupChoice
 from disco_dock.chem.posebusters_checks import require_posebusters
 from disco_dock.data.sources import read_ids
 from disco_dock.docking.engine import Engine, load_engine
@@ -21,6 +22,7 @@ from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.strata import read_manifest
 from disco_dock.evaluation.vina.method import VinaMethod, Where, require_vina
 from disco_dock.physics.settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
+from disco_dock.runtime.config import to_dict
 from disco_dock.runtime.errors import InputError
 from disco_dock.sampling.sample import DockingSettings
 
@@ -51,6 +53,7 @@ class EvaluationSettings:
         in_pocket: also dock with the place of the crystal ligand given to the networks.
         physics: measured beside the networks alone, on top of what the checkpoint says.
         rankings: by which the same poses after physics are ranked too.
+        groups: which groups of the structure files are obstacles, by name for all complexes.
     """
 
     data: Path
@@ -72,6 +75,7 @@ class EvaluationSettings:
     in_pocket: bool = False
     physics: PhysicsChoice = PhysicsChoice()
     rankings: tuple[str, ...] = ()
+    groups: GroupChoice = GroupChoice()
 
 
 def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None) -> dict[str, Any]:
@@ -90,12 +94,19 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
         seed=settings.seed,
         lm_dim=engine.models.config.score.lm_dim,
         all_atoms=engine.models.config.expert is not None,
+        groups=settings.groups,
     )
     _check_needs(settings, cases)
     physics = check_physics(settings.physics, engine.models)
     if not cases.has_files and not settings.physics.requested:
         physics = NO_PHYSICS  # shards hold no receptor atoms
-    options = {"out": settings.out, "check_poses": settings.check_poses if cases.has_files else 0, "on_row": on_row}
+    chosen = {} if settings.groups == GroupChoice() else {"groups": to_dict(settings.groups)}
+    options = {
+        "out": settings.out,
+        "check_poses": settings.check_poses if cases.has_files else 0,
+        "reading": chosen,
+        "on_row": on_row,
+    }
     shared = SharedDocking(engine, _sampling(engine, settings))
     network = NetworkMethod(shared)
     requested = settings.physics.requested
@@ -121,6 +132,7 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
         "sampling": network.settings["sampling"],
         "budget": _budget_text(settings, engine, bool(wheres)),
         "posebusters_poses": settings.check_poses if cases.has_files else 0,
+        **chosen,
     }
     summary = write_report(settings.out, rows, network.name, manifest=manifest, facts=facts)
     if settings.figures:

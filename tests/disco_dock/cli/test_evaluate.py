@@ -141,3 +141,12 @@ def test_vina_beside_the_networks(complexes, tmp_path, capsys):
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["methods"]["vina-pocket"]["failures"] == 0
     assert "top1_under_2" in summary["lead_in_percentage_points"]["disco-dock over vina-pocket"]
+
+
+def test_groups_of_the_user_reach_the_summary(complexes, tmp_path):
+    (tmp_path / "ids.txt").write_text("made0\n")
+    fixed = ["--data", complexes, "--split", tmp_path / "ids.txt", "--check-poses", "0", "--no-figures"]
+    assert evaluate(*fixed, "-o", tmp_path / "out", "--drop", "NAP,HEM") == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["groups"] == {"keep": [], "drop": ["NAP", "HEM"]}
+    assert evaluate(*fixed, "-o", tmp_path / "two", "--drop", "NAP", "--keep", "NAP") == 2

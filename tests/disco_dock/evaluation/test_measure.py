@@ -12,6 +12,7 @@ import torch
 from rdkit import Chem
 
 from disco_dock.chem.conformers import embed
+from disco_dock.chem.group_request import GroupChoice
 from disco_dock.chem.posebusters_checks import check_validity
 from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
@@ -98,6 +99,8 @@ def test_files_and_shards_give_the_same_complex(complexes):
     with pytest.raises(InputError, match="not in the shards"):
         shards.load("absent")
     assert isinstance(open_cases(complexes, None, seed=0, lm_dim=0), FileCases)
+    with pytest.raises(InputError, match="need the files"):
+        open_cases(made_up_shards(), None, seed=0, lm_dim=0, groups=GroupChoice(keep=("NAP",)))
     with pytest.raises(InputError, match="language-model"):
         open_cases(made_up_shards(), None, seed=0, lm_dim=8)
 
@@ -290,3 +293,23 @@ def test_vina_refuses_a_trace(cases):
     with VinaMethod("blind", num_poses=1, seed=0, budget={}, budget_origin="test") as vina:
         with pytest.raises(InputError, match="trace without side chains"):
             vina.dock(case)
+
+
+def test_groups_are_the_users_decision_and_are_recorded(tmp_path):
+    write_complexes(tmp_path / "data")
+    path = tmp_path / "data" / "made0" / "protein.pdb"
+    zinc = "HETATM  900 ZN    ZN A 301      90.000   0.000   0.000  1.00  0.00          ZN\n"
+    path.write_text(path.read_text().replace("END\n", "") + zinc)
+    kept = {}
+    for drop in ((), ("ZN",)):
+        cases = FileCases(tmp_path / "data", ["made0"], seed=0, groups=GroupChoice(drop=drop))
+        receptor = cases.load("made0").receptor
+        assert receptor is not None
+        kept[drop] = [group.label for group in receptor.kept_groups]
+    assert kept == {(): ["A:ZN301"], ("ZN",): []}
+    one = FileCases(tmp_path / "data", ["made0"], seed=0)
+    out = tmp_path / "out"
+    evaluate([Shifted()], one, out, check_poses=0)
+    other = Shifted()
+    evaluate([other], one, out, check_poses=0, reading={"groups": {"keep": [], "drop": ["ZN"]}})
+    assert other.docked == ["made0"]  # rows of another choice are not taken for these
