@@ -173,8 +173,12 @@ class Mol2Molecule:
             self.atoms[one].aromatic += kind == _AROMATIC
             self.atoms[one].partners.append(other)
 
-    def _double_bonds(self) -> set[int]:
-        """Indices of the `ar` bonds that are double: the fewest charges, and none beside those that are given."""
+    def _double_bonds(self, *, cations: bool = True) -> set[int]:
+        """Indices of the `ar` bonds that are double: the fewest charges, and none beside those that are given.
+
+        Args:
+            cations: whether a nitrogen with three bonds may take a double bond, and so become a cation.
+        """
         free = [index for index, bond in enumerate(self.bonds) if bond[2] == _AROMATIC]
         if not free:
             return set()
@@ -184,7 +188,7 @@ class Mol2Molecule:
         of_pair: dict[frozenset[tuple[int, int]], int] = {}
         for index in free:
             first, second, _ = self.bonds[index]
-            gains = [self._gains(atom) for atom in (first, second)]
+            gains = [self._gains(atom, cations=cations) for atom in (first, second)]
             for i, gain in enumerate(gains[0]):
                 for j, other in enumerate(gains[1]):
                     if gain + other > -_NEVER // 2:
@@ -192,22 +196,29 @@ class Mol2Molecule:
                         of_pair[frozenset(((first, i), (second, j)))] = index
         return {of_pair[frozenset(pair)] for pair in networkx.max_weight_matching(graph)}
 
-    def _gains(self, index: int) -> list[int]:
-        """What each double bond of an atom is worth: how much less its charge, or lack of bonds, costs with it."""
+    def _gains(self, index: int, *, cations: bool) -> list[int]:
+        """What each double bond of an atom is worth: how much less its charge, or lack of bonds, costs with it.
+
+        Carbon and nitrogen take one: where two would be needed, hydrogens are missing.
+        """
         atom = self.atoms[index]
         symbol, sigma, charge = atom.symbol, atom.sigma, atom.charge
+        if symbol == "C" and charge is None:
+            return [10_000 if self._charged else 5_000] if sigma == len(atom.partners) == 3 else [-_NEVER]
         if charge is not None or self._charged:
             given = charge or 0
             allowed = _VALENCES.get((symbol, given), ())
             wanted = [valence - sigma for valence in allowed if valence >= sigma]
             if charge is not None or symbol not in ("N", "O") or (wanted and wanted[0] <= 1):
                 count = min(wanted[-1 if symbol in ("S", "P") and sigma > 3 else 0], atom.aromatic) if wanted else 0
-                return [10_000] * count if count else [-_NEVER]
+                if symbol in ("C", "N") and count and wanted[0] > 1:
+                    return [-_NEVER]
+                return [10_000 if charge is not None else 9_000] * count if count else [-_NEVER]
         terminal = sum(self.atoms[other].symbol == "O" and self.atoms[other].sigma == 1 for other in atom.partners)
         heavy = sum(self.atoms[other].symbol != "H" for other in atom.partners)
-        if symbol == "C":
-            return [5_000] if sigma == 3 else [-_NEVER]
         if symbol == "N":
+            if sigma == 3 and not cations and not terminal:
+                return [-_NEVER]
             nitro = terminal >= 2
             return {2: [300], 3: [1_000 if nitro else -200 - heavy]}.get(sigma, [-_NEVER])
         if symbol == "O":
@@ -240,7 +251,7 @@ class Mol2Molecule:
                 return charge
         if _is_pentavalent(symbol, orders):
             return 0
-        if orders > max(_VALENCES[symbol, 0]):
+        if orders > max(_VALENCES[symbol, 0]) and orders not in _VALENCES.get((symbol, 1), ()):
             raise InputError(
                 f"{self._label(index)} has {orders} bonds, which is not a valid valence; correct its bonds, or give "
                 "the ligand as SDF"
@@ -257,16 +268,37 @@ class Mol2Molecule:
             return True
         partners = [self.atoms[other] for other in atom.partners]
         if charge > 0:
+            oxide = any(other.symbol == "O" and other.sigma == 1 for other in partners)
+            if atom.symbol == "N" and atom.aromatic and not oxide and not self._needs_cations(index):
+                return self._total() is not None and self._total() == self._total_of_sure()
             return atom.symbol in ("N", "O", "S", "Se", "P", "As", "Cl", "Br", "I")
         if atom.symbol == "C":  # of an isocyanide
-            return any(other.symbol == "N" and len(other.partners) == 2 for other in partners)
+            return len(partners) == 1 and partners[0].symbol == "N" and len(partners[0].partners) == 2
         if atom.symbol in ("F", "Cl", "Br", "I", "B"):
             return True
         if self._total() is not None and self._total() == self._total_of_sure():
             return True
         if atom.symbol in ("O", "S", "Se"):
             return any(self._is_acid(other) for other in atom.partners)
-        return atom.symbol == "N" and (atom.aromatic > 0 or any(other.symbol == "N" for other in partners))
+        # the end of an azide or diazo group; any other nitrogen may lack its hydrogen, in a ring too
+        return atom.symbol == "N" and len(partners) == 1 and partners[0].symbol == "N" and partners[0].sigma >= 4
+
+    def _needs_cations(self, index: int) -> bool:
+        """Whether carbons of a ring system would lack a double bond if no nitrogen with three bonds had one.
+
+        Where they would not, the cation may as well be a neutral ring with a nitrogen that lacks its hydrogen.
+        """
+        import networkx
+
+        delocalised = networkx.Graph(bond[:2] for bond in self.bonds if bond[2] == _AROMATIC)
+        system = {
+            atom for atom in networkx.node_connected_component(delocalised, index) if self.atoms[atom].symbol == "C"
+        }
+        ends = [
+            {end for bond in self._double_bonds(cations=cations) for end in self.bonds[bond][:2]}
+            for cations in (True, False)
+        ]
+        return len(system & ends[1]) < len(system & ends[0])
 
     def _is_acid(self, index: int) -> bool:
         """Whether an atom carries a terminal oxygen or sulfur beside another, as in carboxylates and phosphates."""
