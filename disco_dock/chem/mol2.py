@@ -4,7 +4,8 @@ The format has no formal charges, and each program writes delocalised groups in 
 (`O.co2`, `C.cat`), Open Babel with charges in `@<TRIPOS>UNITY_ATOM_ATTR`, others with bond type `ar` for whatever is
 delocalised. Here `ar` says only that a bond is single or double. Since hydrogens are complete, valences tell the rest:
 double bonds are placed so that the fewest charges remain (a matching of largest weight), and what stays open is an
-error that names the atom.
+error that names the atom. So is a ring nitrogen that would be an ion only because a hydrogen may be missing, unless
+charges in the file say so.
 """
 
 from __future__ import annotations
