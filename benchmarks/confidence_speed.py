@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from machine import gemm_seconds, report
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.graph.build import build_complex
 from disco_dock.models.all_atom.confidence import AllAtomConfidence, AllAtomConfidenceConfig

@@ -76,7 +76,7 @@ def main() -> int:
         record = json.loads((out / "run.json").read_text())
     from machine import gemm_seconds, report
 
-    from disco_dock.chem.read_ligand import read_ligand
+    from disco_dock.chem.ligands.read_ligand import read_ligand
     from disco_dock.chem.read_receptor import read_receptor
 
     line = {

@@ -27,7 +27,7 @@ import torch
 from machine import gemm_seconds, report
 
 from disco_dock.chem.conformers import embed
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.data.example import TrainingExample
 from disco_dock.diffusion.schedule import sigmas

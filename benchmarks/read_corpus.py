@@ -18,8 +18,8 @@ import gemmi
 from rdkit import Chem, RDLogger
 
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.read_ligand import read_ligands
-from disco_dock.chem.structure_files import read_structure
+from disco_dock.chem.ligands.read_ligand import read_ligands
+from disco_dock.chem.structures.structure_files import read_structure
 from disco_dock.runtime.errors import DiscoError
 
 STRUCTURES = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt", ".pqr")

@@ -47,7 +47,7 @@ def made_up_complex(residues: int, atoms: int):
     from rdkit import Chem
 
     from disco_dock.chem.conformers import embed
-    from disco_dock.chem.read_ligand import read_ligand
+    from disco_dock.chem.ligands.read_ligand import read_ligand
     from disco_dock.chem.read_receptor import read_receptor
     from disco_dock.graph.build import build_complex
 

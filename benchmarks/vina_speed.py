@@ -21,7 +21,7 @@ import torch
 from machine import gemm_seconds, report
 
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_complex import write_receptor_pdb

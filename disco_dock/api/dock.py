@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from disco_dock.chem.group_request import GroupChoice
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.docking.engine import Engine, load_engine
 from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.prediction import Prediction

@@ -7,7 +7,7 @@ from typing import Any
 
 from disco_dock.api.result import Result
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.stereo_isomers import stereo_isomers
 from disco_dock.docking.engine import Engine, docking_settings, load_engine
 from disco_dock.docking.predict import predict_complex

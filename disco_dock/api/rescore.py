@@ -10,8 +10,8 @@ from rdkit import Chem
 
 from disco_dock.api.dock import shared_engine
 from disco_dock.api.result import Result
-from disco_dock.chem.read_ligand import read_ligand
-from disco_dock.chem.read_poses import poses_of_mols, read_poses
+from disco_dock.chem.ligands.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_poses import poses_of_mols, read_poses
 from disco_dock.docking.rescore import RescoreSettings
 from disco_dock.docking.runs.rescore import Rescoring
 from disco_dock.runtime.errors import InputError

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import KDTree
 
-from disco_dock.chem.atom_records import RecordTally
 from disco_dock.chem.group_choice import choose_groups
 from disco_dock.chem.group_request import GroupChoice
 from disco_dock.chem.hetero_groups import group_kind, is_nucleotide_by_atoms, is_water
-from disco_dock.chem.ligand_files import suffix_of
+from disco_dock.chem.ligands.ligand_files import suffix_of
 from disco_dock.chem.receptor import HeteroGroup, Receptor
 from disco_dock.chem.residue_features import HEAVY_ATOMS, parent_residue, residue_type_index
-from disco_dock.chem.structure_files import Group, StructureFile, as_structure, read_structure, read_text
+from disco_dock.chem.structures.atom_records import RecordTally
+from disco_dock.chem.structures.structure_files import Group, StructureFile, as_structure, read_structure, read_text
 from disco_dock.runtime.errors import InputError
 
 PEPTIDE_BOND = 2.0  # Angstrom between C and the next N, generous

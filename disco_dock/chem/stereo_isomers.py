@@ -12,7 +12,7 @@ from rdkit.Chem.EnumerateStereoisomers import EnumerateStereoisomers, StereoEnum
 
 from disco_dock.chem.conformers import has_open_stereo
 from disco_dock.chem.ligand import Ligand, LigandFailure
-from disco_dock.chem.prepare_ligand import canonical_hydrogen_counts, stereo_notes
+from disco_dock.chem.ligands.prepare_ligand import canonical_hydrogen_counts, stereo_notes
 from disco_dock.chem.stereo import without_pose
 from disco_dock.runtime.errors import ConfigError
 

@@ -11,7 +11,7 @@ import numpy as np
 from rdkit import Chem
 
 from disco_dock.chem.receptor import Receptor
-from disco_dock.chem.residue_numbers import hybrid36
+from disco_dock.chem.structures.residue_numbers import hybrid36
 from disco_dock.runtime.files import atomic_write
 
 MAX_SERIAL, MAX_DECIMAL = 99_999, 9_999

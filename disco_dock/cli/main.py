@@ -28,7 +28,7 @@ COMMANDS = {
     "train": ("disco_dock.cli.train", "train a stage on shards of complexes"),
     "evaluate": ("disco_dock.cli.evaluate", "dock complexes with known poses and report success rates"),
     "data": ("disco_dock.cli.data", "prepare training data"),
-    "fit": ("disco_dock.cli.fit", "fit what a checkpoint ranks poses and tells probabilities by"),
+    "fit": ("disco_dock.cli.fit.command", "fit what a checkpoint ranks poses and tells probabilities by"),
     "weights": ("disco_dock.cli.weights", "convert published weights"),
 }
 """Command name: (module with `add_arguments(parser)` and `run(args) -> int`, one-line help)."""

@@ -85,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
     """Rescore all poses; 1 when a record was none."""
     given = vars(args)
 
-    from disco_dock.chem.read_ligand import read_ligand
-    from disco_dock.chem.read_poses import read_poses
+    from disco_dock.chem.ligands.read_ligand import read_ligand
+    from disco_dock.chem.ligands.read_poses import read_poses
     from disco_dock.cli.console import Console
     from disco_dock.cli.options import group_choice, quiet_libraries
     from disco_dock.docking.engine import load_engine

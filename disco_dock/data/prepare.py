@@ -12,16 +12,16 @@ import torch
 from rdkit import Chem
 from scipy.spatial.distance import cdist
 
-from disco_dock.chem.components import read_components
 from disco_dock.chem.conformer_matching import match_to
 from disco_dock.chem.conformers import embed
-from disco_dock.chem.hetatm_ligand import hetatm_code, read_hetatm_ligand
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.ligand_files import suffix_of
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.hetatm_ligand import hetatm_code, read_hetatm_ligand
+from disco_dock.chem.ligands.ligand_files import suffix_of
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_context, read_receptor
 from disco_dock.chem.receptor import Receptor
-from disco_dock.chem.structure_files import CIF_SUFFIXES, StructureFile, read_structure
+from disco_dock.chem.structures.components import read_components
+from disco_dock.chem.structures.structure_files import CIF_SUFFIXES, StructureFile, read_structure
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.data.example import TrainingExample
 from disco_dock.data.sources import HetatmLigand, Source

@@ -8,8 +8,8 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from disco_dock.chem.ligand_files import suffix_of
-from disco_dock.chem.structure_files import CIF_SUFFIXES, PDB_SUFFIXES
+from disco_dock.chem.ligands.ligand_files import suffix_of
+from disco_dock.chem.structures.structure_files import CIF_SUFFIXES, PDB_SUFFIXES
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.user_files import read_text
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from disco_dock.chem.group_choice import BY_PLACE, matches
+from disco_dock.chem.ligands.reference_coordinates import reference_positions
 from disco_dock.chem.receptor import Receptor
-from disco_dock.chem.reference_coordinates import reference_positions
 from disco_dock.docking.settings import PocketHint
 from disco_dock.docking.vina_box_file import read_box
 from disco_dock.physics.search_settings import Sphere

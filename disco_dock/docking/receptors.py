@@ -16,7 +16,7 @@ import numpy as np
 from disco_dock.chem.posebusters_checks import Surroundings
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
-from disco_dock.chem.structure_files import read_structure
+from disco_dock.chem.structures.structure_files import read_structure
 from disco_dock.docking.clashes import Obstacles, obstacles
 from disco_dock.docking.language_model import read_embeddings
 from disco_dock.docking.pocket import Pocket, find_pocket, reference_of

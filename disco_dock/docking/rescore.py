@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from disco_dock.chem.group_request import GroupChoice
-from disco_dock.chem.read_poses import GivenPoses
+from disco_dock.chem.ligands.read_poses import GivenPoses
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.data.novelty import Novelty, novelty
 from disco_dock.data.training_index import read_index

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from disco_dock.chem.reference_coordinates import reference_positions
+from disco_dock.chem.ligands.reference_coordinates import reference_positions
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.user_files import MIB, read_text
 

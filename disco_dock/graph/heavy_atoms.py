@@ -9,9 +9,9 @@ import torch
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from disco_dock.chem.named_atoms import named_atoms
-from disco_dock.chem.protein_atoms import atom_kind
 from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.structures.named_atoms import named_atoms
+from disco_dock.chem.structures.protein_atoms import atom_kind
 from disco_dock.runtime.errors import InputError
 
 BOND_LENGTH = 1.95  # Angstrom, longest between heavy atoms of a protein other than a disulfide's
@@ -24,7 +24,7 @@ class HeavyAtoms(NamedTuple):
     """Heavy atoms of one receptor, positions in the graph's frame.
 
     Attributes:
-        kind: (atoms,) int64 index into `chem.protein_atoms.KINDS`.
+        kind: (atoms,) int64 index into `chem.structures.protein_atoms.KINDS`.
         residue: (atoms,) int64 number of the residue, -1 outside the protein.
         pos: (atoms, 3) float32, Angstrom.
         side: (atoms, 3) float32, mean of the unit vectors from the bonded heavy atoms to the atom: where a lone pair or

@@ -9,7 +9,7 @@ import numpy as np
 from rdkit import Chem, rdBase
 from scipy.spatial.distance import cdist
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.symmetry import symmetric_rmsd
 from disco_dock.interactions.find import find_interactions
 from disco_dock.interactions.fingerprint import fingerprint, recovered

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 
-from disco_dock.chem.named_atoms import named_atoms
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.residue_features import STANDARD
+from disco_dock.chem.structures.named_atoms import named_atoms
 from disco_dock.physics.vina_terms import ACCEPTOR, DONOR, HALOGENS, HYDROPHOBIC, RADII, VinaAtoms, element_radius
 
 BOND_ALLOWANCE = 1.1  # bonded when closer than this times the sum of covalent radii (Vina)

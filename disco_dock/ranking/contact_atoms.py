@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from rdkit import Chem
 
-from disco_dock.chem.named_atoms import named_atoms
 from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.structures.named_atoms import named_atoms
 from disco_dock.physics.vina_ligand import ligand_kinds
 from disco_dock.physics.vina_terms import ACCEPTOR, DONOR, HYDROPHOBIC
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from disco_dock.chem.components import read_components
-from disco_dock.chem.hetatm_ligand import read_hetatm_ligand
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligand_features import ATOM_FEATURE_SIZES, atom_features, bond_edges
-from disco_dock.chem.read_ligand import read_ligand, read_ligands
+from disco_dock.chem.ligands.hetatm_ligand import read_hetatm_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand, read_ligands
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.structures.components import read_components
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.data.build import build
 from disco_dock.data.dataset import ComplexDataset

@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from disco_dock.chem.protein_atoms import KINDS
+from disco_dock.chem.structures.protein_atoms import KINDS
 from disco_dock.diffusion.schedule import Sigmas
 from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.heavy_atoms import HeavyAtoms

@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from disco_dock.chem.components import read_components
-from disco_dock.chem.hetatm_ligand import hetatm_pdb, read_hetatm_ligand
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.structure_files import as_structure
+from disco_dock.chem.ligands.hetatm_ligand import hetatm_pdb, read_hetatm_ligand
+from disco_dock.chem.structures.components import read_components
+from disco_dock.chem.structures.structure_files import as_structure
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.notes import Caution
 

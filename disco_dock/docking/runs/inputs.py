@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from disco_dock.chem.ligand import Ligand, LigandFailure
-from disco_dock.chem.read_ligand import read_ligands
+from disco_dock.chem.ligands.read_ligand import read_ligands
 from disco_dock.chem.stereo_isomers import LigandReader, isomer_reader
 from disco_dock.docking.runs.bound_ligand import bound_ligand
 from disco_dock.docking.runs.input_files import existing_file

@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.write_sdf import sdf_text
 from disco_dock.docking.engine import Engine, docking_settings
 from disco_dock.docking.judging import check_physics

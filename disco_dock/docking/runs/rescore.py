@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from disco_dock.chem.ligand import Ligand, LigandFailure
-from disco_dock.chem.read_poses import GivenPoses
+from disco_dock.chem.ligands.read_poses import GivenPoses
 from disco_dock.docking.engine import Engine
 from disco_dock.docking.prediction import Prediction
 from disco_dock.docking.receptors import prepare_receptor

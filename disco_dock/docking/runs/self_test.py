@@ -9,7 +9,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.docking.engine import Engine
 from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.receptors import ReceptorStore

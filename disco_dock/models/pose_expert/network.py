@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 from torch import Tensor, nn
 
 from disco_dock.chem.ligand_features import ATOM_FEATURE_SIZES, NUM_BOND_TYPES
-from disco_dock.chem.protein_atoms import KINDS
+from disco_dock.chem.structures.protein_atoms import KINDS
 from disco_dock.diffusion.schedule import Scores, Sigmas
 from disco_dock.diffusion.so3 import IGSO3Table
 from disco_dock.diffusion.torus import score_norm as torus_score_norm

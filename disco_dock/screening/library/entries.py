@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.ligand_files import Record
-from disco_dock.chem.prepare_ligand import prepare
+from disco_dock.chem.ligands.ligand_files import Record
+from disco_dock.chem.ligands.prepare_ligand import prepare
 from disco_dock.runtime.errors import InputError
 from disco_dock.screening.messages import Entry, Failure
 

@@ -6,7 +6,7 @@ import hashlib
 from itertools import islice
 from pathlib import Path
 
-from disco_dock.chem.ligand_files import Record
+from disco_dock.chem.ligands.ligand_files import Record
 from disco_dock.runtime.errors import InputError
 from disco_dock.screening.ledger.errors import StoreError
 from disco_dock.screening.ledger.store import Counts, LibraryState, Store

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from disco_dock.chem.ligand_files import Record, RecordBlock, read_records, suffix_of, text_lines
+from disco_dock.chem.ligands.ligand_files import Record, RecordBlock, read_records, suffix_of, text_lines
 from disco_dock.docking.runs.input_files import existing_file
 from disco_dock.runtime.errors import ConfigError, InputError
 from disco_dock.screening.library.parquet_rows import parquet_rows

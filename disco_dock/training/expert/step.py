@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from disco_dock.chem.protein_atoms import nameless_kinds
+from disco_dock.chem.structures.protein_atoms import nameless_kinds
 from disco_dock.data.example import TrainingExample
 from disco_dock.diffusion.perturb import perturb_at
 from disco_dock.diffusion.schedule import NoiseConfig, Scores, Sigmas, sigmas

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from disco_dock.chem.conformer_matching import apply_torsions, match_to, superpose
 from disco_dock.chem.conformers import embed
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.stereo import stereo_kept
 from disco_dock.chem.torsions import rotatable_bonds
 from tests.support.golden import load_golden

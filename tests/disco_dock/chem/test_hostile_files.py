@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from disco_dock.chem import ligand_files, structure_files
-from disco_dock.chem.components import read_components
-from disco_dock.chem.hetatm_ligand import read_hetatm_ligand
 from disco_dock.chem.ligand import Ligand, LigandFailure
-from disco_dock.chem.read_ligand import MAX_COUNTED, read_ligand, read_ligands
+from disco_dock.chem.ligands import ligand_files
+from disco_dock.chem.ligands.hetatm_ligand import read_hetatm_ligand
+from disco_dock.chem.ligands.read_ligand import MAX_COUNTED, read_ligand, read_ligands
 from disco_dock.chem.read_receptor import read_receptor
+from disco_dock.chem.structures import structure_files
+from disco_dock.chem.structures.components import read_components
 from disco_dock.chem.write_complex import write_complex_pdb
 from disco_dock.chem.write_sdf import PoseRecord, sdf_text
 from disco_dock.runtime.errors import InputError

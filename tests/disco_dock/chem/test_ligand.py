@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from disco_dock.chem.ligand import LigandFailure
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 
 
 def test_counts_heavy_atoms_and_gives_canonical_smiles():

@@ -7,7 +7,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.read_ligand import read_ligand, read_ligands
+from disco_dock.chem.ligands.read_ligand import read_ligand, read_ligands
 from disco_dock.chem.write_sdf import PoseRecord, sdf_text
 from disco_dock.runtime.errors import InputError
 

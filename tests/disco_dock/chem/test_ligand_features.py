@@ -10,8 +10,8 @@ from rdkit import Chem
 from rdkit.Chem import rdBase, rdDistGeom
 
 from disco_dock.chem.ligand_features import ATOM_FEATURE_NAMES, ATOM_FEATURE_SIZES, atom_features, bond_edges
-from disco_dock.chem.prepare_ligand import canonical_hydrogen_counts
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.prepare_ligand import canonical_hydrogen_counts
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.runtime.errors import InputError
 from tests.support.golden import load_golden
 

@@ -14,7 +14,7 @@ from rdkit.Chem import rdDistGeom
 
 from disco_dock.chem.ligand import Ligand, LigandFailure
 from disco_dock.chem.ligand_features import ATOM_FEATURE_SIZES, atom_features, bond_edges
-from disco_dock.chem.read_ligand import read_ligands
+from disco_dock.chem.ligands.read_ligand import read_ligands
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.runtime.errors import InputError
 from tests.fuzz.molecules import MOL2, TEMPLATE
@@ -37,7 +37,7 @@ TOKENS = [
     ")",
     "%99",
 ]
-TOKENS += ["@@", "/", ".", "#", "->", "~", "[nH]", "\0", "é", "@<TRIPOS>MOLECULE\n", "M  END\n", " "]
+TOKENS += ["", "/", ".", "#", "->", "~", "[nH]", "\0", "é", "@<TRIPOS>MOLECULE\n", "M  END\n", " "]
 
 
 def seeds() -> dict[str, str]:

@@ -7,15 +7,15 @@ import pytest
 from rdkit import Chem, rdBase
 
 from disco_dock.chem.conformers import embed
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.posebusters_checks import REACH, Surroundings, bust
-from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.write_complex import write_receptor_pdb
 from disco_dock.chem.write_sdf import pose_mol
 from disco_dock.docking.runs.self_test import write_peptide
 
 posebusters = pytest.importorskip("posebusters")
-LIGANDS = ("CC(=O)Nc1ccc(O)cc1", "OC(=O)[C@@H]1CCCN1C(=O)/C=C/c1ccncc1", "CO")
+LIGANDS = ("CC(=O)Nc1ccc(O)cc1", "OC(=O)[CH]1CCCN1C(=O)/C=C/c1ccncc1", "CO")
 
 
 @pytest.fixture(scope="module")

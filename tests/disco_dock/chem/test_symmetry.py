@@ -10,7 +10,7 @@ from rdkit import Chem
 from spyrmsd.rmsd import symmrmsd
 
 from disco_dock.chem.conformers import embed
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
 
 MOLECULES = [

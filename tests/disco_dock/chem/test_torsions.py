@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rdkit import Chem
 
 from disco_dock.chem.ligand_features import bond_edges
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.torsions import rotatable_bonds
 from tests.support.golden import load_golden
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.data.build import build, shuffled
 from disco_dock.data.dataset import ComplexDataset

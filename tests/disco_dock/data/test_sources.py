@@ -7,8 +7,8 @@ import gzip
 import pytest
 from rdkit import Chem
 
-from disco_dock.chem.read_ligand import read_ligand
-from disco_dock.chem.structure_files import read_structure
+from disco_dock.chem.ligands.read_ligand import read_ligand
+from disco_dock.chem.structures.structure_files import read_structure
 from disco_dock.data.build import build
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.data.prepare import prepare, read_source_ligand

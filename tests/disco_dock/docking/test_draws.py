@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.docking import predict as module
 from disco_dock.docking.draws import draw_valid
 from disco_dock.docking.predict import predict_complex

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from disco_dock.chem.group_choice import MAY_BE_DOCKED
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import HeteroGroup
 from disco_dock.docking.group_notes import group_distances, group_notes

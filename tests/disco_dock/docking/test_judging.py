@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from disco_dock.chem.conformers import embed
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.docking.judging import check_physics, judge_poses
 from disco_dock.docking.refinement import RefinedPoses

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.docking.engine import docking_settings
 from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.receptors import ReceptorStore

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from disco_dock.chem import structure_files
 from disco_dock.chem.read_receptor import read_receptor
+from disco_dock.chem.structures import structure_files
 from disco_dock.docking import receptors as receptor_store
 from disco_dock.docking.receptors import ReceptorStore, prepare_receptor
 from disco_dock.docking.settings import PocketHint, PredictSettings

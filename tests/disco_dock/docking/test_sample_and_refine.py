@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.docking.predict import predict_prepared
 from disco_dock.docking.prepare import prepare_complex
 from disco_dock.docking.receptors import ReceptorStore

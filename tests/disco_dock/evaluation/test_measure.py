@@ -13,8 +13,8 @@ from rdkit import Chem
 
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.group_request import GroupChoice
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.posebusters_checks import check_validity
-from disco_dock.chem.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.evaluation import measure as module
 from disco_dock.evaluation.boxes import blind_box, pocket_box
@@ -76,7 +76,7 @@ def cases(complexes):
         "O=S(=O)(c1ccccc1)N1CCNCC1",
         "[O-][n+]1ccccc1C#N",
         "c1ccc2[nH]ccc2c1",
-        "C[C@@]12CC[C@H](O)C[C@@H]1CC2",
+        "C[C]12CC[C@H](O)C[CH]1CC2",
     ],
 )
 def test_molecule_is_rebuilt_from_its_features(tmp_path, complexes, smiles):

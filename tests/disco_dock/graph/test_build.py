@@ -12,7 +12,7 @@ from rdkit.Chem import AllChem
 
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligand_features import ATOM_FEATURE_NAMES
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
 from disco_dock.graph.build import build_complex

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from disco_dock.chem.protein_atoms import KINDS
 from disco_dock.chem.read_receptor import read_context, read_receptor
 from disco_dock.chem.receptor import HeteroGroup
+from disco_dock.chem.structures.protein_atoms import KINDS
 from disco_dock.graph.heavy_atoms import heavy_atoms
 from disco_dock.runtime.errors import InputError
 from tests.support.complexes import write_complexes

@@ -9,7 +9,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.write_sdf import PoseRecord, write_sdf
 from disco_dock.interactions.find import find_interactions

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.graph.build import build_complex
 from disco_dock.models.all_atom.confidence import AllAtomConfidence

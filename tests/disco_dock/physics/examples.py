@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import Receptor
 

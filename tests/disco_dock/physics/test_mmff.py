@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from disco_dock.chem.conformers import embed
-from disco_dock.chem.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.physics.mmff import for_each_pose, strain
 from tests.disco_dock.physics.examples import example
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from disco_dock.chem.named_atoms import named_atoms
 from disco_dock.chem.receptor import HeteroGroup
+from disco_dock.chem.structures.named_atoms import named_atoms
 from disco_dock.physics.vina_receptor import vina_receptor
 from disco_dock.ranking.contact_atoms import (
     ELEMENTS,

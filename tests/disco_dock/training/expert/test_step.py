@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from disco_dock.chem.protein_atoms import KINDS
+from disco_dock.chem.structures.protein_atoms import KINDS
 from disco_dock.data.dataset import ComplexDataset
 from disco_dock.diffusion.schedule import NoiseConfig, sigmas
 from disco_dock.diffusion.so3 import igso3_table

@@ -8,8 +8,8 @@ from string import ascii_uppercase, digits
 
 import numpy as np
 
-from disco_dock.chem.atom_records import AtomRecord
 from disco_dock.chem.residue_features import is_nucleotide, parent_residue
+from disco_dock.chem.structures.atom_records import AtomRecord
 
 NEAR = 3.0  # Angstrom within which atoms that come later in the file belong to a residue of their number
 BONDED = 1.95  # Angstrom, longest bond between atoms of one molecule that repeats its names

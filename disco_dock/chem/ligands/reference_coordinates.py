@@ -9,12 +9,12 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdBase
 
-from disco_dock.chem import ligand_checks
-from disco_dock.chem.atom_elements import is_symbol
 from disco_dock.chem.hetero_groups import group_kind
-from disco_dock.chem.ligand_files import Record, file_kind, read_records, suffix_of, text_lines
+from disco_dock.chem.ligands import ligand_checks
+from disco_dock.chem.ligands.ligand_files import Record, file_kind, read_records, suffix_of, text_lines
 from disco_dock.chem.residue_features import parent_residue
-from disco_dock.chem.structure_files import CIF_SUFFIXES, PDB_SUFFIXES, Group, read_structure
+from disco_dock.chem.structures.atom_elements import is_symbol
+from disco_dock.chem.structures.structure_files import CIF_SUFFIXES, PDB_SUFFIXES, Group, read_structure
 from disco_dock.runtime.errors import InputError
 
 MAX_ATOMS = 100_000

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from disco_dock.chem.atom_elements import autodock_element, element_of_name, guessed_element
-from disco_dock.chem.residue_numbers import ResidueNumbers, hybrid36
-from disco_dock.chem.structure_files import read_structure
+from disco_dock.chem.structures.atom_elements import autodock_element, element_of_name, guessed_element
+from disco_dock.chem.structures.residue_numbers import ResidueNumbers, hybrid36
+from disco_dock.chem.structures.structure_files import read_structure
 from disco_dock.runtime.errors import InputError
 from tests.support.structures import COLUMNS, Atom, chain, cif_text, hetero, pdb_text, residue
 

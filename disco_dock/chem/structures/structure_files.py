@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from disco_dock.chem.atom_records import AtomRecord, RecordTally
-from disco_dock.chem.cif_records import cif_atoms
-from disco_dock.chem.file_models import is_assembly
-from disco_dock.chem.ligand_files import suffix_of
-from disco_dock.chem.pdb_records import ATOMS, atoms_of, pdb_models
-from disco_dock.chem.residue_sites import Site, name_copies, sites_of
+from disco_dock.chem.ligands.ligand_files import suffix_of
+from disco_dock.chem.structures.atom_records import AtomRecord, RecordTally
+from disco_dock.chem.structures.cif_records import cif_atoms
+from disco_dock.chem.structures.file_models import is_assembly
+from disco_dock.chem.structures.pdb_records import ATOMS, atoms_of, pdb_models
+from disco_dock.chem.structures.residue_sites import Site, name_copies, sites_of
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.user_files import MIB, check_lines, read_bytes
 

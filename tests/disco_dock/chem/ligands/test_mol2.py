@@ -8,8 +8,8 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
-from disco_dock.chem.ligand_files import Record
-from disco_dock.chem.prepare_ligand import prepare
+from disco_dock.chem.ligands.ligand_files import Record
+from disco_dock.chem.ligands.prepare_ligand import prepare
 from disco_dock.runtime.errors import InputError
 
 MOLECULES = {

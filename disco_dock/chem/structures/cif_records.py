@@ -8,8 +8,14 @@ from pathlib import Path
 
 import gemmi
 
-from disco_dock.chem.atom_elements import VIRTUAL, element_of_name, guessed_element, has_known_names, is_symbol
-from disco_dock.chem.atom_records import AtomRecord
+from disco_dock.chem.structures.atom_elements import (
+    VIRTUAL,
+    element_of_name,
+    guessed_element,
+    has_known_names,
+    is_symbol,
+)
+from disco_dock.chem.structures.atom_records import AtomRecord
 from disco_dock.runtime.errors import InputError, one_line
 
 MISSING = ("", ".", "?")

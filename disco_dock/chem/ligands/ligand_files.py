@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from disco_dock.chem.smiles_layout import HEAD_LINES, is_header, smiles_layout
+from disco_dock.chem.ligands.smiles_layout import HEAD_LINES, is_header, smiles_layout
 from disco_dock.runtime.errors import InputError, one_line
 from disco_dock.runtime.user_files import MIB, read_lines
 

@@ -15,8 +15,8 @@ from rdkit import Chem
 from rdkit.Chem import rdBase
 from rdkit.Geometry import Point3D
 
-from disco_dock.chem.atom_elements import VIRTUAL, autodock_element
-from disco_dock.chem.ligand_files import Record, RecordBlock, text_lines
+from disco_dock.chem.ligands.ligand_files import Record, RecordBlock, text_lines
+from disco_dock.chem.structures.atom_elements import VIRTUAL, autodock_element
 from disco_dock.runtime.errors import InputError, one_line
 
 RESULT = re.compile(r"REMARK (?:VINA RESULT|minimizedAffinity)[: ]\s*(-?\d+\.?\d*)")

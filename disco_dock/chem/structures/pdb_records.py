@@ -10,7 +10,8 @@ from pathlib import Path
 
 import gemmi
 
-from disco_dock.chem.atom_elements import (
+from disco_dock.chem.hetero_groups import is_water
+from disco_dock.chem.structures.atom_elements import (
     VIRTUAL,
     autodock_element,
     element_of_name,
@@ -18,9 +19,8 @@ from disco_dock.chem.atom_elements import (
     has_known_names,
     is_symbol,
 )
-from disco_dock.chem.atom_records import AtomRecord
-from disco_dock.chem.hetero_groups import is_water
-from disco_dock.chem.residue_numbers import FIRST_WIDE, ResidueNumbers, hybrid36
+from disco_dock.chem.structures.atom_records import AtomRecord
+from disco_dock.chem.structures.residue_numbers import FIRST_WIDE, ResidueNumbers, hybrid36
 from disco_dock.runtime.errors import InputError, one_line
 
 ATOMS = ("ATOM", "HETATM")

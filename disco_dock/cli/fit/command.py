@@ -6,9 +6,9 @@ import argparse
 from importlib import import_module
 
 ACTIONS = {
-    "contacts": ("disco_dock.cli.fit_contacts", "fit the contact score, which ranks minimised poses"),
-    "judge": ("disco_dock.cli.fit_judge", "fit the judge, which gives the consensus ranking and P(RMSD < 2 Å)"),
-    "novelty": ("disco_dock.cli.fit_novelty", "store success rates by distance from the training set"),
+    "contacts": ("disco_dock.cli.fit.contacts", "fit the contact score, which ranks minimised poses"),
+    "judge": ("disco_dock.cli.fit.judge", "fit the judge, which gives the consensus ranking and P(RMSD < 2 Å)"),
+    "novelty": ("disco_dock.cli.fit.novelty", "store success rates by distance from the training set"),
 }
 """Action: (module with `add_arguments(parser)` and `run(args) -> int`, one-line help)."""
 

@@ -9,12 +9,12 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdBase
 
-from disco_dock.chem.components import Component
 from disco_dock.chem.hetero_groups import group_kind
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.ligand_files import Record
-from disco_dock.chem.prepare_ligand import prepare
-from disco_dock.chem.structure_files import Group, StructureFile, as_structure
+from disco_dock.chem.ligands.ligand_files import Record
+from disco_dock.chem.ligands.prepare_ligand import prepare
+from disco_dock.chem.structures.components import Component
+from disco_dock.chem.structures.structure_files import Group, StructureFile, as_structure
 from disco_dock.runtime.errors import InputError
 
 

@@ -6,11 +6,11 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import AllChem, rdBase
 
-from disco_dock.chem import ligand_checks
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.ligand_files import Record
-from disco_dock.chem.mol2 import Mol2Molecule
-from disco_dock.chem.record_repair import one_location, without_query_columns
+from disco_dock.chem.ligands import ligand_checks
+from disco_dock.chem.ligands.ligand_files import Record
+from disco_dock.chem.ligands.mol2 import Mol2Molecule
+from disco_dock.chem.structures.record_repair import one_location, without_query_columns
 from disco_dock.runtime.errors import InputError
 
 MAX_SMILES_LENGTH = 10_000

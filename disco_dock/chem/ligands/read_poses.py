@@ -11,12 +11,12 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdBase
 
-from disco_dock.chem.hetatm_ligand import read_hetatm_ligand
 from disco_dock.chem.ligand import Ligand, LigandFailure
-from disco_dock.chem.ligand_files import Record, read_records, suffix_of
-from disco_dock.chem.pdbqt_poses import read_pdbqt_poses
-from disco_dock.chem.prepare_ligand import prepare
-from disco_dock.chem.sd_tags import sd_tags, tag_name, tag_value
+from disco_dock.chem.ligands.hetatm_ligand import read_hetatm_ligand
+from disco_dock.chem.ligands.ligand_files import Record, read_records, suffix_of
+from disco_dock.chem.ligands.pdbqt_poses import read_pdbqt_poses
+from disco_dock.chem.ligands.prepare_ligand import prepare
+from disco_dock.chem.ligands.sd_tags import sd_tags, tag_name, tag_value
 from disco_dock.runtime.errors import InputError, one_line
 
 MAX_POSES = 10_000

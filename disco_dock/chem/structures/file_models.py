@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial import KDTree
 
-from disco_dock.chem.atom_records import AtomRecord
 from disco_dock.chem.residue_features import parent_residue
+from disco_dock.chem.structures.atom_records import AtomRecord
 
 OVERLAP = 2.5  # Angstrom within which C-alpha atoms of two models stand for the same place
 SHARED = 0.05  # share of C-alpha atoms at the same places from which on two models are an ensemble

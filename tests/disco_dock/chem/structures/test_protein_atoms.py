@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from disco_dock.chem.protein_atoms import BACKBONE, KINDS, SIDE_CHAINS, atom_kind, nameless_kinds
 from disco_dock.chem.residue_features import HEAVY_ATOMS
+from disco_dock.chem.structures.protein_atoms import BACKBONE, KINDS, SIDE_CHAINS, atom_kind, nameless_kinds
 
 
 def test_every_standard_residue_has_all_its_atoms():

@@ -18,7 +18,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Geometry import Point3D
 
-from disco_dock.chem.atom_elements import is_symbol
+from disco_dock.chem.structures.atom_elements import is_symbol
 from disco_dock.runtime.errors import InputError
 
 _ORDERS = {"1": 1, "2": 2, "3": 3, "am": 1}

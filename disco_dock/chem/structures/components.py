@@ -8,8 +8,8 @@ from typing import NamedTuple
 import gemmi
 from rdkit import Chem
 
-from disco_dock.chem.cif_records import MISSING, cif_block, cif_table
-from disco_dock.chem.structure_files import read_text
+from disco_dock.chem.structures.cif_records import MISSING, cif_block, cif_table
+from disco_dock.chem.structures.structure_files import read_text
 from disco_dock.runtime.errors import InputError
 
 ORDERS = {

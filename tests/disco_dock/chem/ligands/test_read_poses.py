@@ -7,9 +7,9 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-from disco_dock.chem.read_ligand import read_ligand
-from disco_dock.chem.read_poses import atom_order, poses_of_mols, read_poses, sd_tags
-from disco_dock.chem.reference_coordinates import reference_positions
+from disco_dock.chem.ligands.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_poses import atom_order, poses_of_mols, read_poses, sd_tags
+from disco_dock.chem.ligands.reference_coordinates import reference_positions
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.runtime.errors import InputError
 
@@ -57,7 +57,7 @@ def test_several_molecules_and_records_that_are_no_poses(tmp_path):
 
 
 def test_a_named_ligand_gives_stereo_and_refuses_others(tmp_path):
-    other = conformers("C[C@@H](O)c1ccccc1N")
+    other = conformers("C[CH](O)c1ccccc1N")
     path = write(tmp_path / "p.sdf", [other, conformers(), conformers("CCOC(=O)C")])
     (found,), failures = read_poses([path], ligand=read_ligand(SMILES))
     assert stereo_kept_each(found.ligand.mol, found.pos).tolist() == [False, True]

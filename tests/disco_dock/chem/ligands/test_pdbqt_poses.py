@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from disco_dock.chem.read_ligand import read_ligand
-from disco_dock.chem.read_poses import read_poses
+from disco_dock.chem.ligands.read_ligand import read_ligand
+from disco_dock.chem.ligands.read_poses import read_poses
 from disco_dock.runtime.errors import InputError
 
 ATOMS = """\

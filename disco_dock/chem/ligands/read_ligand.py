@@ -12,9 +12,17 @@ from rdkit import Chem
 from rdkit.Chem import rdBase
 
 from disco_dock.chem.ligand import Ligand, LigandFailure
-from disco_dock.chem.ligand_files import FOREIGN, KINDS, Record, file_kind, read_records, smiles_records, suffix_of
-from disco_dock.chem.prepare_ligand import MAX_SMILES_LENGTH, prepare
-from disco_dock.chem.sd_tags import sd_tags
+from disco_dock.chem.ligands.ligand_files import (
+    FOREIGN,
+    KINDS,
+    Record,
+    file_kind,
+    read_records,
+    smiles_records,
+    suffix_of,
+)
+from disco_dock.chem.ligands.prepare_ligand import MAX_SMILES_LENGTH, prepare
+from disco_dock.chem.ligands.sd_tags import sd_tags
 from disco_dock.runtime.errors import InputError, one_line
 
 MAX_COUNTED = 1_000

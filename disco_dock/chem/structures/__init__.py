@@ -1,0 +1,1 @@
+"""Structure files of proteins, record by record: PDB and its dialects, mmCIF, chains, numbers, elements."""

@@ -1,0 +1,1 @@
+"""`disco-dock fit`: what is fitted on docked poses."""
