@@ -121,7 +121,7 @@ def test_files_of_valid_poses(peptide, picky, tmp_path):
     rejected = (tmp_path / REJECTED).read_text()
     assert rejected.count("$$$$") == row.draws - 6 and "internal_energy" in rejected and REJECTED in record["outputs"]
     assert Run(fake_engine(), settings, tmp_path).dock_single(job).status == "reused"
-    plain = Run(fake_engine(), PredictSettings(num_poses=6, steps=2), tmp_path).dock_single(job)
+    plain = Run(fake_engine(), PredictSettings(num_poses=6, steps=2), tmp_path, overwrite=True).dock_single(job)
     assert plain.status == "ok" and plain.draws == 6 and not (tmp_path / REJECTED).exists()
     with (tmp_path / "results.csv").open(newline="") as file:
         table = list(csv.DictReader(file))

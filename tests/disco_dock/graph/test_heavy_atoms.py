@@ -51,7 +51,7 @@ def test_metals_come_along_and_ligands_do_not(receptor, tmp_path):
     context = read_context(tmp_path / "hetero.pdb")
     assert [group.kind for group in context] == ["metal"]
     ligand = HeteroGroup(
-        name="ABC", chain="A", number=9, insertion="", kind="ligand", elements=("C",), atom_names=("C1",),
+        name="ABC", kept=False, chain="A", number=9, insertion="", kind="ligand", elements=("C",), atom_names=("C1",),
         pos=np.zeros((1, 3)),
     )  # fmt: skip
     found = heavy_atoms(replace(receptor, context=(*context, ligand)), np.zeros(3))
