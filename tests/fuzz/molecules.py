@@ -41,9 +41,9 @@ SMILES = (
     b"C[C@H](N)C(=O)O ala",
     b"c1ccccc1/C=C/C1CC1[N+](C)(C)C |$;;$| x",
     b"O=P([O-])(OC)Oc1cc[nH]c1",
-    b"CC(C)Cc1ccc(cc1)[CH](C)C(=O)O ibuprofen",
+    b"CC(C)Cc1ccc(cc1)[C@@H](C)C(=O)O ibuprofen",
     b"CN1C(=O)CN=C(c2ccccc2)c2cc(Cl)ccc12",
-    b"[13CH3][C@]12CC[C@H]3[CH](CCc4cc(O)ccc43)[CH]1CC[CH]2O",
+    b"[13CH3][C@]12CC[C@H]3[C@@H](CCc4cc(O)ccc43)[C@@H]1CC[C@@H]2O",
     b"C1CC2CCC1CC2.[Na+].[Cl-]",
 )
 M_LINES = (
@@ -185,7 +185,7 @@ ATOMS = (
         "B",
         "[nH]",
         "[C@H]",
-        "[C]",
+        "[C@@]",
         "[C@]",
         "[N+]",
         "[O-]",
@@ -305,7 +305,7 @@ def smiles_symbols(data: bytes, rng: Random) -> bytes:
     """Symbols put in or taken out."""
     position = rng.randint(0, len(data))
     piece = rng.choice(
-        (*ATOMS, *LINKS, "(", ")", "[", "]", "%", "1", "0", "%00", "@", "", "H", "+", ":1", "|", " |c:0|", "\\\\")
+        (*ATOMS, *LINKS, "(", ")", "[", "]", "%", "1", "0", "%00", "@", "@@", "H", "+", ":1", "|", " |c:0|", "\\\\")
     )
     return data[:position] + piece.encode() + data[position + rng.choice((0, 0, 1, 3)) :]
 

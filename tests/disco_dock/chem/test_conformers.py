@@ -17,11 +17,11 @@ from disco_dock.runtime.errors import InputError
 
 STEREO = [
     "C[C@H](N)C(=O)O",
-    "C[CH](N)C(=O)O",
+    "C[C@@H](N)C(=O)O",
     "C/C=C\\C",
     "C/C=C/C",
     "C[S@](=O)c1ccccc1",
-    "O[C@H]1[C@H](O)[CH](O)CO1",
+    "O[C@H]1[C@H](O)[C@@H](O)CO1",
 ]
 
 
@@ -57,10 +57,10 @@ def test_same_seed_same_conformer_and_other_seed_another():
     "smiles",
     [
         "C1CCCCCCCCCCCCCCC1",
-        "CC[C@H](C)[CH]1NC(=O)[C@H](C)NC(=O)CNC(=O)[C@H](CC(C)C)NC1=O",
+        "CC[C@H](C)[C@@H]1NC(=O)[C@H](C)NC(=O)CNC(=O)[C@H](CC(C)C)NC1=O",
         "c1ccc2c(c1)c1ccccc1c1ccccc21",
         "CC",
-        "C[CH](C(=O)N[CH](CO)C(=O)NCC(=O)N[CH](C)C(=O)O)N",
+        "C[C@@H](C(=O)N[C@@H](CO)C(=O)NCC(=O)N[C@@H](C)C(=O)O)N",
     ],
 )
 def test_macrocycles_rigid_and_flexible_ligands(smiles):

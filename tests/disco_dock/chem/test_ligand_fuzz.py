@@ -37,7 +37,7 @@ TOKENS = [
     ")",
     "%99",
 ]
-TOKENS += ["", "/", ".", "#", "->", "~", "[nH]", "\0", "é", "@<TRIPOS>MOLECULE\n", "M  END\n", " "]
+TOKENS += ["@@", "/", ".", "#", "->", "~", "[nH]", "\0", "é", "@<TRIPOS>MOLECULE\n", "M  END\n", " "]
 
 
 def seeds() -> dict[str, str]:

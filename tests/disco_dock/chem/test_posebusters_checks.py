@@ -15,7 +15,7 @@ from disco_dock.chem.write_sdf import pose_mol
 from disco_dock.docking.runs.self_test import write_peptide
 
 posebusters = pytest.importorskip("posebusters")
-LIGANDS = ("CC(=O)Nc1ccc(O)cc1", "OC(=O)[CH]1CCCN1C(=O)/C=C/c1ccncc1", "CO")
+LIGANDS = ("CC(=O)Nc1ccc(O)cc1", "OC(=O)[C@@H]1CCCN1C(=O)/C=C/c1ccncc1", "CO")
 
 
 @pytest.fixture(scope="module")

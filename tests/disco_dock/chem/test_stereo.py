@@ -27,19 +27,19 @@ from disco_dock.physics.vina_ligand import vina_ligand
 
 CHIRAL = [
     "C[C@H](N)C(=O)O",
-    "C[C](F)(Cl)Br",
+    "C[C@@](F)(Cl)Br",
     "F[C@](Br)(C)CC",
     "C[S@](=O)c1ccccc1",
     "C[P@](=O)(OC)c1ccccc1",
-    "O[C@H]1[C@H](O)[CH](O)[C@H](CO)O[CH]1OC",
-    "C[CH]1CC[C@H](C(C)C)[CH](O)C1",
+    "O[C@H]1[C@H](O)[C@@H](O)[C@H](CO)O[C@@H]1OC",
+    "C[C@@H]1CC[C@H](C(C)C)[C@@H](O)C1",
 ]
 DOUBLE = ["C/C=C/C", "C/C=C\\C", "C/C(F)=C(/Cl)CC", "O/N=C(/C)CC"]
 
 
 def test_signatures_by_hand():
     assert stereo_signature(read_ligand("C[C@H](N)C(=O)O").mol).centres == ((1, "S"),)
-    assert stereo_signature(read_ligand("C[CH](N)C(=O)O").mol).centres == ((1, "R"),)
+    assert stereo_signature(read_ligand("C[C@@H](N)C(=O)O").mol).centres == ((1, "R"),)
     assert stereo_signature(read_ligand("C/C=C/C").mol).bonds == ((1, 2, "E"),)
     assert stereo_signature(read_ligand("C/C=C\\C").mol).bonds == ((1, 2, "Z"),)
     assert stereo_signature(read_ligand("CC(N)C=CC").mol) == ((), ())
@@ -76,7 +76,7 @@ def test_agrees_with_rdkit_for_any_atom_order_and_either_enantiomer(smiles, seed
 @given(st.integers(0, 10_000))
 def test_torsions_and_rigid_motion_cannot_invert_a_centre(seed):
     rng = np.random.default_rng(seed)
-    mol = read_ligand("CC(C)C[C@H](NC(=O)[CH](C)O)C(=O)OCC").mol
+    mol = read_ligand("CC(C)C[C@H](NC(=O)[C@@H](C)O)C(=O)OCC").mol
     torsions = rotatable_bonds(mol)
     start = np.repeat(embed(mol, seed=0).pos[None], 4, axis=0)
     pos = apply_torsions(start, torsions, rng.uniform(-np.pi, np.pi, size=(4, len(torsions.bonds))))
@@ -131,7 +131,7 @@ def test_atropisomers_are_told_apart(smiles, axes):
         assert stereo_kept(mol, embed(mol, seed=seed).pos)
 
 
-SOTORASIB = "C=CC(=O)N1CCN(c2nc(=O)n(-c3c(C)ccnc3C(C)C)c3nc(-c4c(O)cccc4F)c(F)cc23)[CH](C)C1"
+SOTORASIB = "C=CC(=O)N1CCN(c2nc(=O)n(-c3c(C)ccnc3C(C)C)c3nc(-c4c(O)cccc4F)c(F)cc23)[C@@H](C)C1"
 CROWDED = "Cc1cccc(C(=O)OCC)c1-c1c(O)cccc1Cl"
 
 

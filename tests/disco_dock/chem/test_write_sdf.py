@@ -16,9 +16,9 @@ from disco_dock.chem.write_sdf import PoseRecord, pose_mol, sdf_text, write_sdf
 
 MOLECULES = [
     "C[C@H]([NH3+])C(=O)[O-]",
-    "C/C=C\\C[CH](F)Cl",
+    "C/C=C\\C[C@@H](F)Cl",
     "C[S@](=O)c1ccccc1",
-    "OC[C@H]1O[CH](n2cnc3c(N)ncnc32)[C@H](O)[CH]1OP(=O)([O-])[O-]",
+    "OC[C@H]1O[C@@H](n2cnc3c(N)ncnc32)[C@H](O)[C@@H]1OP(=O)([O-])[O-]",
     "C[N+](C)(C)CCO",
     "C[CH]C",
     "[13CH3]c1c[nH]cn1",

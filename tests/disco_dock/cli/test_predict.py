@@ -243,7 +243,7 @@ def test_stereo_isomers_are_docked_one_by_one(disco, peptide, tmp_path):
     assert out.name == "p_ligand_isomers"
     assert names(out) == {"p_ligand_iso1", "p_ligand_iso2", "results.csv"}
     table = rows(out / "results.csv")
-    assert {row["smiles"] for row in table} == {"C/C=C/[C@H](F)Cl", "C/C=C/[CH](F)Cl"}
+    assert {row["smiles"] for row in table} == {"C/C=C/[C@H](F)Cl", "C/C=C/[C@@H](F)Cl"}
     for number, row in enumerate(table, start=1):
         record = json.loads((out / row["name"] / "run.json").read_text())
         assert record["inputs"]["ligand"]["smiles"] == row["smiles"]

@@ -117,7 +117,7 @@ def test_no_cluster_crosses_a_split(seed, by_scaffold, val, test):
 def test_scaffolds():
     assert scaffold("CCc1ccccc1") == scaffold("Oc1ccccc1C(=O)N") == "c1ccccc1"
     assert scaffold("CC(N)O") != scaffold("CCCO")
-    assert scaffold("C[C@H](N)C(=O)O") == scaffold("C[CH](N)C(=O)O")
+    assert scaffold("C[C@H](N)C(=O)O") == scaffold("C[C@@H](N)C(=O)O")
 
 
 def test_nearest_training_neighbour():

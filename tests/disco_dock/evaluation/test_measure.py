@@ -76,7 +76,7 @@ def cases(complexes):
         "O=S(=O)(c1ccccc1)N1CCNCC1",
         "[O-][n+]1ccccc1C#N",
         "c1ccc2[nH]ccc2c1",
-        "C[C]12CC[C@H](O)C[CH]1CC2",
+        "C[C@@]12CC[C@H](O)C[C@@H]1CC2",
     ],
 )
 def test_molecule_is_rebuilt_from_its_features(tmp_path, complexes, smiles):

@@ -122,7 +122,7 @@ def test_reads_pdb_with_bond_orders_from_smiles(tmp_path):
 
 def test_pdb_stereo_comes_from_the_coordinates(tmp_path):
     path = write(tmp_path / "ala.pdb", Chem.MolToPDBBlock(embedded("C[C@H](N)C(=O)O")))
-    ligand = read_ligand(path, template_smiles="C[CH](N)C(=O)O")
+    ligand = read_ligand(path, template_smiles="C[C@@H](N)C(=O)O")
     assert ligand.smiles == "C[C@H](N)C(=O)O"
     assert "differs from --smiles" in ligand.notes[0]
 
@@ -277,7 +277,7 @@ def test_heavy_atoms_keep_their_order_and_coordinates_when_hydrogens_come_first(
     assert ligand.smiles == "C[C@H](N)C(=O)O"
 
 
-@pytest.mark.parametrize("smiles", ["C[C@H](N)C(=O)O", "C/C=C\\C", "C[S@](=O)c1ccccc1", "O[CH]1CC[C@H](C)CC1"])
+@pytest.mark.parametrize("smiles", ["C[C@H](N)C(=O)O", "C/C=C\\C", "C[S@](=O)c1ccccc1", "O[C@@H]1CC[C@H](C)CC1"])
 @pytest.mark.parametrize("hydrogens", [True, False])
 def test_stereo_is_perceived_from_3d(tmp_path, smiles, hydrogens):
     lines = sdf_of(smiles, hydrogens=hydrogens).split("\n")

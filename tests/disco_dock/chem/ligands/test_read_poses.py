@@ -57,7 +57,7 @@ def test_several_molecules_and_records_that_are_no_poses(tmp_path):
 
 
 def test_a_named_ligand_gives_stereo_and_refuses_others(tmp_path):
-    other = conformers("C[CH](O)c1ccccc1N")
+    other = conformers("C[C@@H](O)c1ccccc1N")
     path = write(tmp_path / "p.sdf", [other, conformers(), conformers("CCOC(=O)C")])
     (found,), failures = read_poses([path], ligand=read_ligand(SMILES))
     assert stereo_kept_each(found.ligand.mol, found.pos).tolist() == [False, True]

@@ -29,9 +29,9 @@ LINES = """CC(=O)Oc1ccccc1C(=O)O aspirin
 OC(=O)c1ccccc1OC(C)=O the same again
 C(C broken
 C[C@H](N)C(=O)O L-alanine
-C[CH](N)C(=O)O D-alanine
+C[C@@H](N)C(=O)O D-alanine
 C[C@H]([NH3+])C(=O)[O-] zwitterion
-N[CH](C)C(O)=O L-alanine as well
+N[C@@H](C)C(O)=O L-alanine as well
 [Na+].[Cl-] salt
 [Fe] metal
 CCO"""
