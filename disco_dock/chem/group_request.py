@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from disco_dock.runtime.errors import ConfigError
+
+PLACE = re.compile(r"[A-Za-z0-9_]{0,4}:[A-Za-z0-9:-]+")
+"""A residue or group of the protein's file, such as A:57 or A:STI201."""
 
 
 @dataclass(frozen=True, kw_only=True)

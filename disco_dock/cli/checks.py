@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from disco_dock.chem.group_request import PLACE
 from disco_dock.runtime.errors import InputError
 
 FILES = ("protein", "pocket_ligand", "pocket_box", "reference", "embeddings", "csv")
 LIGAND_SUFFIXES = (".sdf", ".mol", ".mol2", ".smi", ".pdb", ".pdbqt")
 PEEK = 400_000  # bytes of a file that are looked at
-PLACE = re.compile(r"[A-Za-z0-9_]{0,4}:[A-Za-z0-9:-]+")  # a residue or group of the protein's file, such as A:STI201
 RESIDUES = 10  # alpha carbons from which on a file is a protein
 
 

@@ -7,6 +7,10 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from disco_dock.server.settings import ServeSettings
 
 NEEDED = ("fastapi", "uvicorn", "python_multipart")
 TOKEN = "DISCO_DOCK_TOKEN"  # noqa: S105
@@ -32,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="name under which a proxy on this machine passes requests on (repeatable)",
     )
+    add_limits_and_running(parser)
+
+
+def add_limits_and_running(parser: argparse.ArgumentParser) -> None:
+    """Add what every door to the queue of jobs has: its limits, and how it runs."""
     limits = parser.add_argument_group("limits")
     limits.add_argument(
         "--max-upload-mb", type=float, metavar="MB", default=50.0, help="largest request and file (%(default)g)"
@@ -57,23 +66,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     running.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for debugging")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Serve until interrupted."""
-    from disco_dock.runtime.errors import ConfigError
+def serve_settings(args: argparse.Namespace, **network: Any) -> ServeSettings:
+    """Settings of `add_limits_and_running` with those of the network.
 
-    if any(find_spec(name) is None for name in NEEDED):
-        raise ConfigError("the server's packages are not installed; pip install 'disco-dock[serve]'")
-
+    Raises:
+        UsageError: an option is out of its range.
+    """
     from disco_dock.cli.parsing import UsageError
-    from disco_dock.runtime.log import setup_logging
+    from disco_dock.runtime.errors import ConfigError
     from disco_dock.server.settings import ServeSettings
 
-    setup_logging(args.verbose)
     try:
-        settings = ServeSettings(
+        return ServeSettings(
             store=Path(args.store),
-            host=args.host,
-            port=args.port,
             max_upload_mb=args.max_upload_mb,
             max_queue=args.max_queue,
             max_poses=args.max_poses,
@@ -81,13 +86,31 @@ def run(args: argparse.Namespace) -> int:
             keep_jobs=args.keep_jobs,
             keep_days=args.keep_days,
             workers=args.workers,
-            token=args.token,
-            allowed_hosts=tuple(name.lower() for name in args.allowed_host),
             checkpoint=None if args.checkpoint is None else Path(args.checkpoint).resolve(),
             device=args.device,
+            **network,
         )
     except ConfigError as error:
         raise UsageError(str(error)) from error
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    from disco_dock.runtime.errors import ConfigError
+
+    if any(find_spec(name) is None for name in NEEDED):
+        raise ConfigError("the server's packages are not installed; pip install 'disco-dock[serve]'")
+
+    from disco_dock.runtime.log import setup_logging
+
+    setup_logging(args.verbose)
+    settings = serve_settings(
+        args,
+        host=args.host,
+        port=args.port,
+        token=args.token,
+        allowed_hosts=tuple(name.lower() for name in args.allowed_host),
+    )
     if not settings.loopback and settings.token is None:
         print(
             f"disco-dock: warning: {settings.host} can be reached from other machines without authentication: whoever "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 
 from disco_dock.chem.group_choice import BY_PLACE, matches
+from disco_dock.chem.group_request import PLACE
 from disco_dock.chem.ligands.reference_coordinates import reference_positions
 from disco_dock.chem.receptor import Receptor
 from disco_dock.docking.settings import PocketHint
@@ -19,7 +19,6 @@ from disco_dock.physics.search_settings import Sphere
 from disco_dock.runtime.errors import InputError
 from disco_dock.sampling.restraint import BoxRestraint, PocketRestraint, Restraint
 
-_PLACE = re.compile(r"[A-Za-z0-9_]{0,4}:[A-Za-z0-9:-]+")
 DEFAULT_RADIUS = 10.0  # Angstrom
 MAX_DISTANCE = (
     30.0  # Angstrom between a pocket's centre and the nearest receptor atom beyond which the hint is a mistake
@@ -73,7 +72,7 @@ class Pocket:
 
 def is_place(reference: str | Path) -> bool:
     """Whether a pocket's reference is a residue or group of the protein's file, such as A:STI201, and no file."""
-    return _PLACE.fullmatch(str(reference).strip()) is not None and not Path(reference).exists()
+    return PLACE.fullmatch(str(reference).strip()) is not None and not Path(reference).exists()
 
 
 def reference_of(hint: PocketHint | None, receptor: Receptor) -> np.ndarray | None:
