@@ -11,12 +11,15 @@ SHOWN = 20
 COLUMNS = (
     "name",
     "status",
+    "p_rmsd_under_2",
     "vina_score",
     "ligand_efficiency",
-    "confidence",
-    "p_rmsd_under_2",
-    "p_rmsd_under_5",
+    "contact_score",
+    "key_residues",
     "strain",
+    "confidence",
+    "p_rmsd_under_5",
+    "trust",
     "clash_count",
     "pocket_distance",
     "stereo_kept",
@@ -29,6 +32,9 @@ COLUMNS = (
     "library",
     "position",
     "smiles",
+    "state",
+    "states",
+    "interactions",
 )
 """On the screen: what ranks a ligand first, where it came from last."""
 
@@ -54,6 +60,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--where", metavar="SQL", default=None, help='condition over the columns, such as "heavy_atoms < 30"'
     )
+    parser.add_argument(
+        "--require",
+        metavar="WHAT",
+        action="append",
+        default=[],
+        help="interaction that the best pose must have: hbond:A:MET793, or A:793 for any kind (repeatable)",
+    )
+    parser.add_argument(
+        "--exclude", metavar="WHAT", action="append", default=[], help="interaction that it must not have (repeatable)"
+    )
+    parser.add_argument("--reverse", action="store_true", help="worst first")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", default=None, help="write .csv, .sdf or .parquet")
     parser.add_argument(
         "--poses", type=int, metavar="K", default=1, help="poses of each ligand in an SDF (%(default)s)"
@@ -75,24 +92,28 @@ def run(args: argparse.Namespace) -> int:
             min_score=args.min_score,
             where=args.where,
             top=SHOWN if args.top is None and args.out is None else args.top,
+            require=tuple(args.require),
+            exclude=tuple(args.exclude),
+            worst_first=args.reverse,
         )
         with open_results(args.file) as results:
             if args.out is not None:
                 print(f"{export(results, query, args.out, poses=args.poses)} ligands in {args.out}")
             else:
-                print(_table(list(results.rows(query))))
+                print(_table(list(results.rows(query)), alike=args.status != "all"))
     except ConfigError as error:
         raise UsageError(str(error)) from error
     return 0
 
 
-def _table(rows: list[dict]) -> str:
-    """The rows without the columns that say nothing, numbers short."""
+def _table(rows: list[dict], *, alike: bool) -> str:
+    """The rows without the columns that say nothing, numbers short; `alike` are those of one status."""
     from disco_dock.cli.console import WIDTH, text_table
 
     if not rows:
         return "no ligands"
-    columns = [name for name in COLUMNS if any(row[name] not in (None, "") for row in rows)]
+    names = [name for name in COLUMNS if not (alike and name == "status")]
+    columns = [name for name in names if any(row[name] not in (None, "") for row in rows)]
     dropped = 0
     while True:
         table = text_table(columns, [[_cell(row[name]) for name in columns] for row in rows])

@@ -64,17 +64,18 @@ def _write_csv(rows: Iterable[dict[str, Any]], path: Path) -> int:
 
 
 def _write_sdf(results: Results, rows: Iterable[dict[str, Any]], path: Path, poses: int) -> int:
-    """Poses with hydrogens; atoms are in the order of the canonical SMILES."""
+    """Poses with hydrogens; atoms are in the order of the SMILES, that of the docked state where there are several."""
     count = 0
     with atomic_write(path) as file:
         for row in rows:
             found = results.poses(row, poses)
             if not found:
                 continue
-            shared = {"library": row["library"], "position": row["position"], "smiles": row["smiles"]}
+            shared = {name: row[name] for name in ("library", "position", "smiles", "state", "ligand_efficiency")}
+            shared["ligand_efficiency"] = _rounded("ligand_efficiency", shared["ligand_efficiency"])
             records = [PoseRecord(pos=pose.pos, tags=_tags({**shared, **pose.columns})) for pose in found]
             try:
-                ligand = canonical_ligand(row["smiles"] or "", row["name"])
+                ligand = canonical_ligand(row["state"] or row["smiles"] or "", row["name"])
                 file.write(sdf_text(ligand, records).encode("utf-8"))
             except (InputError, ValueError) as error:  # the docked molecule had this many atoms
                 raise damaged(results.path, f"molecule of {row['name']}: {error}") from error

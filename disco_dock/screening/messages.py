@@ -82,6 +82,8 @@ class Docked:
         coordinates: of the kept poses, see `coordinates.pack`.
         digest: first bytes of the SHA-256 of all kept coordinates before they were rounded.
         seconds: wall time of each phase.
+        state: SMILES of the state that has the poses, where several were docked; else None.
+        states: how many protonation states and configurations were docked; None where none were asked for.
     """
 
     id: int
@@ -91,6 +93,8 @@ class Docked:
     coordinates: bytes
     digest: bytes
     seconds: dict[str, float]
+    state: str | None = None
+    states: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,12 +14,12 @@ from disco_dock.screening.ledger.coordinates import unpack
 from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError, store_errors
 from disco_dock.screening.ledger.identity import StoreIdentity
 from disco_dock.screening.ledger.lock import is_running
-from disco_dock.screening.ledger.schema import STORED_POSE_COLUMNS
-from disco_dock.screening.ledger.store import LibraryState, Store, connect
+from disco_dock.screening.ledger.schema import ADDED_COLUMNS, OLDER_VERSION, STORED_POSE_COLUMNS
+from disco_dock.screening.ledger.store import LibraryState, Store, connect, store_version
 from disco_dock.screening.ledger.values import check_values, is_sound
 
 BLOCK = 64  # rows that are read together while nothing is damaged
-LEAST_ROW_BYTES = 16  # a row has 20 columns, most of them not empty
+LEAST_ROW_BYTES = 16  # a row has 22 columns, most of them not empty
 COPIED: tuple[str, ...] = (
     "position",
     "name",
@@ -30,6 +30,8 @@ COPIED: tuple[str, ...] = (
     "message",
     "hint",
     "attempts",
+    "state",
+    "states",
     "num_poses",
     "converged",
     "seconds_conformer",
@@ -60,17 +62,18 @@ class MergeReport:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Source:
-    """An open store to take rows from; `libraries` by their ids in it."""
+    """An open store to take rows from; `libraries` by their ids in it, `older` one without `ADDED_COLUMNS`."""
 
     path: Path
     connection: sqlite3.Connection
+    older: bool
     identity: StoreIdentity
     meta: dict[str, str]
     libraries: dict[int, tuple[str, LibraryState]]
 
 
 def merge(out: Path, paths: Sequence[Path]) -> MergeReport:
-    """Write a new store with the rows of others.
+    """Write a new store with the rows of others, which may be of `OLDER_VERSION`.
 
     The result is that of a run without shards: rows in the order of the libraries, and of the same molecule in several
     stores the first one has the poses. Damaged rows are skipped; a screen on the new store docks them again.
@@ -111,8 +114,9 @@ def _open(path: Path) -> _Source:
     if is_running(path):
         raise StoreError(f"{path}: a disco-dock screen is running on it; wait until it ends")
     try:
-        connection = connect(path, write=False)
+        connection = connect(path, write=False, older=True)
         with store_errors(path):
+            older = store_version(connection) == OLDER_VERSION
             meta = dict(connection.execute("SELECT key, value FROM meta"))
             rows = connection.execute("SELECT id, name, records, digest, complete FROM library ORDER BY id").fetchall()
         for row in rows:
@@ -125,7 +129,12 @@ def _open(path: Path) -> _Source:
     libraries = {
         row[0]: (row[1], LibraryState(id=row[0], records=row[2], digest=row[3], complete=bool(row[4]))) for row in rows
     }
-    return _Source(path=path, connection=connection, identity=identity, meta=meta, libraries=libraries)
+    return _Source(path=path, connection=connection, older=older, identity=identity, meta=meta, libraries=libraries)
+
+
+def _selected(source: _Source, columns: Sequence[str]) -> str:
+    """Columns of a query, empty where the store is too old to have them."""
+    return ", ".join("NULL" if source.older and name in ADDED_COLUMNS else name for name in columns)
 
 
 def _joined_identity(sources: Sequence[_Source]) -> tuple[StoreIdentity, list[str]]:
@@ -187,7 +196,7 @@ def _stage(store: Store, sources: Sequence[_Source], names: dict[str, int]) -> i
                 poses, coordinates = _poses(source, row) if row["status"] == "docked" else ([], None)
                 if row["status"] == "docked" and coordinates is None:
                     lost += 1
-                    row = {**row, "status": "pending", **dict.fromkeys(RESULT[RESULT.index("num_poses") :])}
+                    row = {**row, "status": "pending", **dict.fromkeys(RESULT[RESULT.index("state") :])}
                 data = json.dumps([_plain(row[key]) for key in COPIED])
                 worth = WORTH[row["status"]]
                 run.execute(insert, (names[name], row["position"], worth, data, json.dumps(poses), coordinates))
@@ -202,7 +211,7 @@ def _plain(value: Any) -> Any:
 def _readable(source: _Source) -> Iterator[dict[str, Any] | None]:
     """Rows of a store in the order of their ids, None for each that is known to exist and cannot be read."""
     columns = ("id", "library", *COPIED)
-    find = f"SELECT {', '.join(columns)} FROM ligand WHERE id BETWEEN ? AND ? ORDER BY id"
+    find = f"SELECT {_selected(source, columns)} FROM ligand WHERE id BETWEEN ? AND ? ORDER BY id"
     with store_errors(source.path):
         largest = source.connection.execute("SELECT max(id) FROM ligand").fetchone()[0] or 0
     last = min(largest, source.path.stat().st_size // LEAST_ROW_BYTES)  # ids count from 1 without gaps
@@ -236,7 +245,7 @@ def _is_sound(source: _Source, row: dict[str, Any]) -> bool:
 def _poses(source: _Source, row: dict[str, Any]) -> tuple[list[tuple], bytes | None]:
     """Poses of a docked ligand and their coordinates; none when they cannot be read whole."""
     try:
-        find = f"SELECT {', '.join(STORED_POSE_COLUMNS)} FROM pose WHERE ligand = ? ORDER BY rank"
+        find = f"SELECT {_selected(source, STORED_POSE_COLUMNS)} FROM pose WHERE ligand = ? ORDER BY rank"
         poses = source.connection.execute(find, (row["id"],)).fetchall()
         data = source.connection.execute("SELECT data FROM coordinates WHERE ligand = ?", (row["id"],)).fetchone()
         if not poses or data is None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from disco_dock.runtime.errors import ConfigError
+from disco_dock.interactions.fingerprint import check_asked, has, key_residues
+from disco_dock.runtime.errors import ConfigError, InputError
 from disco_dock.screening.ledger.coordinates import unpack
 from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError, damaged, store_errors
 from disco_dock.screening.ledger.schema import RESULT_COLUMNS, STORED_POSE_COLUMNS
@@ -19,9 +20,13 @@ from disco_dock.screening.ledger.store import connect
 from disco_dock.screening.ledger.values import check_values
 from disco_dock.screening.messages import STATUSES
 
-EFFICIENCY = "-vina_score / nullif(heavy_atoms, 0) AS ligand_efficiency"
-SHOWN_COLUMNS = (*RESULT_COLUMNS, "ligand_efficiency")
-"""Of a result; the ligand efficiency is kcal/mol of Vina's score for each heavy atom, higher is better."""
+DERIVED = {
+    "ligand_efficiency": "-vina_score / nullif(heavy_atoms, 0)",
+    "key_residues": "key_residues(interactions)",
+}
+"""Columns that are made of others; the ligand efficiency is kcal/mol of Vina's score for each heavy atom."""
+SHOWN_COLUMNS = (*RESULT_COLUMNS, *DERIVED)
+"""Of a result."""
 LOWER_IS_BETTER = frozenset({"vina_score", "strain", "clash_count", "pocket_distance", "position", "seconds"})
 
 
@@ -35,6 +40,9 @@ class Query:
         min_score: leave out ligands whose number in that column is worse than this.
         where: a condition in SQL over the columns of `SHOWN_COLUMNS`.
         top: how many at most, or None.
+        require: interactions that the best pose must have, such as "hbond:A:MET793" or "A:793" for any kind.
+        exclude: interactions that it must not have.
+        worst_first: turn the order around.
     """
 
     status: str | None = "docked"
@@ -42,9 +50,16 @@ class Query:
     min_score: float | None = None
     where: str | None = None
     top: int | None = None
+    require: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    worst_first: bool = False
 
     def __post_init__(self) -> None:
         """Check the names."""
+        try:
+            check_asked((*self.require, *self.exclude))
+        except InputError as error:
+            raise ConfigError(str(error)) from error
         if self.status is not None and self.status not in STATUSES:
             raise ConfigError(f"the status is one of {', '.join(STATUSES)}, not {self.status!r}")
         if self.sort is not None and self.sort not in SHOWN_COLUMNS:
@@ -76,7 +91,7 @@ class Results:
             ConfigError: the condition is not valid SQL.
         """
         sort = query.sort or self.usual_sort()
-        falling = "" if sort in LOWER_IS_BETTER else " DESC"
+        falling = " DESC" if (sort in LOWER_IS_BETTER) == query.worst_first else ""
         conditions, values = ["1"], []
         if query.status is not None:
             conditions.append("status = ?")
@@ -84,10 +99,14 @@ class Results:
         if query.min_score is not None:
             conditions.append(f"{sort} {'<=' if sort in LOWER_IS_BETTER else '>='} ?")
             values.append(query.min_score)
+        for wanted, asked in ((1, query.require), (0, query.exclude)):
+            conditions += ["has_interaction(interactions, ?) = ?"] * len(asked)
+            values += [value for text in asked for value in (text, wanted)]
         if query.where:
             conditions.append(f"({query.where})")
+        derived = [f"{made} AS {name}" for name, made in DERIVED.items()]
         text = (
-            f"SELECT {', '.join(RESULT_COLUMNS)}, {EFFICIENCY}, docked_as FROM result WHERE {' AND '.join(conditions)} "
+            f"SELECT {', '.join((*RESULT_COLUMNS, *derived))}, docked_as FROM result WHERE {' AND '.join(conditions)} "
             f"ORDER BY {sort} IS NULL, {sort}{falling}, id LIMIT ?"
         )
         limit = -1 if query.top is None else query.top
@@ -147,7 +166,19 @@ def open_results(path: Path) -> Iterator[Results]:
         StoreError: it is no store, or damaged.
     """
     connection = connect(path, write=False)
+    connection.create_function("has_interaction", 2, _has_interaction, deterministic=True)
+    connection.create_function("key_residues", 1, _key_residues, deterministic=True)
     try:
         yield Results(path, connection)
     finally:
         connection.close()
+
+
+def _has_interaction(words: object, asked: object) -> int:
+    """Whether a pose's interactions, as stored, have one that was asked for; for SQL."""
+    return int(isinstance(words, str) and isinstance(asked, str) and has(words.split(), asked))
+
+
+def _key_residues(words: object) -> str | None:
+    """The residues that hold a pose, strongest first; for SQL."""
+    return " ".join(key_residues(words.split())) or None if isinstance(words, str) else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x44495343  # "DISC": tells a store from other SQLite files
-VERSION = 1  # raise when tables change
+VERSION = 2  # raise when tables change
+OLDER_VERSION = 1
+"""Of stores without contact scores, interactions and states, which `merge` converts."""
 
 STORED_POSE_COLUMNS = (
     "rank",
@@ -13,7 +15,9 @@ STORED_POSE_COLUMNS = (
     "confidence",
     "p_rmsd_under_2",
     "p_rmsd_under_5",
+    "trust",
     "vina_score",
+    "contact_score",
     "vina_score_before",
     "minimize_rmsd",
     "strain",
@@ -21,15 +25,17 @@ STORED_POSE_COLUMNS = (
     "pocket_distance",
     "stereo_kept",
     "cluster",
+    "interactions",
 )
 """Columns of a kept pose, as in results.csv of `predict`."""
 
 TEXT = frozenset(
     {"library", "name", "status", "smiles", "duplicate_of", "error_code", "message", "hint", "library_digest"}
+    | {"state", "trust", "interactions", "key_residues"}
 )
 WHOLE = frozenset(
     {"id", "position", "heavy_atoms", "attempts", "num_poses", "converged", "clash_count", "stereo_kept", "docked_as"}
-    | {"rank", "sample", "cluster", "records", "complete"}
+    | {"rank", "sample", "cluster", "records", "complete", "states"}
 )
 """Columns of texts and whole numbers; `library_digest` is `digest` of the table `library`."""
 
@@ -65,6 +71,8 @@ CREATE TABLE ligand (
     message TEXT,
     hint TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
+    state TEXT,
+    states INTEGER,
     num_poses INTEGER,
     converged INTEGER,
     seconds_conformer REAL,
@@ -89,7 +97,9 @@ CREATE TABLE pose (
     confidence REAL,
     p_rmsd_under_2 REAL,
     p_rmsd_under_5 REAL,
+    trust TEXT,
     vina_score REAL,
+    contact_score REAL,
     vina_score_before REAL,
     minimize_rmsd REAL,
     strain REAL,
@@ -97,6 +107,7 @@ CREATE TABLE pose (
     pocket_distance REAL,
     stereo_kept INTEGER,
     cluster INTEGER,
+    interactions TEXT,
     PRIMARY KEY (ligand, rank)
 ) WITHOUT ROWID;
 
@@ -107,10 +118,12 @@ SELECT
     ligand.id AS id, library.name AS library, ligand.position AS position, ligand.name AS name,
     ligand.smiles AS smiles, ligand.heavy_atoms AS heavy_atoms, ligand.status AS status,
     first.name AS duplicate_of, ligand.error_code AS error_code, ligand.message AS message, ligand.hint AS hint,
+    own.state AS state, own.states AS states,
     own.num_poses AS num_poses, own.converged AS converged, own.seconds_total AS seconds,
     pose.confidence AS confidence, pose.p_rmsd_under_2 AS p_rmsd_under_2, pose.p_rmsd_under_5 AS p_rmsd_under_5,
     pose.vina_score AS vina_score, pose.strain AS strain, pose.clash_count AS clash_count,
-    pose.pocket_distance AS pocket_distance, pose.stereo_kept AS stereo_kept, own.id AS docked_as
+    pose.pocket_distance AS pocket_distance, pose.stereo_kept AS stereo_kept, own.id AS docked_as,
+    pose.trust AS trust, pose.contact_score AS contact_score, pose.interactions AS interactions
 FROM ligand
 JOIN library ON library.id = ligand.library
 LEFT JOIN ligand AS first ON first.id = ligand.duplicate_of
@@ -122,12 +135,37 @@ LEFT JOIN pose ON pose.ligand = own.id AND pose.rank = 1;
 The view `result` is a ligand with its best pose; a duplicate has the numbers of the ligand it repeats.
 """
 
-STRICT_TABLES = (
-    PLAIN_TABLES.replace(" WITHOUT ROWID;", " WITHOUT ROWID, STRICT;")
-    .replace("\n);", "\n) STRICT;")
-    .replace("data BLOB NOT NULL);", "data BLOB NOT NULL) STRICT;")
+
+def strict(tables: str) -> str:
+    """The same tables, where SQLite refuses a value of another type than its column's."""
+    return (
+        tables.replace(" WITHOUT ROWID;", " WITHOUT ROWID, STRICT;")
+        .replace("\n);", "\n) STRICT;")
+        .replace("data BLOB NOT NULL);", "data BLOB NOT NULL) STRICT;")
+    )
+
+
+def _without(tables: str, *pieces: str) -> str:
+    for piece in pieces:
+        assert piece in tables
+        tables = tables.replace(piece, "")
+    return tables
+
+
+OLDER_TABLES = _without(
+    PLAIN_TABLES,
+    "    state TEXT,\n    states INTEGER,\n",
+    "    trust TEXT,\n",
+    "    contact_score REAL,\n",
+    "    interactions TEXT,\n",
+    "    own.state AS state, own.states AS states,\n",
+    ",\n    pose.trust AS trust, pose.contact_score AS contact_score, pose.interactions AS interactions",
 )
-"""The same, where SQLite refuses a value of another type than its column's."""
+"""Tables of a store of `OLDER_VERSION`."""
+ADDED_COLUMNS = frozenset({"state", "states", "trust", "contact_score", "interactions"})
+"""Columns that stores of `OLDER_VERSION` lack."""
+STRICT_TABLES = strict(PLAIN_TABLES)
+"""`PLAIN_TABLES`, where SQLite refuses a value of another type than its column's."""
 STRICT = sqlite3.sqlite_version_info >= (3, 37)
 TABLES = STRICT_TABLES if STRICT else PLAIN_TABLES
 """Tables of a new store."""
@@ -139,6 +177,8 @@ RESULT_COLUMNS = (
     "status",
     "smiles",
     "heavy_atoms",
+    "state",
+    "states",
     "duplicate_of",
     "error_code",
     "message",
@@ -149,9 +189,12 @@ RESULT_COLUMNS = (
     "confidence",
     "p_rmsd_under_2",
     "p_rmsd_under_5",
+    "trust",
     "vina_score",
+    "contact_score",
     "strain",
     "clash_count",
     "pocket_distance",
     "stereo_kept",
+    "interactions",
 )

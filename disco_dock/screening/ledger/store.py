@@ -16,13 +16,15 @@ from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError, da
 from disco_dock.screening.ledger.identity import StoreIdentity
 from disco_dock.screening.ledger.schema import (
     APPLICATION_ID,
+    OLDER_TABLES,
+    OLDER_VERSION,
     PHASES,
     PLAIN_TABLES,
     STORED_POSE_COLUMNS,
     STRICT,
-    STRICT_TABLES,
     TABLES,
     VERSION,
+    strict,
 )
 from disco_dock.screening.ledger.values import check_values
 from disco_dock.screening.messages import Entry, Failed, Outcome, Status, Work
@@ -65,8 +67,13 @@ class Counts:
         return self.status.get(status, 0)
 
 
-def connect(path: Path, *, write: bool) -> sqlite3.Connection:
+def connect(path: Path, *, write: bool, older: bool = False) -> sqlite3.Connection:
     """An open store.
+
+    Args:
+        path: the file.
+        write: for writing too.
+        older: take one of `OLDER_VERSION` too, which lacks `ADDED_COLUMNS`.
 
     Raises:
         InputError: there is no such file.
@@ -80,14 +87,14 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     try:
         connection.isolation_level = None  # transactions are begun and ended by hand
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
-        _check_kind(path, connection)
+        _check_kind(path, connection, older=older)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _check_kind(path: Path, connection: sqlite3.Connection) -> None:
+def _check_kind(path: Path, connection: sqlite3.Connection, *, older: bool) -> None:
     """Refuse what is no store, or holds other tables, views or triggers, which could do anything.
 
     Raises:
@@ -95,10 +102,15 @@ def _check_kind(path: Path, connection: sqlite3.Connection) -> None:
     """
     with store_errors(path):
         application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        version = store_version(connection)
     if application != APPLICATION_ID:
         raise StoreError(f"{path}: is another kind of SQLite file; give a store that disco-dock screen made")
-    if version != VERSION:
+    if version == OLDER_VERSION and not older:
+        raise StoreError(
+            f"{path}: is a store from before contact scores and interactions were kept; convert it with disco-dock "
+            f"screen merge NEW_STORE {path}"
+        )
+    if version not in (VERSION, OLDER_VERSION):
         raise StoreError(f"{path}: is a store of version {version}, this is {VERSION}; use the disco-dock that made it")
     try:
         with store_errors(path):
@@ -110,15 +122,20 @@ def _check_kind(path: Path, connection: sqlite3.Connection) -> None:
             f"{path}: SQLite {sqlite3.sqlite_version} of this Python cannot read it, because the store is damaged or "
             "was made with SQLite 3.37 or later; use a newer Python"
         ) from error
-    if tables not in _own_schemas():
+    if tables not in _own_schemas(OLDER_TABLES if version == OLDER_VERSION else PLAIN_TABLES):
         raise StoreError(f"{path}: has other tables than a store; give a store as disco-dock screen made it")
 
 
-@lru_cache(maxsize=1)
-def _own_schemas() -> list[set[tuple[str, str, str]]]:
-    """What SQLite says of the tables of a store, new or old."""
+def store_version(connection: sqlite3.Connection) -> int:
+    """Version of the tables of a store."""
+    return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+@lru_cache(maxsize=2)
+def _own_schemas(plain: str) -> list[set[tuple[str, str, str]]]:
+    """What SQLite says of the tables of a store, as each SQLite makes them."""
     found = []
-    for tables in (PLAIN_TABLES, *([STRICT_TABLES] if STRICT else [])):
+    for tables in (plain, *([strict(plain)] if STRICT else [])):
         with closing(sqlite3.connect(":memory:")) as connection:
             connection.executescript(tables)
             found.append(set(connection.execute(SCHEMA_ROWS)))
@@ -294,11 +311,13 @@ class Store:
             return run.execute(update, values).rowcount == 1
         phases = ", ".join(f"seconds_{phase} = ?" for phase in PHASES)
         update = (
-            f"UPDATE ligand SET status = 'docked', num_poses = ?, converged = ?, digest = ?, finished = ?, {phases} "
+            "UPDATE ligand SET status = 'docked', state = ?, states = ?, num_poses = ?, converged = ?, digest = ?, "
+            f"finished = ?, {phases} "
             "WHERE id = ? AND status = 'pending'"
         )
         seconds = [outcome.seconds.get(phase) for phase in PHASES]
-        values = (outcome.num_poses, outcome.converged, outcome.digest, now, *seconds, outcome.id)
+        found = (outcome.state, outcome.states, outcome.num_poses, outcome.converged, outcome.digest)
+        values = (*found, now, *seconds, outcome.id)
         if run.execute(update, values).rowcount == 0:
             return False  # its result came already, from a worker that was given up too early
         places = ", ".join("?" * (1 + len(STORED_POSE_COLUMNS)))

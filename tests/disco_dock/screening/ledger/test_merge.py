@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from disco_dock.screening.ledger.errors import StoreError
 from disco_dock.screening.ledger.lock import only_run
 from disco_dock.screening.ledger.merge import merge
+from disco_dock.screening.ledger.query import Query, open_results
+from disco_dock.screening.ledger.schema import ADDED_COLUMNS, OLDER_TABLES, OLDER_VERSION, strict
 from disco_dock.screening.ledger.store import Store
 from disco_dock.screening.screen import run_screen
 from tests.support.screening import (
@@ -170,3 +174,26 @@ def test_the_merged_store_keeps_what_it_is(tmp_path, library):
     merge(tmp_path / "m.sqlite", [tmp_path / "s.sqlite"])
     with Store.open(tmp_path / "m.sqlite") as store:
         assert store.identity == replace(IDENTITY, shard="2/4")
+
+
+@pytest.mark.parametrize("tables", [OLDER_TABLES, strict(OLDER_TABLES)])
+def test_an_older_store_is_refused_and_merge_converts_it(tmp_path, library, tables):
+    new, old = tmp_path / "new.sqlite", tmp_path / "old.sqlite"
+    screen(new, library)
+    with closing(sqlite3.connect(old)) as connection:
+        connection.executescript(f"PRAGMA application_id = 0x44495343; PRAGMA user_version = {OLDER_VERSION}; {tables}")
+        connection.execute("ATTACH ? AS new", (str(new),))
+        for table in ("meta", "library", "ligand", "pose", "coordinates"):
+            columns = [row[1] for row in connection.execute(f"PRAGMA new.table_info({table})")]
+            kept = ", ".join(name for name in columns if name not in ADDED_COLUMNS)
+            connection.execute(f"INSERT INTO {table} ({kept}) SELECT {kept} FROM new.{table}")
+        connection.commit()
+    with pytest.raises(StoreError, match="merge NEW_STORE"):
+        screen(old, library)
+    with pytest.raises(StoreError, match="merge NEW_STORE"), open_results(old):
+        pass
+    merge(tmp_path / "converted.sqlite", [old])
+    assert content(tmp_path / "converted.sqlite") == content(new)
+    screen(tmp_path / "converted.sqlite", library)
+    with open_results(tmp_path / "converted.sqlite") as results:
+        assert all(row["contact_score"] is None for row in results.rows(Query()))

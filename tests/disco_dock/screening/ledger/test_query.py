@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -52,6 +53,46 @@ def test_filters(store):
     (first,) = ask(store, where="name = 'mol0'")
     assert copy["duplicate_of"] == "mol0"
     assert copy["vina_score"] == first["vina_score"]
+
+
+@pytest.fixture
+def held(store, tmp_path):
+    """A copy whose best poses of mol0 and mol1 have interactions."""
+    copy = tmp_path / "held.sqlite"
+    copy.write_bytes(store.read_bytes())
+    words = {"mol0": "hbond:A:MET793 hydrophobic:A:LEU718", "mol1": "hydrophobic:A:MET793 salt:A:ASP855"}
+    for name, text in words.items():
+        query_ = "UPDATE pose SET interactions = ? WHERE ligand = (SELECT id FROM ligand WHERE name = ?)"
+        with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+            connection.execute(query_, (text, name))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"require": ("hbond:A:MET793",)}, {"mol0"}),
+        ({"require": ("A:793",)}, {"mol0", "mol1"}),
+        ({"require": ("A:793",), "exclude": ("salt:A:855",)}, {"mol0"}),
+        ({"require": ("A:793", "hbond:A:718")}, set()),
+        ({"where": "has_interaction(interactions, 'salt:A:ASP855')"}, {"mol1"}),
+        ({"where": "key_residues LIKE 'A:ASP855 %'"}, {"mol1"}),
+    ],
+)
+def test_ligands_are_chosen_by_what_holds_their_best_pose(held, options, names):
+    assert {row["name"] for row in ask(held, **options)} == names
+
+
+def test_a_filter_that_cannot_be_read_is_a_sentence(store):
+    with pytest.raises(ConfigError, match="hbond:A:MET793"):
+        ask(store, require=("hinge",))
+
+
+def test_any_column_sorts_in_both_directions(store):
+    atoms = [row["heavy_atoms"] for row in ask(store, sort="heavy_atoms", worst_first=True)]
+    assert atoms == sorted(atoms) and atoms[0] < atoms[-1]
+    worst = ask(store, sort="vina_score", worst_first=True, top=1)[0]
+    assert worst["vina_score"] == max(row["vina_score"] for row in ask(store))
 
 
 @pytest.mark.parametrize("where", ["nonsense", "1; DROP TABLE ligand", "vina_score <", "1) --", "?"])
@@ -110,6 +151,25 @@ def test_parquet(store, tmp_path):
     table = parquet.read_table(tmp_path / "r.parquet").to_pylist()
     assert [row["name"] for row in table] == [row["name"] for row in rows]
     assert [row["vina_score"] for row in table] == [row["vina_score"] for row in rows]
+
+
+def test_exports_hold_interactions_and_the_docked_state(store, tmp_path):
+    copy = tmp_path / "s.sqlite"
+    copy.write_bytes(store.read_bytes())
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.execute(
+            "UPDATE pose SET interactions = 'hbond:A:MET793', contact_score = 3.5, trust = 'probably right'"
+        )
+        connection.execute("UPDATE ligand SET state = 'O=C(CO)[N-]CO', states = 2 WHERE smiles = 'O=C(CO)NCO'")
+    with open_results(copy) as results:
+        export(results, Query(where="state IS NOT NULL"), tmp_path / "r.csv")
+        export(results, Query(where="state IS NOT NULL"), tmp_path / "r.sdf")
+    (row,) = csv.DictReader((tmp_path / "r.csv").open())
+    assert (row["interactions"], row["key_residues"]) == ("hbond:A:MET793", "A:MET793")
+    assert (row["contact_score"], row["trust"], row["states"]) == ("3.5", "probably right", "2")
+    (mol,) = Chem.SDMolSupplier(str(tmp_path / "r.sdf"))
+    assert Chem.MolToSmiles(mol) == "O=C(CO)[N-]CO" == mol.GetProp("state")
+    assert float(mol.GetProp("ligand_efficiency")) > 0 and mol.GetProp("contact_score") == "3.5"
 
 
 def test_another_suffix_is_refused(store, tmp_path):
