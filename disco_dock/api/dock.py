@@ -50,6 +50,8 @@ def dock(
     valid_only: bool = False,
     valid_budget: int | None = None,
     reference: str | Path | None = None,
+    start_pose: str | Path | None = None,
+    start_noise: float | None = None,
 ) -> Prediction:
     """Ranked poses of a ligand in a protein, the same as `disco-dock predict` writes.
 
@@ -79,6 +81,8 @@ def dock(
         valid_only: draw other samples for those that are not valid.
         valid_budget: samples drawn at most for that; None for three times the poses.
         reference: file with a known pose of the ligand that the poses are compared with.
+        start_pose: file with a pose, of the ligand or of a molecule with the same core, that the diffusion starts from.
+        start_noise: diffusion time in (0, 1] that it is noised to; None for 0.5.
 
     Returns:
         A `Prediction`: `.poses` are RDKit molecules, best first; `.table` has a dictionary per pose; `.to_csv(path)`.
@@ -107,6 +111,8 @@ def dock(
         valid_only=valid_only,
         valid_budget=valid_budget,
         reference=None if reference is None else Path(reference),
+        start_pose=None if start_pose is None else Path(start_pose),
+        start_noise=start_noise,
     )
     molecule = read_ligand(str(ligand), template_smiles=template_smiles, largest_fragment=largest_fragment)
     engine = shared_engine(None if checkpoint is None else Path(checkpoint).resolve(), device)

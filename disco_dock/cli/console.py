@@ -212,6 +212,8 @@ def headline(job: DockingJob, settings: PredictSettings) -> str:
     """What is docked into what, where, and how often."""
     atoms = job.ligand.num_atoms
     where = "anywhere in" if settings.pocket is None else "into the pocket of"
+    if settings.start_pose is not None:
+        where = f"from the pose of {settings.start_pose} in"
     poses = "1 pose" if settings.num_poses == 1 else f"{settings.num_poses} poses"
     return f"docking {job.ligand.name} ({atoms} heavy atoms) {where} {job.protein}: {poses}"
 

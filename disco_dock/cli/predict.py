@@ -74,12 +74,31 @@ def add_arguments(parser: Parser) -> None:
 
     add_pocket(parser)
     add_sampling(parser, num_poses=40)
+    _add_start(parser)
     _add_latents(parser)
     add_physics_group(parser)
     _add_validity(parser)
     _add_running(parser)
     first = "--protein --ligand --csv --out --num-poses --pocket-ligand --pocket-residues --reference --report"
     parser.show_first(*first.split(), "--overwrite", "--verbose")
+
+
+def _add_start(parser: argparse.ArgumentParser) -> None:
+    hidden = argparse.SUPPRESS
+    start = parser.add_argument_group("start from a pose (partial diffusion, for lead optimisation)")
+    start.add_argument(
+        "--start-pose",
+        metavar="FILE",
+        default=hidden,
+        help="pose that the diffusion starts from, of the ligand or of a molecule that shares at least half of it",
+    )
+    start.add_argument(
+        "--start-noise",
+        type=float,
+        metavar="T",
+        default=hidden,
+        help="diffusion time that it is noised to: 0.3 about 0.5, 0.5 about 1.4, 0.7 about 4 Angstrom (0.5)",
+    )
 
 
 def _add_latents(parser: argparse.ArgumentParser) -> None:
@@ -215,6 +234,8 @@ def _check_inputs(given: dict) -> None:
         raise UsageError("--valid-budget has no effect without --valid-only; give both")
     if "check_poses" in given and given["valid_only"]:
         raise UsageError("--valid-only checks every draw, so --check-poses has no effect; leave it out")
+    if "start_noise" in given and "start_pose" not in given:
+        raise UsageError("--start-noise has no effect without --start-pose; give both")
     if "num_modes" in given and given["modes"] != "enumerate":
         raise UsageError("--num-modes has no effect without --modes enumerate; give both")
     if given.get("stereo_isomers", 1) < 1:
@@ -255,6 +276,8 @@ def _settings(given: dict) -> PredictSettings:
         valid_only=given["valid_only"],
         valid_budget=given.get("valid_budget"),
         reference=Path(given["reference"]) if "reference" in given else None,
+        start_pose=Path(given["start_pose"]) if "start_pose" in given else None,
+        start_noise=given.get("start_noise"),
     )
 
 

@@ -60,15 +60,15 @@ def sigmas(t: float | Float[Tensor, ...], config: NoiseConfig) -> Sigmas:
     return Sigmas(*(low ** (1 - t) * high**t for low, high in config.bounds()))
 
 
-def time_grid(steps: int) -> list[float]:
-    """Times 1, 1 - 1/steps, ..., 1/steps of the reverse process.
+def time_grid(steps: int, start: float = 1.0) -> list[float]:
+    """Times from `start` in equal steps, without the 0 that the last step ends at, of the reverse process.
 
     Raises:
         ValueError: fewer than one step.
     """
     if steps < 1:
         raise ValueError(f"at least one step is needed, got {steps}")
-    return [1 - i / steps for i in range(steps)]
+    return [start * (1 - i / steps) for i in range(steps)]
 
 
 def draw_times(uniform: Float[Tensor, " batch"], alpha: float = 2.0, beta: float = 1.0) -> Float[Tensor, " batch"]:

@@ -30,6 +30,9 @@ NEAR, FAR = 2.0, 5.0  # Angstrom
 FEWEST_SHARE = 0.5
 """With a smaller share of the poses of the fit, a probability would be too high: see docs/ranking.md."""
 NOT_AN_AFFINITY = "not a binding affinity"
+NOT_FROM_START = (
+    "no probability of being near is given: it rests on the agreement among poses, and these start from the same one"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,14 +100,18 @@ def judge_poses(
     if added is not None:
         scores[physics.rank_by] = added
     verdict = Verdict(scores=scores, rank_by=physics.rank_by, notes=tuple(notes))
-    if not refined.minimised:
+    if not refined.minimised and settings.start is None:
         return _by_calibration(verdict, config.calibration, docked.logits)
     judge = config.pose_judge
+    if not refined.minimised:
+        return replace(verdict, notes=(*notes, NOT_FROM_START))
     if judge is None or not _fits(judge, physics) or _lacks(judge, docked.confidence, refined.contacts):
         note = f"no probability of being near is given: none was fitted to poses minimized by {physics.minimize}"
         return replace(verdict, notes=(*notes, note))
     facts = pose_inputs(ligand, docked.pos, refined, docked.confidence)
     scores["consensus"] = judge.logit(facts)
+    if settings.start is not None:
+        return replace(verdict, scores=scores, notes=(*notes, NOT_FROM_START))
     fewest = math.ceil(FEWEST_SHARE * judge.made.num_poses)
     if len(docked.pos) < fewest:
         note = Caution(

@@ -143,7 +143,7 @@ def predict_prepared(
             *prepared.receptor.notes,
             *ligand.notes,
             *conformer_notes(ready.conformer.rung),
-            *filter(None, [ready.skipped_physics]),
+            *filter(None, [ready.skipped_physics, ready.start_note]),
             *notes,
             *refinement_notes(refined, physics),
             *size_notes(ligand),

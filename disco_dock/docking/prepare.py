@@ -19,6 +19,7 @@ from disco_dock.docking.receptors import PreparedReceptor, ReceptorStore
 from disco_dock.docking.refinement import physics_for
 from disco_dock.docking.sample_and_refine import Target
 from disco_dock.docking.settings import PredictSettings
+from disco_dock.docking.start_pose import read_starts
 from disco_dock.graph.build import build_complex
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.interactions.reference import atom_maps, read_reference
@@ -64,6 +65,7 @@ class PreparedComplex:
         skipped_physics: why poses are not minimised, or "".
         clock: seconds so far.
         reference: a known pose to compare with, or None.
+        start_note: what the diffusion starts from, or "" for noise.
     """
 
     protein: Path
@@ -77,6 +79,7 @@ class PreparedComplex:
     skipped_physics: str
     clock: PhaseClock
     reference: Chem.Mol | None = None
+    start_note: str = ""
 
     @property
     def target(self) -> Target:
@@ -95,7 +98,7 @@ def prepare_complex(
     engine: Engine, settings: PredictSettings, store: ReceptorStore, protein: Path, ligand: Ligand
 ) -> PreparedComplex:
     """Everything before the networks; arguments and errors as of `predict_complex`."""
-    physics = check_physics(settings.physics, engine.models)
+    physics = check_physics(settings.physics_asked, engine.models)
     clock = PhaseClock()
     with clock.phase("receptor"):
         prepared = store.get(protein)
@@ -105,6 +108,9 @@ def prepare_complex(
         reference = ligand.mol
     if reference is not None:
         atom_maps(ligand.mol, reference)  # before any work, that it is the same molecule
+    starts = None
+    if settings.start_pose is not None:
+        starts = read_starts(Path(settings.start_pose), ligand, seed=settings.seed)
     with clock.phase("conformer"):
         conformer = embed(ligand.mol, seed=derive_seed("conformer", settings.seed, ligand.smiles))
     with clock.phase("graph"):
@@ -124,6 +130,8 @@ def prepare_complex(
             latents = engine.models.config.score.trunk.num_latents
             choice = latent_choice(settings, latents, ligand.mol, prepared.receptor)
             sampling = replace(sampling, choice=choice)
+    if starts is not None:
+        sampling = replace(sampling, start=starts.in_graph(graph.origin, settings.start_noise))
     return PreparedComplex(
         protein=protein,
         receptor=prepared,
@@ -136,4 +144,5 @@ def prepare_complex(
         skipped_physics=skipped,
         clock=clock,
         reference=reference,
+        start_note="" if starts is None else starts.note,
     )

@@ -90,6 +90,9 @@ class PredictSettings:
         valid_only: draw other samples for those that are not valid.
         valid_budget: samples drawn at most for that; None for three times the poses.
         reference: file with a known pose of the ligand that the poses are compared with, or None.
+        start_pose: file with a pose in the receptor's frame, of the ligand or of a molecule with the same core, that
+            the diffusion starts from; None for noise.
+        start_noise: diffusion time in (0, 1] that it is noised to; None for 0.5.
     """
 
     num_poses: int = 40
@@ -117,6 +120,8 @@ class PredictSettings:
     valid_only: bool = False
     valid_budget: int | None = None
     reference: str | Path | None = None
+    start_pose: str | Path | None = None
+    start_noise: float | None = None
 
     def __post_init__(self) -> None:
         """Check every number against its allowed range."""
@@ -144,6 +149,14 @@ class PredictSettings:
             within is None or self.pocket is not None,
             "chains can be kept by distance from a pocket only; give a pocket too",
         )
+        start = self.start_noise
+        _require(
+            start is None or 0 < start <= 1,
+            f"the noise of the start pose is a time above 0 and at most 1, not {start}",
+        )
+        _require(
+            start is None or self.start_pose is not None, "the noise of a start pose has no effect without one; give it"
+        )
         checked, budget = self.check_poses, self.valid_budget
         _require(checked is None or checked >= 0, f"the number of poses to check must not be negative, it is {checked}")
         _require(
@@ -162,6 +175,11 @@ class PredictSettings:
         if not self.valid_only:
             return self.num_poses
         return BUDGET_FACTOR * self.num_poses if self.valid_budget is None else self.valid_budget
+
+    @property
+    def physics_asked(self) -> PhysicsChoice:
+        """What is asked of physics; from a start pose, searches from elsewhere only where they are asked for."""
+        return self.physics if self.start_pose is None else self.physics.nearby()
 
     @property
     def latent_inverse_temperature(self) -> float | None:

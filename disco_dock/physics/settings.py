@@ -106,6 +106,11 @@ class PhysicsChoice:
         effort = {name: getattr(settings, name) for name in EFFORT} if settings.minimize == "vina" else {}
         return cls(minimize=settings.minimize, score=settings.score, rank_by=settings.rank_by, **effort)
 
+    def nearby(self) -> PhysicsChoice:
+        """The same without searches from other orientations and places, but for those asked for."""
+        asked = {name: getattr(self, name) or 0 for name in ("restarts", "scatter", "finalists")}
+        return replace(self, **asked)
+
     @property
     def requested(self) -> bool:
         """Whether anything was asked for; to leave restarts, scatter and finalists out asks for no physics."""

@@ -113,7 +113,10 @@ class Complexes:
 
     @property
     def steps(self) -> int:
-        """Steps of a pose, of both reverse processes."""
+        """Steps of a pose, of both reverse processes, or from the start pose on."""
+        start, whole = self.settings.start, self.settings.sampler if self.handover is None else self.expert_sampler
+        if start is not None:
+            return start.sampler(whole).steps
         return self.settings.sampler.steps if self.handover is None else self.handover.steps + self.expert_sampler.steps
 
     def pose_scores(self, graphs: GraphBatch, pos: Tensor, sigma: Sigmas) -> Scores:

@@ -57,6 +57,7 @@ def reverse_diffusion(
     on_step: Callable[[int, Tensor], None] | None = None,
     name: str = "complex",
     steps: int | None = None,
+    start: float = 1.0,
 ) -> Tensor:
     """(poses, atoms, 3) poses at t = 0, or where the steps end.
 
@@ -71,14 +72,15 @@ def reverse_diffusion(
         on_step: called with the number of finished steps and the poses.
         name: of the complex, for messages.
         steps: that are made of those of the whole process; all when None.
+        start: time of the poses; the steps of `config` lead from there to 0.
 
     Raises:
         NumericsError: a score is not finite, or so large that coordinates would overflow.
     """
     mask = topology.mask
     torsions = mask.sum(1).tolist()
-    dt = 1 / config.steps
-    for step, t in enumerate(time_grid(config.steps)[:steps]):
+    dt = start / config.steps
+    for step, t in enumerate(time_grid(config.steps, start)[:steps]):
         scores = score_fn(pos, t)
         check_finite(scores, name=name, t=t, indices=random.indices)
         if restraint is not None:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from disco_dock.diffusion.schedule import sigmas
-from disco_dock.graph.schema import ComplexGraph
+from disco_dock.graph.schema import ComplexGraph, GraphBatch
 from disco_dock.kernels.compiled import available, torch_on_one_thread
 from disco_dock.runtime.errors import ConfigError
+from disco_dock.runtime.random import PoseRandom
 from disco_dock.sampling.initial import initial_poses
 from disco_dock.sampling.latent_choice import PriorSurvey
 from disco_dock.sampling.network_batch import CPU_GROUP, BatchRows, Complexes, ReceptorStates
@@ -193,49 +194,20 @@ def sample_rows(
         NumericsError: a score is not finite.
     """
     settings, models, live = context.settings, context.models, list(rows.live)
-    noise = models.score.config.noise
     random = rows.random(settings.seed, context.names)
     forced = context.forced_codes(survey, rows)
     index, log_prob = context.draw_latents(rows, random, forced)
     code = context.code(rows, index, random, forced)
     graphs = context.graphs(rows)
-    pos = initial_poses(graphs.conformer, graphs.topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket)
-    steps = [pos[live].cpu()]
+    steps: list[Tensor] = []
 
     def report(step: int, now: Tensor) -> None:
         if settings.record:
             steps.append(now[live].cpu())
-        if on_step is not None:
+        if on_step is not None and step:
             on_step(step * len(live))
 
-    way = {"restraint": settings.pocket, "name": " and ".join(dict.fromkeys(context.names))}
-    handover = context.handover
-    pos = reverse_diffusion(
-        guided(
-            lambda pos, t: context.scores(graphs, pos, t, code, null=False),
-            lambda pos, t: context.scores(graphs, pos, t, code, null=True),
-            settings.guidance,
-        ),
-        pos,
-        graphs.topology,
-        random,
-        noise=noise,
-        config=settings.sampler,
-        on_step=report,
-        steps=None if handover is None else handover.steps,
-        **way,
-    )
-    if handover is not None:
-        pos = reverse_diffusion(
-            lambda pos, t: context.pose_scores(graphs, pos, sigmas(t, handover.noise)),
-            pos,
-            graphs.topology,
-            random,
-            noise=handover.noise,
-            config=context.expert_sampler,
-            on_step=lambda step, now: report(handover.steps + step, now),
-            **way,
-        )
+    pos = _diffused(context, rows, graphs, code, random, report)
     return SampledRows(
         pos=pos[live],
         index=index,
@@ -243,6 +215,61 @@ def sample_rows(
         logits=context.confidence(rows, graphs, pos) if models.confidence is not None else None,
         frames=torch.stack(steps, 1) if settings.record else None,
     )
+
+
+def _diffused(
+    context: Complexes,
+    rows: BatchRows,
+    graphs: GraphBatch,
+    code: Tensor,
+    random: PoseRandom,
+    report: Callable[[int, Tensor], None],
+) -> Tensor:
+    """(rows, atoms, 3) poses at the end of the reverse process; the report is told of those at its start as step 0.
+
+    From a start pose, a pose expert alone does all of it: its noise is the one that the pose is given.
+    """
+    settings, handover, topology = context.settings, context.handover, graphs.topology
+    noise = context.models.score.config.noise
+    way = {"restraint": settings.pocket, "name": " and ".join(dict.fromkeys(context.names))}
+    start, before, sampler, expert_sampler = settings.start, 0, settings.sampler, context.expert_sampler
+    if start is None:
+        pos = initial_poses(graphs.conformer, topology, random, tr_sigma=noise.tr_max, restraint=settings.pocket)
+        way["start"] = 1.0
+    else:
+        own = noise if handover is None else handover.noise
+        pos = start.noised(rows.pose, topology, random, noise=own, restraint=settings.pocket)
+        sampler, expert_sampler, way["start"] = start.sampler(sampler), start.sampler(expert_sampler), start.t
+    report(0, pos)
+    if handover is None or start is None:
+        pos = reverse_diffusion(
+            guided(
+                lambda pos, t: context.scores(graphs, pos, t, code, null=False),
+                lambda pos, t: context.scores(graphs, pos, t, code, null=True),
+                settings.guidance,
+            ),
+            pos,
+            topology,
+            random,
+            noise=noise,
+            config=sampler,
+            on_step=report,
+            steps=None if handover is None else handover.steps,
+            **way,
+        )
+        before = 0 if handover is None else handover.steps
+    if handover is not None:
+        pos = reverse_diffusion(
+            lambda pos, t: context.pose_scores(graphs, pos, sigmas(t, handover.noise)),
+            pos,
+            topology,
+            random,
+            noise=handover.noise,
+            config=expert_sampler,
+            on_step=lambda step, now: report(before + step, now),
+            **way,
+        )
+    return pos
 
 
 def _group_size(models: Models, settings: DockingSettings) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from disco_dock.diffusion.sampler_config import SamplerConfig
 from disco_dock.latents.guidance import GuidanceConfig
+from disco_dock.sampling.initial import StartPoses
 from disco_dock.sampling.latent_choice import LatentChoice
 from disco_dock.sampling.restraint import Restraint
 
@@ -31,6 +32,7 @@ class DockingSettings:
         expert_sampler: steps and temperatures of the checkpoint's pose expert; the checkpoint's own when None.
         handover: Angstrom of translation noise at which the expert takes over; the checkpoint's own when None.
         record: keep the poses of every step.
+        start: poses that sampling starts from in place of noise, or None.
     """
 
     num_poses: int = 40
@@ -46,3 +48,4 @@ class DockingSettings:
     expert_sampler: SamplerConfig | None = None
     handover: float | None = None
     record: bool = False
+    start: StartPoses | None = None

@@ -42,7 +42,9 @@ def fingerprint(
         checkpoint: hash of the checkpoint.
     """
     chosen = settings.result_dict()
-    del chosen["embeddings"], chosen["reference"]
+    del chosen["embeddings"], chosen["reference"], chosen["start_pose"]
+    if chosen["start_noise"] is None:
+        del chosen["start_noise"]
     if chosen["pocket"]:
         del chosen["pocket"]["ligand"], chosen["pocket"]["box"]
     content: dict[str, Any] = {
@@ -172,7 +174,7 @@ def run_record(
             "sampler": asdict(chosen.sampler),
             "latent_inverse_temperature": chosen.latent_inverse_temperature,
             "guidance": asdict(chosen.guidance),
-            "physics": asdict(settings.physics.over(engine.models.config.physics)),
+            "physics": asdict(settings.physics_asked.over(engine.models.config.physics)),
             "pocket": None if pocket is None else pocket.as_dict(),
         },
         "modes": [asdict(mode) for mode in prediction.modes],

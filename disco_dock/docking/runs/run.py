@@ -56,7 +56,7 @@ class Run:
             DiscoError: a setting has no effect, a file named in the settings or the output folder is unusable.
         """
         docking_settings(engine.models, settings, None)
-        check_physics(settings.physics, engine.models)
+        check_physics(settings.physics_asked, engine.models)
         self._checked = prepare_checks(settings)
         self._engine = engine
         self._settings = settings

@@ -9,8 +9,10 @@ import pytest
 
 from disco_dock.docking import engine
 from tests.disco_dock.docking.fake_engine import fake_dock, fake_engine
+from tests.disco_dock.docking.test_start_pose import write_poses
 
 FAST = ("--num-poses", 3, "--steps", 2)
+LACTAMIDE = "C[C@H](O)C(=O)Nc1ccc(O)cc1"
 FILES = {"poses.sdf", "rank1.sdf", "complex_rank1.pdb", "results.csv", "run.json"}
 
 
@@ -248,3 +250,19 @@ def test_stereo_isomers_are_docked_one_by_one(disco, peptide, tmp_path):
         record = json.loads((out / row["name"] / "run.json").read_text())
         assert record["inputs"]["ligand"]["smiles"] == row["smiles"]
         assert f"configuration {number} of 2 of ligand: {row['smiles']}" in record["notes"]
+
+
+def test_predict_starts_from_a_pose(disco, peptide, tmp_path):
+    write_poses(tmp_path / "a.sdf", LACTAMIDE, 0.0)
+    command = ("predict", "-p", peptide, "-l", LACTAMIDE, "-o", "out", "--start-pose", "a.sdf", *FAST)
+    done = disco(*command, "-v")
+    assert done.status == 0, done.err
+    assert "from the pose of a.sdf in" in done.err and "poses start from the pose in a.sdf" in done.err
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["settings"]["start_pose"] == "a.sdf" and len(record["inputs"]["start_pose"]["sha256"]) == 64
+    assert "reused" in disco(*command).out
+    write_poses(tmp_path / "a.sdf", LACTAMIDE, 1.0)  # another pose, other results
+    assert "--overwrite to replace them" in disco(*command).err
+    assert disco(*command, "--start-noise", 0.2, "--overwrite").status == 0
+    assert "give both" in disco("predict", "-p", peptide, "-l", LACTAMIDE, "--start-noise", 0.2).err
+    assert "no such file" in disco(*command[:-5], "absent.sdf").err

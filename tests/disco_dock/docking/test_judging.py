@@ -21,6 +21,7 @@ from disco_dock.ranking.confidence_calibration import Calibration, ThresholdCali
 from disco_dock.ranking.judge import HowMade, PoseJudge, ThresholdWeights
 from disco_dock.ranking.reliability import measure_reliability
 from disco_dock.runtime.errors import ConfigError
+from disco_dock.sampling.initial import StartPoses
 from disco_dock.sampling.latent_choice import LatentChoice
 from disco_dock.sampling.restraint import PocketRestraint
 from disco_dock.sampling.sample import DockedPoses, DockingSettings
@@ -171,6 +172,14 @@ def test_few_poses_are_ranked_and_get_no_probability(ligand):
     assert "needs at least 20 of them, not 3" in found.notes[-1] and "consensus" in found.scores
     enough = verdict(ligand, pose_judge=replace(JUDGE, made=replace(JUDGE.made, num_poses=6)))
     assert enough.near is not None and "3 poses in place of 6" in enough.notes[-1]
+
+
+@pytest.mark.parametrize("physics", [VINA, NO_PHYSICS])
+def test_poses_that_start_from_a_given_one_get_no_probability(ligand, physics):
+    start = StartPoses(pos=torch.zeros(1, ligand.num_atoms, 3), t=0.5)
+    usual, found = (verdict(ligand, physics, settings=DockingSettings(num_poses=3, start=one)) for one in (None, start))
+    assert usual.near is not None and found.near is None and found.far is None
+    assert set(found.scores) == set(usual.scores) and any("start from the same" in note for note in found.notes)
 
 
 def models(judge: PoseJudge | None, confidence: object = object(), contacts: object = None) -> Any:
