@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from rdkit import Chem
 
+from disco_dock.chem.phosphate_esters import is_natural_phosphate
 from disco_dock.chem.residue_features import is_nucleotide
 
 GroupKind = Literal["water", "metal", "ion", "cofactor", "additive", "ligand", "other"]
@@ -57,7 +58,6 @@ _FORMULAS = {
 _PTERIN = "[#7]~[#6]1~[#7]~[#6](~[#8])~[#6]2~[#7]~[#6]~[#6]~[#7]~[#6]~2~[#7]~1"
 _FLAVIN = "[#6]1~[#6]~[#6]~[#6]2~[#7]~[#6]3~[#6](~[#8])~[#7]~[#6](~[#8])~[#7]~[#6]~3~[#7]~[#6]~2~[#6]~1"
 _PYRROLE = "[#7]1~[#6]~[#6]~[#6]~[#6]~1"
-_PHOSPHATE_OXYGENS = 3
 BONDED = {"P": 1.9, "S": 2.0, "CL": 2.0, "BR": 2.1, "I": 2.4}
 LONGEST_BOND = 1.72  # Angstrom between two of C, N, O, F
 
@@ -121,7 +121,7 @@ def cofactor_likeness(elements: Sequence[str], pos: np.ndarray | None) -> str:
     if found is not None or pos is None or len(heavy) < MIN_LIGAND_ATOMS:
         return found or ""
     mol = bonded_skeleton(symbols[heavy].tolist(), np.asarray(pos)[heavy])
-    if any(_is_phosphate(atom) for atom in mol.GetAtoms() if atom.GetAtomicNum() == 15):
+    if is_natural_phosphate(mol):
         return "a phosphate ester"
     if _has(mol, _FLAVIN):
         return "a flavin"
@@ -154,17 +154,6 @@ def _number(symbol: str) -> int:
         return Chem.GetPeriodicTable().GetAtomicNumber(symbol.capitalize())
     except RuntimeError:
         return 0
-
-
-def _is_phosphate(phosphorus: Chem.Atom) -> bool:
-    """Whether a phosphorus has three oxygens at least and no carbon, one oxygen leading on: no phosphonate, no ion."""
-    partners = list(phosphorus.GetNeighbors())
-    oxygens = [atom for atom in partners if atom.GetAtomicNum() == 8]
-    return (
-        len(oxygens) >= _PHOSPHATE_OXYGENS
-        and not any(atom.GetAtomicNum() == 6 for atom in partners)
-        and any(atom.GetDegree() > 1 for atom in oxygens)
-    )
 
 
 def _has(mol: Chem.Mol, pattern: str) -> bool:

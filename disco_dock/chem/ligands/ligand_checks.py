@@ -12,6 +12,9 @@ from disco_dock.runtime.errors import InputError
 MAX_HEAVY_ATOMS = 200
 """Largest ligand that is accepted; trained models have seen far smaller ones."""
 
+MAX_RADICALS = 2
+"""Most atoms with unpaired electrons, nitroxides aside, that may be meant."""
+
 _NONMETALS = frozenset({1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 33, 34, 35, 36, 52, 53, 54, 85, 86})
 _HEAVIEST_ELEMENT = 118
 _MIN_DISTANCE = 0.1  # Angstrom: closer atoms are the same point
@@ -120,17 +123,40 @@ def check_aromatic_bonds(mol: Chem.Mol) -> None:
             raise InputError(f"the bond between {ends} is aromatic but in no ring; redraw it as single or double")
 
 
-def check_complete_hydrogens(mol: Chem.Mol) -> None:
-    """Raise InputError for a carbon of a MOL2 molecule without its hydrogens.
+def check_radicals(mol: Chem.Mol, notes: list[str]) -> None:
+    """Note the unpaired electrons of a sanitised molecule: those of nitroxides (TEMPO), or of few atoms, may be meant.
 
-    MOL2 has no formal charges; RDKit works them out from the hydrogens, and invents charges where those are left out.
+    Args:
+        mol: without explicit hydrogens.
+        notes: gets a sentence.
+
+    Raises:
+        InputError: other N, O, P or S atoms, or more than two atoms, would be radicals: hydrogens are missing.
     """
-    for atom in mol.GetAtoms():
-        if atom.GetAtomicNum() == 6 and atom.GetNumRadicalElectrons():
-            raise InputError(
-                f"{_label(atom, None)} lacks hydrogens, without which a MOL2 file does not tell the charges; add all "
-                "hydrogens, or give the ligand as SDF"
-            )
+    radicals = [atom for atom in mol.GetAtoms() if atom.GetNumRadicalElectrons()]
+    nitroxide = [is_nitroxide_oxygen(atom) for atom in radicals]
+    hetero = [
+        atom
+        for atom, stable in zip(radicals, nitroxide, strict=True)
+        if atom.GetSymbol() in ("N", "O", "P", "S") and not stable
+    ]
+    if not radicals:
+        return
+    if hetero or len(radicals) - sum(nitroxide) > MAX_RADICALS:
+        raise InputError(
+            f"{_listed(hetero or radicals)} would be a radical: hydrogens or charges are missing; add them, or redraw "
+            "the atom"
+        )
+    notes.append(f"unpaired electrons at {_listed(radicals)}: is a hydrogen or bond missing?")
+
+
+def is_nitroxide_oxygen(atom: Chem.Atom) -> bool:
+    """Whether an atom is the oxygen of a nitroxide, its only bond one to nitrogen."""
+    return atom.GetSymbol() == "O" and [other.GetSymbol() for other in atom.GetNeighbors()] == ["N"]
+
+
+def _listed(atoms: list[Chem.Atom]) -> str:
+    return ", ".join(_label(atom, None) for atom in atoms[:6])
 
 
 def chemistry_problem(mol: Chem.Mol) -> str:

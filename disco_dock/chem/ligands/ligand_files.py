@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from disco_dock.chem.ligands.smiles_layout import HEAD_LINES, is_header, smiles_layout
+from disco_dock.chem.ligands.smiles_layout import HEAD_LINES, smiles_layout
 from disco_dock.runtime.errors import InputError, one_line
 from disco_dock.runtime.user_files import MIB, read_lines
 
@@ -32,6 +32,8 @@ FOREIGN = frozenset({".cif", ".mmcif", ".pdbqt", ".mae", ".maegz", ".xyz", ".cdx
 
 MAX_RECORD_BYTES, MAX_RECORD_LINES = 8 * MIB, 200_000
 """Longest text of one molecule with its tags, and longest text before the first or between two."""
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 MAX_TITLE = 200
 """Characters of a molecule's name that are kept."""
@@ -85,6 +87,8 @@ def file_kind(path: Path) -> Kind:
     suffix = suffix_of(path)
     if suffix in KINDS:
         return KINDS[suffix]
+    if suffix == ".csv":
+        raise InputError(f"{path}: tables are no ligand files; give it with --csv, or to disco-dock screen")
     if suffix in FOREIGN:
         raise InputError(f"{path}: ligands in {suffix} format are not read; convert the file to SDF")
     head = []
@@ -123,7 +127,8 @@ def read_records(path: Path) -> Iterator[Record]:
 def smiles_records(lines: Iterable[str], block: RecordBlock | None = None) -> Iterator[Record]:
     """One record per line `SMILES [|CXSMILES extension|] [name]`, without blank lines, `#` comments and a header.
 
-    Where the first lines hold no SMILES in their first column, another column or delimiter is looked for.
+    Where the first lines hold no SMILES in their first column, another column or delimiter is looked for. A first line
+    of words that can be no SMILES is a header, which the first molecule notes if they are no usual ones.
     """
     index = 0
     rows = iter(lines)
@@ -134,22 +139,24 @@ def smiles_records(lines: Iterable[str], block: RecordBlock | None = None) -> It
     except (InputError, OSError, EOFError, zlib.error) as error:  # told after the molecules before it
         damage = error
     layout = smiles_layout(head)
-    for number, line in enumerate(chain(head, rows)):
+    at_header, notes = layout.header, [layout.note, layout.header_note]
+    for line in chain(head, rows):
         text = line.lstrip("\ufeff").strip()
         if not text or text.startswith("#"):
             if block is not None:
                 block.add(line, keep=False)
             continue
         smiles, rest = layout.split(text)
-        if number == 0 and is_header(smiles):
+        if at_header:
+            at_header = False
             continue
         if rest.startswith("|") and "|" in rest[1:]:
             extension, _, rest = rest[1:].partition("|")
             smiles = f"{smiles} |{extension}|"
-        yield Record("smi", index, one_line(rest, MAX_TITLE), smiles, layout.note)
+        yield Record("smi", index, one_line(rest, MAX_TITLE), smiles, "; ".join(filter(None, notes)))
         if block is not None:
             block.restart()
-        index += 1
+        index, notes = index + 1, [layout.note]
     if damage is not None:
         raise damage
 
@@ -229,11 +236,14 @@ def text_lines(path: Path) -> Iterator[str]:
     """Lines of a plain or gzipped text file with their ends; bytes that are not UTF-8 become U+FFFD.
 
     Raises:
-        InputError: the file cannot be read or decompressed, or is beyond the limits of `user_files.read_lines`.
+        InputError: the file cannot be read or decompressed, is UTF-16, or is beyond the limits of
+            `user_files.read_lines`.
     """
     count = 0
     try:
         for line in read_lines(path):
+            if not count and line.startswith(_UTF16):
+                raise InputError(f"{path}: is UTF-16 text; save it as UTF-8 or ASCII")
             count += 1
             yield line.decode("utf-8", errors="replace")
     except (OSError, EOFError, zlib.error) as error:
@@ -243,5 +253,5 @@ def text_lines(path: Path) -> Iterator[str]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The same without line ends."""
-    return (line.rstrip("\r\n") for line in text_lines(path))
+    """The same without line ends, which may be LF, CR LF or CR."""
+    return (part for line in text_lines(path) for part in line.rstrip("\r\n").split("\r"))

@@ -24,6 +24,7 @@ from disco_dock.runtime.errors import InputError
 _ORDERS = {"1": 1, "2": 2, "3": 3, "am": 1}
 _AROMATIC, _UNCONNECTED = "ar", "nc"
 _NEVER = 1_000_000
+_WAS_AROMATIC = "_mol2_ar"
 _VALENCES: dict[tuple[str, int], tuple[int, ...]] = {
     **{("C", 0): (4,), ("C", 1): (3,), ("C", -1): (3,)},
     **{("N", 0): (3,), ("N", 1): (4,), ("N", -1): (2,)},
@@ -107,6 +108,8 @@ class Mol2Molecule:
         kinds = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
         for index, (first, second, kind) in enumerate(self.bonds):
             mol.AddBond(first, second, kinds[_ORDERS.get(kind, 1) + (index in double)])
+            if kind == _AROMATIC:
+                mol.GetBondBetweenAtoms(first, second).SetBoolProp(_WAS_AROMATIC, True)
         self._separate_nitro(mol)
         self._check_pairs(mol)
         conformer = Chem.Conformer(mol.GetNumAtoms())
@@ -257,10 +260,7 @@ class Mol2Molecule:
                 f"{self._label(index)} has {orders} bonds, which is not a valid valence; correct its bonds, or give "
                 "the ligand as SDF"
             )
-        raise InputError(
-            f"{self._label(index)} lacks hydrogens or a charge, without which a MOL2 file does not tell what the "
-            "molecule is; add all hydrogens, or give the ligand as SDF"
-        )
+        raise InputError(_lacking(self._label(index)))
 
     def _is_sure(self, index: int, charge: int) -> bool:
         """Whether a charge that the file does not give follows from the bonds: no hydrogen can be missing instead."""
@@ -369,6 +369,31 @@ class Mol2Molecule:
 
     def _label(self, index: int) -> str:
         return f"atom {index + 1} ({self.atoms[index].symbol})"
+
+
+def check_rings(mol: Chem.Mol) -> None:
+    """Raise InputError for a ring of `ar` bonds alone that is not aromatic because its nitrogens lack hydrogens.
+
+    Two hydrogens that are missing leave the bonds of a quinone, without charges.
+
+    Args:
+        mol: what `Mol2Molecule.molecule` gave, sanitised.
+    """
+    rings = mol.GetRingInfo()
+    for atoms, bonds in zip(rings.AtomRings(), rings.BondRings(), strict=True):
+        ring = [mol.GetBondWithIdx(bond) for bond in bonds]
+        if not all(bond.HasProp(_WAS_AROMATIC) for bond in ring) or all(bond.GetIsAromatic() for bond in ring):
+            continue
+        for atom in map(mol.GetAtomWithIdx, atoms):
+            if atom.GetSymbol() == "N" and atom.GetDegree() == 2:
+                raise InputError(_lacking(f"atom {atom.GetIdx() + 1} (N)"))
+
+
+def _lacking(label: str) -> str:
+    return (
+        f"{label} lacks hydrogens or a charge, without which a MOL2 file does not tell what the molecule is; add all "
+        "hydrogens, or give the ligand as SDF"
+    )
 
 
 def _is_pentavalent(symbol: str, orders: int) -> bool:

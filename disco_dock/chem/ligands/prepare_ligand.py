@@ -9,7 +9,7 @@ from rdkit.Chem import AllChem, rdBase
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligands import ligand_checks
 from disco_dock.chem.ligands.ligand_files import Record
-from disco_dock.chem.ligands.mol2 import Mol2Molecule
+from disco_dock.chem.ligands.mol2 import Mol2Molecule, check_rings
 from disco_dock.chem.structures.record_repair import one_location, without_query_columns
 from disco_dock.runtime.errors import InputError
 
@@ -55,6 +55,8 @@ def prepare(record: Record, *, source: str, name: str, template_smiles: str | No
                 parsed = _parse(record, sanitize=True)
             except InputError:
                 raise InputError(ligand_checks.chemistry_problem(raw)) from None
+            if record.kind == "mol2":
+                check_rings(parsed)
             mol = _submol(parsed, part)
         ligand_checks.check_aromatic_bonds(mol)
         order = _order_of_atoms(mol)
@@ -218,25 +220,11 @@ def _finish(mol: Chem.Mol, notes: list[str]) -> tuple[Chem.Mol, np.ndarray | Non
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
     canonical_hydrogen_counts(mol)
     notes.extend(stereo_notes(mol))
-    radicals = [atom for atom in mol.GetAtoms() if atom.GetNumRadicalElectrons()]
-    hetero = [atom for atom in radicals if atom.GetSymbol() in ("N", "O", "P", "S")]
-    if hetero and not _is_nitroxide(hetero):
-        listed = ", ".join(f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()})" for atom in hetero[:6])
-        raise InputError(f"{listed} would be a radical: hydrogens or charges are missing; add them, or redraw the atom")
-    if radicals:
-        listed = ", ".join(f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()})" for atom in radicals[:6])
-        notes.append(f"unpaired electrons at {listed}: is a hydrogen or bond missing?")
+    ligand_checks.check_radicals(mol, notes)
     for conformer in list(mol.GetConformers())[1:]:
         mol.RemoveConformer(conformer.GetId())
     pos = np.array(mol.GetConformer().GetPositions(), dtype=np.float64) if in_space else None
     return mol, pos
-
-
-def _is_nitroxide(radicals: list[Chem.Atom]) -> bool:
-    """Whether the only radicals are oxygens of nitroxides such as TEMPO, or nitric oxide's atoms."""
-    return all(
-        atom.GetSymbol() == "O" and [other.GetSymbol() for other in atom.GetNeighbors()] == ["N"] for atom in radicals
-    )
 
 
 def _drop_annotations(mol: Chem.Mol) -> None:

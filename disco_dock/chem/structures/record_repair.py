@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from rdkit import Chem
 from rdkit.Chem import rdBase
+
+from disco_dock.chem.ligands.ligand_checks import is_nitroxide_oxygen
 
 _HYDROGENS, _CARE, _VALENCE = slice(42, 45), slice(45, 48), slice(48, 51)
 _TOPOLOGY = slice(15, 18)
@@ -32,17 +32,23 @@ def without_query_columns(text: str, notes: list[str]) -> str:
         text = "\n".join(lines) + "\n"
     if any(_number(lines[row][_HYDROGENS]) for row in rows):
         return _cleared(lines, rows)
-    valences = any(_number(lines[row][_VALENCE]) for row in rows)
-    if not valences or re.search(r"^M  RAD", text, re.MULTILINE):
+    if not any(_number(lines[row][_VALENCE]) for row in rows):
         return text
-    count = _radicals(text)
-    if not count:
+    found = _radicals(text)
+    declared = _declared_radicals(lines)
+    undeclared = [atom for atom in found if atom.GetIdx() + 1 not in declared]
+    if not undeclared or all(map(is_nitroxide_oxygen, found)):
         return text
     cleared = _cleared(lines, rows)
-    if _radicals(cleared) >= count:
+    if len(_radicals(cleared)) >= len(found):
         return text
-    notes.append(f"hydrogens are restored at {count} atoms that the file's valence column leaves without")
+    notes.append(f"hydrogens are restored at {len(undeclared)} atoms that the file's valence column leaves without")
     return cleared
+
+
+def _declared_radicals(lines: list[str]) -> set[int]:
+    """Numbers of the atoms that `M  RAD` lines name."""
+    return {int(word) for line in lines if line.startswith("M  RAD") for word in line.split()[3::2] if word.isdecimal()}
 
 
 def _number(text: str) -> int:
@@ -58,14 +64,14 @@ def _cleared(lines: list[str], rows: range) -> str:
     return "\n".join(changed) + "\n"
 
 
-def _radicals(text: str) -> int:
-    """Atoms with unpaired electrons, 0 for a block that cannot be read."""
+def _radicals(text: str) -> list[Chem.Atom]:
+    """Atoms with unpaired electrons, none for a block that cannot be read."""
     with rdBase.BlockLogs():
         try:
             mol = Chem.MolFromMolBlock(text, removeHs=False)
         except (RuntimeError, ValueError):
-            return 0
-    return 0 if mol is None else sum(atom.GetNumRadicalElectrons() > 0 for atom in mol.GetAtoms())
+            return []
+    return [] if mol is None else [atom for atom in mol.GetAtoms() if atom.GetNumRadicalElectrons()]
 
 
 def one_location(text: str, notes: list[str]) -> str:

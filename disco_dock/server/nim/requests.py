@@ -15,13 +15,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from disco_dock.chem.ligands.smiles_header import is_header, is_title_row
 from disco_dock.runtime.errors import InputError
 from disco_dock.server.options import JobOptions
 from disco_dock.server.records import Complex
 from disco_dock.server.uploads import ligand_name, protein_name
 
 MAX_NIM_POSES = 100
-SMILES_HEADERS = ("smiles", "canonical_smiles", "smi")
 _ASSET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _FILE = re.compile(r"\S*\.(pdb|ent|cif|mmcif|sdf|sd|mol|mol2|smi|txt)(\.gz)?", re.IGNORECASE)
 INLINE = "give the content of the file itself; paths and asset ids are never opened here"
@@ -87,7 +87,8 @@ class NimRequest(BaseModel):
         """The lines of a `txt` ligand that hold a molecule; more than one make a batch."""
         lines = [line.lstrip("\ufeff").strip() for line in self.ligand.splitlines()]
         lines = [line for line in lines if line and not line.startswith("#")]
-        return lines[1:] if len(lines) > 1 and lines[0].lower().split()[0] in SMILES_HEADERS else lines
+        header = len(lines) > 1 and (is_header(lines[0].split()[0]) or is_title_row(lines[0]))
+        return lines[1:] if header else lines
 
     @property
     def count(self) -> int | None:

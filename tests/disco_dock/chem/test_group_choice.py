@@ -87,6 +87,48 @@ def test_kinds(name, elements, kind):
     assert group_kind(name, elements) == kind
 
 
+NATURAL = {
+    "AMP": "Nc1ncnc2c1ncn2C1OC(COP(=O)(O)O)C(O)C1O",
+    "cAMP": "Nc1ncnc2c1ncn2C1OC2COP(=O)(O)OC2C1O",
+    "dTMP": "Cc1cn(C2CC(O)C(COP(=O)(O)O)O2)c(=O)[nH]c1=O",
+    "AMPPNP": "Nc1ncnc2c1ncn2C1OC(COP(=O)(O)OP(=O)(O)NP(=O)(O)O)C(O)C1O",
+    "glucose-6-phosphate": "OC1OC(COP(=O)(O)O)C(O)C(O)C1O",
+    "inositol trisphosphate": "OC1C(O)C(OP(=O)(O)O)C(OP(=O)(O)O)C(O)C1OP(=O)(O)O",
+    "phosphoenolpyruvate": "C=C(OP(=O)(O)O)C(=O)O",
+    "phosphopantetheine": "CC(C)(COP(=O)(O)O)C(O)C(=O)NCCC(=O)NCCS",
+    "PLP with tryptophan": "Cc1ncc(COP(=O)(O)O)c(CNC(Cc2c[nH]c3ccccc23)C(=O)O)c1O",
+    "thiamine diphosphate": "Cc1ncc(C[n+]2csc(CCOP(=O)(O)OP(=O)(O)O)c2C)c(N)n1",
+    "FMN": "Cc1cc2nc3c(=O)[nH]c(=O)nc-3n(CC(O)C(O)C(O)COP(=O)(O)O)c2cc1C",
+    "indole glycerol phosphate": "O=P(O)(O)OCC(O)C(O)c1c[nH]c2ccccc12",
+    "phosphatidylcholine": "CCCC(=O)OCC(COP(=O)(O)OCC[N+](C)(C)C)OC(=O)CCC",
+}
+DRUGS = {
+    "sofosbuvir": "CC(C)OC(=O)C(C)NP(=O)(OCC1OC(n2ccc(=O)[nH]c2=O)C(C)(F)C1O)Oc1ccccc1",
+    "remdesivir": "CCC(CC)COC(=O)C(C)NP(=O)(OCC1OC(C#N)(c2ccc3c(N)ncnn23)C(O)C1O)Oc1ccccc1",
+    "fostamatinib": "COc1cc(Nc2nccc(Nc3ccc4c(n3)N(COP(=O)(O)O)C(=O)C(C)(C)O4)n2)cc(OC)c1OC",
+    "fosphenytoin": "O=C1NC(c2ccccc2)(c2ccccc2)C(=O)N1COP(=O)(O)O",
+    "fospropofol": "CC(C)c1cccc(C(C)C)c1OCOP(=O)(O)O",
+    "combretastatin phosphate": "COc1ccc(C=Cc2cc(OC)c(OC)c(OC)c2)cc1OP(=O)(O)O",
+    "paraoxon": "CCOP(=O)(OCC)Oc1ccc([N+](=O)[O-])cc1",
+    "triphenyl phosphate": "O=P(Oc1ccccc1)(Oc1ccccc1)Oc1ccccc1",
+    "fludarabine phosphate": "Nc1nc(F)nc2c1ncn2C1OC(COP(=O)(O)O)C(O)C1O",
+    "prednisolone phosphate": "CC12CC(O)C3C(CCC4=CC(=O)C=CC43C)C1CCC2(O)C(=O)COP(=O)(O)O",
+    "cyclophosphamide": "ClCCN(CCCl)P1(=O)NCCCO1",
+}
+
+
+@pytest.mark.parametrize(
+    ("smiles", "kind"),
+    [
+        *(pytest.param(one, "cofactor", id=name) for name, one in NATURAL.items()),
+        *(pytest.param(one, "ligand", id=name) for name, one in DRUGS.items()),
+    ],
+)
+def test_phosphates_of_metabolites_and_of_drugs(smiles, kind):
+    atoms = molecule("LIG", 1, smiles)
+    assert group_kind("LIG", [one.element for one in atoms], np.array([one.pos for one in atoms])) == kind
+
+
 def test_free_phosphate_is_no_ester():
     pos = np.array([[0, 0, 0], [1.5, 0, 0], [-1.5, 0, 0], [0, 1.5, 0], [0, -1.5, 0], [9, 9, 9]], dtype=float)
     assert cofactor_likeness(["P", "O", "O", "O", "O", "C"], pos) == ""

@@ -61,6 +61,45 @@ def test_valences_without_hydrogens(read, smiles):
     assert "hydrogens are restored" in found.notes[0]
 
 
+TEMPO = "CC1(C)CCCC(C)(C)N1[O]"
+
+
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("hydrogens", [True, False])
+@pytest.mark.parametrize("column", ["bonds", "all", "oxygen", "none"])
+def test_nitroxides_with_valences(read, column, hydrogens, declared):
+    """TEMPO stays TEMPO where `M  RAD` or the column of a sound molecule says so, never a set of carbon radicals.
+
+    A column that denies all hydrogens tells nothing of the oxygen's.
+    """
+    text = block(TEMPO, hydrogens=hydrogens)
+    mol = Chem.MolFromMolBlock(text, removeHs=False)
+
+    def valence(atom):
+        one = mol.GetAtomWithIdx(atom)
+        orders = int(sum(bond.GetBondTypeAsDouble() for bond in one.GetBonds()))
+        return {
+            "bonds": orders,
+            "all": orders + one.GetTotalNumHs(),
+            "oxygen": orders if one.GetSymbol() == "O" else 0,
+            "none": 0,
+        }[column]
+
+    text = edited(text, lambda line, atom: f"{line[:48]}{valence(atom):3d}{line[51:]}")
+    if not declared:
+        text = "\n".join(line for line in text.splitlines() if not line.startswith("M  RAD")) + "\n"
+    found = read(text)
+    told = declared or column in ("all", "oxygen") or (column == "bonds" and hydrogens)
+    assert found.smiles == (TEMPO if told else "CC1(C)CCCC(C)(C)N1O")
+    assert any("hydrogens are restored at" in note for note in found.notes) == (column == "bonds" and not hydrogens)
+
+
+@pytest.mark.parametrize("smiles", ["[CH2]C[CH]C[CH2]", "[C]1[C][C][C][C][C]1", "[CH2][CH]([CH2])[CH2]"])
+def test_many_radicals_are_missing_hydrogens(smiles):
+    with pytest.raises(InputError, match=r"atom 1 \(C\), .*would be a radical: hydrogens or charges are missing"):
+        read_ligand(smiles)
+
+
 def test_radicals_that_are_meant_stay_and_others_are_refused(read):
     assert read_ligand("CC1(C)CCCC(C)(C)N1[O]").mol.GetNumAtoms() == 11
     for smiles in ("CC[O]", "CC[N]CC", "CC[S]", "C[P]C"):
@@ -107,6 +146,56 @@ def test_layouts_of_smiles_files(tmp_path, layout, header):
         (Chem.CanonSmiles(smiles), name) for smiles, name in PAIRS
     ]
     assert all("columns were recognised" in one.notes[0] for one in found if isinstance(one, Ligand))
+
+
+HEADERS = ["molecule,id", "Ligand,Compound", "drug,IC50", "Smiles_string,no", "COMPOUND,CODE", "SMILES (canonical),x_1"]
+
+
+@pytest.mark.parametrize("names", ["second", "first", "none"])
+@pytest.mark.parametrize("mark", [",", "\t", ";", " "])
+@pytest.mark.parametrize("header", HEADERS)
+def test_headers_of_any_words(tmp_path, header, mark, names):
+    titles = (header.replace(" ", "_") if mark == " " else header).split(",")
+    rows = [list(pair) for pair in PAIRS]
+    rows.insert(0, titles)
+    rows = {"second": rows, "first": [row[::-1] for row in rows], "none": [row[:1] for row in rows]}[names]
+    (tmp_path / "l.smi").write_text("# a comment\n\n" + "\n".join(mark.join(row) for row in rows))
+    found = list(read_ligands(tmp_path / "l.smi"))
+    assert [isinstance(one, Ligand) and one.smiles for one in found] == [Chem.CanonSmiles(one) for one, _ in PAIRS]
+    assert sum("taken for the titles" in note for one in found if isinstance(one, Ligand) for note in one.notes) <= 1
+
+
+@pytest.mark.parametrize("first", ["C1CC broken", "CC(C a", "c1ccccc a", "CCX5( a", "molecule 17.5", "N=C=O)O=,id"])
+def test_a_damaged_first_line_is_no_header(tmp_path, first):
+    (tmp_path / "l.smi").write_text(first + "\nCCO a\nCCN b\nCCC c\n")
+    found = list(read_ligands(tmp_path / "l.smi"))
+    assert [isinstance(one, Ligand) for one in found] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("name", ["l.smi", "l.sdf", "l.mol2"])
+def test_line_ends_of_any_system(tmp_path, name, end):
+    from tests.disco_dock.chem.ligands.test_mol2 import mol2_text
+
+    text = {
+        "l.smi": "CCO a\nCCN b\n",
+        "l.sdf": "$$$$\n".join([block("CCO"), block("CCN"), ""]),
+        "l.mol2": mol2_text("CCO") + mol2_text("CCN"),
+    }[name]
+    (tmp_path / name).write_bytes(text.replace("\n", end).encode())
+    found = list(read_ligands(tmp_path / name))
+    assert [isinstance(one, Ligand) and one.smiles for one in found] == ["CCO", "CCN"]
+
+
+def test_utf16_lists_are_refused(tmp_path):
+    (tmp_path / "l.smi").write_bytes("CCO a\n".encode("utf-16"))
+    with pytest.raises(InputError, match="is UTF-16 text; save it as UTF-8"):
+        list(read_ligands(tmp_path / "l.smi"))
+
+
+def test_nameless_lists_have_one_column(tmp_path):
+    (tmp_path / "l.smi").write_text("CCO\nCCN\n")
+    assert not any(one.notes for one in read_ligands(tmp_path / "l.smi") if isinstance(one, Ligand))
 
 
 def test_the_usual_layout_is_not_guessed_away(tmp_path):

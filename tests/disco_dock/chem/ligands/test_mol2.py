@@ -208,6 +208,26 @@ def test_a_ring_that_lacks_a_polar_hydrogen_is_no_ion(smiles, left_out, aromatic
         read(without_polar_hydrogens(text, left_out))
 
 
+@pytest.mark.parametrize("aromatic", ["rings", "groups", "none"])
+@pytest.mark.parametrize(
+    ("smiles", "left_out"),
+    [
+        ("O=c1[nH]cnc2[nH]cnc12", [0, 1]),
+        ("O=c1[nH]cnc2nc[nH]c12", [0, 1]),
+        ("Nc1nc2[nH]cnc2c(=O)[nH]1", [2, 3]),
+        ("O=c1[nH]c(=O)c2[nH]cnc2[nH]1", [1, 2]),
+        ("S=c1[nH]cnc2nc[nH]c12", [0, 1]),
+        ("O=c1[nH]c2ccccc2[nH]1", [0, 1]),
+        ("O=c1[nH][nH]c(=O)c2ccccc12", [0, 1]),
+    ],
+)
+def test_a_ring_that_lacks_two_hydrogens_is_no_quinone(smiles, left_out, aromatic):
+    text = mol2_text(smiles, aromatic=aromatic)
+    assert read(text).smiles in canonical(smiles)
+    with pytest.raises(InputError, match=r"atom \d+ \(N\) lacks hydrogens or a charge"):
+        read(without_polar_hydrogens(text, left_out))
+
+
 def test_an_imidazolium_that_lacks_both_hydrogens_is_refused():
     with pytest.raises(InputError, match=r"atom 5 \(N\) has 2 bonds with formal charge \+1"):
         read(without_polar_hydrogens(mol2_text("c1c[nH]c[nH+]1"), [0, 1]))
