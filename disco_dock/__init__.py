@@ -9,6 +9,7 @@ _EXPORTS = {
     "Result": "disco_dock.api.result",
     "PocketHint": "disco_dock.docking.settings",
     "dock": "disco_dock.api.dock",
+    "dock_isomers": "disco_dock.api.dock",
     "dock_smiles": "disco_dock.api.dock_smiles",
     "rescore": "disco_dock.api.rescore",
     "Prediction": "disco_dock.docking.prediction",

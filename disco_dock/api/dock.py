@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from disco_dock.chem.group_request import GroupChoice
+from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligands.read_ligand import read_ligand
+from disco_dock.chem.stereo_isomers import stereo_isomers
 from disco_dock.docking.engine import Engine, load_engine
 from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.prediction import Prediction
@@ -25,7 +28,7 @@ def shared_engine(checkpoint: Path | None, device: str) -> Engine:
 
 def dock(
     protein: str | Path,
-    ligand: str | Path,
+    ligand: str | Path | Ligand,
     *,
     num_poses: int = 40,
     steps: int = 20,
@@ -57,7 +60,7 @@ def dock(
 
     Args:
         protein: PDB or mmCIF file, also gzipped.
-        ligand: file with one molecule, or a SMILES string.
+        ligand: file with one molecule, a SMILES string, or a molecule that was read.
         num_poses: poses to sample.
         steps: reverse diffusion steps.
         seed: random seed; the same seed gives the same poses at every batch size.
@@ -114,9 +117,35 @@ def dock(
         start_pose=None if start_pose is None else Path(start_pose),
         start_noise=start_noise,
     )
-    molecule = read_ligand(str(ligand), template_smiles=template_smiles, largest_fragment=largest_fragment)
+    molecule = ligand if isinstance(ligand, Ligand) else _read(ligand, template_smiles, largest_fragment)
     engine = shared_engine(None if checkpoint is None else Path(checkpoint).resolve(), device)
     path = Path(protein)
     store = ReceptorStore(settings, engine.models.config.lm_dim, [path])
     name = complex_name(path, molecule.name)
     return predict_complex(engine, settings, store, path, molecule, name=name)
+
+
+def dock_isomers(protein: str | Path, ligand: str | Path, count: int, **options: Any) -> list[Prediction]:
+    """Ranked poses of each configuration of a ligand with open centres or double bonds.
+
+    The same as `disco-dock predict --stereo-isomers` writes.
+
+    Args:
+        protein: PDB or mmCIF file, also gzipped.
+        ligand: file with one molecule, or a SMILES string.
+        count: most configurations, at least 1.
+        options: as of `dock`.
+
+    Returns:
+        One prediction for each of the `chem.stereo_isomers`; only one for a ligand whose stereo is given.
+
+    Raises:
+        TypeError: there is no such option.
+        DiscoError: with one sentence on what is wrong and what to do.
+    """
+    molecule = _read(ligand, options.get("template_smiles"), options.get("largest_fragment", False))
+    return [dock(protein, isomer, **options) for isomer in stereo_isomers(molecule, count)]
+
+
+def _read(ligand: str | Path, template_smiles: str | None, largest_fragment: bool) -> Ligand:
+    return read_ligand(str(ligand), template_smiles=template_smiles, largest_fragment=largest_fragment)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import KDTree
 
-from disco_dock.chem.group_request import GroupChoice
+from disco_dock.chem.group_request import GroupChoice, names_place
 from disco_dock.chem.hetero_groups import SUGARS, cofactor_likeness
 from disco_dock.chem.receptor import HeteroGroup
 from disco_dock.runtime.errors import InputError
@@ -37,11 +37,8 @@ def matches(group: HeteroGroup, spec: str, chain: str | None = None) -> int:
         return 1
     if spec == group.name or (spec == "WATER" and group.kind == "water"):
         return 2
-    head, found, rest = spec.partition(":")
-    if not found or head.replace("_", "") not in {one.strip().upper() for one in (group.chain, chain or group.chain)}:
-        return 0
-    number = f"{group.number}{group.insertion.upper()}"
-    return BY_PLACE if rest in (number, f"{group.name}{number}", f"{group.name}:{number}") else 0
+    chains = (group.chain, chain or group.chain)
+    return BY_PLACE if names_place(spec, chains, group.name, group.number, group.insertion) else 0
 
 
 def choose_groups(

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from disco_dock.runtime.errors import ConfigError
 
-PLACE = re.compile(r"[A-Za-z0-9_]{0,4}:[A-Za-z0-9:-]+")
-"""A residue or group of the protein's file, such as A:57 or A:STI201."""
+PLACE = re.compile(r"[A-Za-z0-9_-]{0,8}:[A-Za-z0-9:+-]+")
+"""A residue or group of the protein's file, such as A:57, A:STI201 or A:GP6:910."""
+
+
+def place_label(chain: str, name: str, number: int, insertion: str) -> str:
+    """How a residue or group is called: "A:ASP189", "A:GP6:910" where the name does not end with a letter."""
+    between = ":" if name and not name[-1].isalpha() else ""  # A:GP6:910 is not A:GP:6910, nor A:CL-:30 A:CL:-30
+    return f"{chain.strip() or '_'}:{name}{between}{number}{insertion}"
+
+
+def names_place(spec: str, chains: Sequence[str], name: str, number: int, insertion: str) -> bool:
+    """Whether a text such as "A:STI201", "A:STI:201" or "A:201" means a residue or group, in any case.
+
+    Args:
+        spec: what a user wrote.
+        chains: names of its chain that count, in the file and here.
+        name: of the residue or group.
+        number: its number.
+        insertion: its insertion code, or "".
+    """
+    head, found, rest = spec.strip().upper().partition(":")
+    if not found or head.replace("_", "") not in {one.strip().upper() for one in chains}:
+        return False
+    own, place = name.upper(), f"{number}{insertion.upper()}"
+    return rest in (place, f"{own}{place}", f"{own}:{place}")
 
 
 @dataclass(frozen=True, kw_only=True)

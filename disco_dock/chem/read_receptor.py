@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from disco_dock.chem.group_choice import choose_groups
-from disco_dock.chem.group_request import GroupChoice
+from disco_dock.chem.group_request import GroupChoice, place_label
 from disco_dock.chem.hetero_groups import group_kind, is_nucleotide_by_atoms, is_water
 from disco_dock.chem.ligands.ligand_files import suffix_of
 from disco_dock.chem.receptor import HeteroGroup, Receptor
@@ -342,8 +342,7 @@ def _named(labels: Sequence[str]) -> str:
 
 
 def _label(group: Group) -> str:
-    between = ":" if group.name[-1:].isdigit() else ""
-    return f"{_chain(group.chain)}:{group.name}{between}{group.number}{group.insertion}"
+    return place_label(group.chain, group.name, group.number, group.insertion)
 
 
 def _chain(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from disco_dock.chem.group_request import place_label
 from disco_dock.chem.residue_features import one_letter
 from disco_dock.runtime.errors import InputError
 
@@ -50,7 +51,7 @@ class HeteroGroup:
     @property
     def label(self) -> str:
         """Chain, name and number: "A:HEM500", "A:GP6:910"."""
-        return _label(self.chain, self.name, self.number, self.insertion)
+        return place_label(self.chain, self.name, self.number, self.insertion)
 
     def as_dict(self) -> dict[str, Any]:
         """What a table of groups shows, JSON-ready."""
@@ -117,7 +118,7 @@ class Receptor:
 
     def label(self, index: int) -> str:
         """Name of a residue: "A:ASP189", with the insertion code appended and "_" for a blank chain."""
-        return _label(self.chains[index], self.names[index], self.numbers[index], self.insertions[index])
+        return place_label(self.chains[index], self.names[index], self.numbers[index], self.insertions[index])
 
     def find(self, spec: str) -> int:
         """Index of the residue that a user names as "A:189", "A:189B" or "A:ASP189".
@@ -160,8 +161,3 @@ class Receptor:
         for chain, name in zip(self.chains, self.names, strict=True):
             sequences.setdefault(chain, []).append(one_letter(name))
         return {chain: "".join(letters) for chain, letters in sequences.items()}
-
-
-def _label(chain: str, name: str, number: int, insertion: str) -> str:
-    between = ":" if name and not name[-1].isalpha() else ""  # A:GP6:910 is not A:GP:6910, nor A:CL-:30 A:CL:-30
-    return f"{chain.strip() or '_'}:{name}{between}{number}{insertion}"

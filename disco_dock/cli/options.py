@@ -72,6 +72,23 @@ def add_reading(inputs: argparse._ArgumentGroup, *, short: bool = True) -> None:
     )
 
 
+def add_isomers(inputs: argparse._ArgumentGroup) -> None:
+    """Add the option that `predict` and `screen` share: configurations of open stereo."""
+    inputs.add_argument(
+        "--stereo-isomers",
+        type=int,
+        metavar="N",
+        default=argparse.SUPPRESS,
+        help="dock up to N configurations of open centres and double bonds, each as a ligand (one, by the seed)",
+    )
+
+
+def check_isomers(given: dict) -> None:
+    """Raise UsageError for a number of configurations that is none."""
+    if given.get("stereo_isomers", 1) < 1:
+        raise UsageError(f"--stereo-isomers must be at least 1, not {given['stereo_isomers']}")
+
+
 def add_pocket(parser: argparse.ArgumentParser) -> None:
     """Add the options that `predict` and `screen` share: where to dock."""
     hidden = argparse.SUPPRESS

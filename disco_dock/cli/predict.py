@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from disco_dock.cli.checks import check_files
 from disco_dock.cli.options import (
+    add_isomers,
     add_physics_group,
     add_pocket,
     add_protein,
     add_reading,
     add_sampling,
+    check_isomers,
     check_pocket,
     group_choice,
     physics_choice,
@@ -64,13 +66,7 @@ def add_arguments(parser: Parser) -> None:
         "--smiles", metavar="TEMPLATE", default=hidden, help="SMILES with the bond orders of a PDB ligand"
     )
     add_reading(inputs)
-    inputs.add_argument(
-        "--stereo-isomers",
-        type=int,
-        metavar="N",
-        default=hidden,
-        help="dock up to N configurations of open centres and double bonds, each as a complex (one, by the seed)",
-    )
+    add_isomers(inputs)
 
     add_pocket(parser)
     add_sampling(parser, num_poses=40)
@@ -238,8 +234,7 @@ def _check_inputs(given: dict) -> None:
         raise UsageError("--start-noise has no effect without --start-pose; give both")
     if "num_modes" in given and given["modes"] != "enumerate":
         raise UsageError("--num-modes has no effect without --modes enumerate; give both")
-    if given.get("stereo_isomers", 1) < 1:
-        raise UsageError(f"--stereo-isomers must be at least 1, not {given['stereo_isomers']}")
+    check_isomers(given)
     if "stereo_isomers" in given and "reference" in given:
         raise UsageError("--reference is the pose of one ligand, so it cannot be given with --stereo-isomers")
     if given.get("num_modes", 1) < 1:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from disco_dock.cli.checks import check_files
 from disco_dock.cli.options import (
+    add_isomers,
     add_physics_group,
     add_pocket,
     add_protein,
     add_reading,
     add_sampling,
+    check_isomers,
     check_pocket,
     group_choice,
     physics_choice,
@@ -70,6 +72,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     inputs.add_argument("--smiles-column", metavar="NAME", default=None, help="column of a table with the SMILES")
     inputs.add_argument("--name-column", metavar="NAME", default=None, help="column of a table with the names")
     add_reading(inputs, short=False)
+    add_isomers(inputs)
     inputs.add_argument(
         "--shard", metavar="I/N", default=None, help="every N-th record from the I-th (in a SLURM array: its task)"
     )
@@ -175,6 +178,7 @@ def _screen(args: argparse.Namespace) -> int:
     if missing:
         raise UsageError(f"{' and '.join(missing)} missing; give --protein, --ligands and --store")
     check_pocket(given)
+    check_isomers(given)
     check_files(given)
 
     from disco_dock.cli.screen_console import ScreenConsole, end_on_signals
@@ -231,6 +235,7 @@ def _settings(given: dict) -> ScreenSettings:
         keep=given["keep"],
         stop_when_converged=given["stop_when_converged"],
         time_budget=given["time_budget"],
+        stereo_isomers=given.get("stereo_isomers", 0),
     )
 
 
@@ -264,6 +269,7 @@ def _request(given: dict, settings: ScreenSettings, shard: Shard) -> ScreenReque
         columns=TableColumns(smiles=given["smiles_column"], name=given["name_column"]),
         store=Path(given["store"]),
         largest_fragment=settings.predict.largest_fragment,
+        stereo_isomers=settings.stereo_isomers,
         identity=store_identity(settings, protein, checkpoint_sha256(checkpoint), shard),
         about={**about, **{f"version {name}": text for name, text in versions().items()}},
         shard=shard,

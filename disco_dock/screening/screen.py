@@ -28,6 +28,7 @@ class ScreenRequest:
         columns: of libraries that are tables.
         store: file of the ledger; a new one is made, an existing one is continued.
         largest_fragment: keep the largest fragment of a salt or mixture.
+        stereo_isomers: most configurations of a molecule with open stereo that are docked; 0 for one, by the seed.
         identity: what the store must have been made for.
         about: what a new store keeps for a reader, such as paths and versions.
         shard: part of the libraries.
@@ -43,6 +44,7 @@ class ScreenRequest:
     about: Mapping[str, str]
     shard: Shard = Shard()
     stop_after: float | None = None
+    stereo_isomers: int = 0
     batching: BatchPolicy = ONE_PER_BATCH
 
 
@@ -94,6 +96,7 @@ def open_libraries(store: Store, request: ScreenRequest) -> Sequence[Ingest]:
             shard=request.shard,
             largest_fragment=request.largest_fragment,
             columns=request.columns,
+            stereo_isomers=request.stereo_isomers,
         )
         for path in request.libraries
     ]

@@ -19,6 +19,7 @@ from disco_dock.runtime.versions import package_version
 from disco_dock.server.form import read_submission, request_schema
 from disco_dock.server.guard import REPORT_POLICY, Guard
 from disco_dock.server.jobs import JobQueue, QueueFullError, UnknownJobError
+from disco_dock.server.nim.metadata import NimMetadata, NimModels, NimVersion
 from disco_dock.server.nim.requests import NimPoses, NimRequest, NimResponse, NimResult, response
 from disco_dock.server.page import add_page
 from disco_dock.server.records import FILES, FINISHED, NIM_POSES, REPORT, Job, JobView, Limits, Problem
@@ -220,6 +221,18 @@ def _add_nim(app: FastAPI, queue: JobQueue) -> None:
             raise HTTPException(503, queue.trouble or "the networks are being loaded; ask again in a few seconds")
         return True
 
+    @app.get("/v1/metadata", tags=tags, summary="Version, model and licence, in the fields of NVIDIA's containers")
+    async def metadata() -> NimMetadata:
+        return NimMetadata(version=app.version)
+
+    @app.get("/v1/models", tags=tags, summary="The model that is served")
+    async def models() -> NimModels:
+        return NimModels()
+
+    @app.get("/v1/version", tags=tags, summary="Version of this program and of the interface")
+    async def version() -> NimVersion:
+        return NimVersion(release=app.version)
+
     @app.post(NIM_ALIASES[0], include_in_schema=False)
     @app.post(NIM_ALIASES[1], include_in_schema=False)
     @app.post(NIM_ALIASES[2], include_in_schema=False)
@@ -250,7 +263,8 @@ def _add_nim(app: FastAPI, queue: JobQueue) -> None:
                 break
             await asyncio.sleep(POLL)
         results = await run_in_threadpool(_nim_results, queue, job, asked)
-        return response(sent, asked.count, results)
+        count = len(results) if asked.stereo_isomers and len(results) > 1 else asked.count
+        return response(sent, count, results)
 
 
 def _nim_results(queue: JobQueue, job: Job, asked: NimRequest) -> list[NimResult]:

@@ -62,7 +62,7 @@ class Guard:
             return
         if scope["type"] != "http":
             return
-        path = _single_slashes(scope["path"])
+        path = _plain_path(scope["path"])
         if path != scope["path"]:
             scope = {**scope, "path": path, "raw_path": path.encode()}
         headers = Headers(scope=scope)
@@ -135,9 +135,9 @@ class Guard:
         return limited
 
 
-def _single_slashes(path: str) -> str:
-    """A path whose parts a client joined with a slash too many, as NVIDIA's notebooks do."""
-    return re.sub(r"/{2,}", "/", path)
+def _plain_path(path: str) -> str:
+    """A path whose parts a client joined with a slash too many, as NVIDIA's notebooks do, or ended with one."""
+    return re.sub(r"/{2,}", "/", path).rstrip("/") or "/"
 
 
 def _name(host: str) -> str:

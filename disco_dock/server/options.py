@@ -12,6 +12,9 @@ from disco_dock.docking.settings import PocketHint, PredictSettings
 from disco_dock.physics.settings import PhysicsChoice, Ranking
 from disco_dock.runtime.errors import ConfigError
 
+MAX_ISOMERS = 64
+"""Most configurations of one ligand in a job."""
+
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9:_.+-]+$")]
 
 
@@ -57,6 +60,12 @@ class JobOptions(BaseModel):
         default=(), description="Groups of the protein's file that are left out.", examples=["SO4"]
     )
     largest_fragment: bool = Field(default=False, description="Keep the largest fragment of a salt or mixture.")
+    stereo_isomers: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_ISOMERS,
+        description="Dock up to so many configurations of open centres and double bonds, each as a ligand of its own.",
+    )
     template_smiles: str | None = Field(
         default=None, min_length=1, max_length=2000, description="SMILES with the bond orders of a PDB ligand."
     )

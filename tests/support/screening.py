@@ -110,7 +110,13 @@ def stub_docked(work: Work) -> Docked:
     )
 
 
-def request(store: Path, *libraries: Path, shard: str = "1/1", identity: StoreIdentity = IDENTITY) -> ScreenRequest:
+def request(
+    store: Path,
+    *libraries: Path,
+    shard: str = "1/1",
+    identity: StoreIdentity = IDENTITY,
+    stereo_isomers: int = 0,
+) -> ScreenRequest:
     """A request whose identity is made up."""
     return ScreenRequest(
         libraries=libraries,
@@ -120,13 +126,17 @@ def request(store: Path, *libraries: Path, shard: str = "1/1", identity: StoreId
         identity=replace(identity, shard=shard),
         about={},
         shard=Shard.parse(shard),
+        stereo_isomers=stereo_isomers,
     )
 
 
-def screen(store: Path, *libraries: Path, plan: StubPlan | None = None, shard: str = "1/1") -> ScreenEnd:
+def screen(
+    store: Path, *libraries: Path, plan: StubPlan | None = None, shard: str = "1/1", stereo_isomers: int = 0
+) -> ScreenEnd:
     """Screen with stubs in this process."""
     made = StubPlan() if plan is None else plan
-    return run_screen(request(store, *libraries, shard=shard), lambda: InlinePool(made))
+    asked = request(store, *libraries, shard=shard, stereo_isomers=stereo_isomers)
+    return run_screen(asked, lambda: InlinePool(made))
 
 
 def query(store: Path, sql: str, *values: object) -> list[tuple]:

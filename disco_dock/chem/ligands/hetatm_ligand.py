@@ -9,6 +9,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdBase
 
+from disco_dock.chem.group_request import names_place, place_label
 from disco_dock.chem.hetero_groups import group_kind
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligands.ligand_files import Record
@@ -29,8 +30,9 @@ def read_hetatm_ligand(
 
     Args:
         source: structure file, or what `read_structure` gave.
-        group: residue name of the ligand ("STI"), or chain, name and number ("A:STI201"); several groups that are one
-            molecule are joined by "+". Empty: the only kind of ligand in the file. The first of equal copies is taken.
+        group: residue name of the ligand ("STI"), or chain, name and number ("A:STI201", "A:GP6:910"); several groups
+            that are one molecule are joined by "+". Empty: the only kind of ligand in the file. The first of equal
+            copies is taken.
         smiles: template for the bond orders; its stereo gives way to the coordinates'.
         components: templates by residue name, used without a SMILES.
 
@@ -69,22 +71,37 @@ def hetatm_pdb(source: Path | StructureFile, group: str = "") -> str:
 
 
 def _chosen(structure: StructureFile, group: str) -> list[Group]:
-    path, groups = structure.path, structure.groups
-    return _named(path, groups, group) if group else [_only(path, groups)]
+    return _named(structure, group) if group else [_only(structure.path, structure.groups)]
+
+
+def groups_named(structure: StructureFile, name: str) -> list[Group]:
+    """The groups that a name or place means, in file order."""
+    wanted = name.strip().upper()
+    return [
+        one
+        for one in structure.groups
+        if wanted == one.name
+        or names_place(
+            wanted,
+            (one.chain, structure.originals.get(one.chain, one.chain)),
+            *(one.name, one.number, one.insertion),
+        )
+    ]
 
 
 def _label(group: Group) -> str:
-    return f"{group.chain.strip() or '_'}:{group.name}{group.number}{group.insertion}"
+    return place_label(group.chain, group.name, group.number, group.insertion)
 
 
-def _named(path: Path, groups: Sequence[Group], wanted: str) -> list[Group]:
+def _named(structure: StructureFile, wanted: str) -> list[Group]:
     """The groups of a name, or of names joined by "+"."""
     found = []
     for name in wanted.split("+"):
-        name = name.strip().upper()
-        matches = [one for one in groups if name in (one.name, _label(one).upper())]
+        matches = groups_named(structure, name)
         if not matches:
-            raise InputError(f"{path}: has no group {name}; name a residue such as STI, or A:STI201")
+            raise InputError(
+                f"{structure.path}: has no group {name.strip().upper()}; name a residue such as STI, or A:STI201"
+            )
         found.append(matches[0])
     return found
 

@@ -11,7 +11,7 @@ from rdkit.Chem import rdBase
 
 from disco_dock.chem.hetero_groups import group_kind
 from disco_dock.chem.ligands import ligand_checks
-from disco_dock.chem.ligands.ligand_files import Record, file_kind, read_records, suffix_of, text_lines
+from disco_dock.chem.ligands.ligand_files import KINDS, Record, file_kind, read_records, suffix_of, text_lines
 from disco_dock.chem.residue_features import parent_residue
 from disco_dock.chem.structures.atom_elements import is_symbol
 from disco_dock.chem.structures.structure_files import CIF_SUFFIXES, PDB_SUFFIXES, Group, read_structure
@@ -37,9 +37,13 @@ def reference_positions(path: Path) -> np.ndarray:
         found = _of_xyz(path, text_lines(path))
     else:
         kind = file_kind(path)
-        if kind == "smi":
+        if kind == "smi" and suffix in KINDS:
             raise InputError(f"{path}: SMILES have no 3-D coordinates; give a file with a bound pose")
-        if kind == "pdb":
+        if kind == "smi":
+            found = _of_xyz(path, text_lines(path))
+            if not len(found):
+                raise InputError(f"{path}: is of no format that is read; give PDB, PDBQT, mmCIF, XYZ, MOL2 or SDF")
+        elif kind == "pdb":
             found = _of_structure(path)
         else:
             records = read_records(path)
@@ -76,16 +80,23 @@ def _heavy(group: Group) -> np.ndarray:
 
 
 def _of_xyz(path: Path, lines: Iterable[str]) -> np.ndarray:
-    """Atoms of lines `symbol x y z`; counts and comments are none."""
-    found = []
+    """Atoms of lines `symbol x y z` (or an atomic number, or a name such as C12) of all frames.
+
+    A line with a count is followed by a comment.
+    """
+    found, comment = [], False
     for line in lines:
         words = line.split()
-        if len(words) >= 4 and (is_symbol(words[0]) or words[0].isdecimal()):
+        if comment:
+            comment = False
+        elif len(words) == 1 and words[0].isdecimal():
+            comment = True
+        elif len(words) >= 4 and (is_symbol(words[0].rstrip("0123456789")) or words[0].isdecimal()):
             try:
                 place = [float(word) for word in words[1:4]]
             except ValueError:
                 continue
-            if words[0].upper() not in ("H", "D", "1"):
+            if words[0].rstrip("0123456789").upper() not in ("H", "D") and words[0] != "1":
                 found.append(place)
         if len(found) > MAX_ATOMS:
             raise InputError(f"{path}: has more than {MAX_ATOMS} atoms, which no ligand has; give a smaller file")

@@ -6,18 +6,22 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from disco_dock.chem.group_request import place_label
+from disco_dock.chem.hetero_groups import is_water
 from disco_dock.chem.ligand import Ligand
-from disco_dock.chem.ligands.hetatm_ligand import hetatm_pdb, read_hetatm_ligand
+from disco_dock.chem.ligands.hetatm_ligand import groups_named, hetatm_pdb, read_hetatm_ligand
+from disco_dock.chem.residue_features import parent_residue
 from disco_dock.chem.structures.components import read_components
 from disco_dock.chem.structures.structure_files import as_structure
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.notes import Caution
 
-NAME = re.compile(r"(?:[^:\s]*:)?[A-Za-z0-9]{1,5}?(?:-?\d+[A-Za-z]?)?")
+NAME = re.compile(r"(?:[^:\s]*:)?[A-Za-z0-9]{1,5}?:?(?:-?\d+[A-Za-z]?)?")
+MAX_LISTED = 8
 
 
 def bound_ligand(protein: Path, spec: str, smiles: str | None = None) -> Ligand | None:
-    """The ligand of a protein file that a name such as "GP6" or "A:GP6910" means, with its pose; None for no name.
+    """The ligand of a protein file that "GP6", "A:GP6:910" or "A:910" means, with its pose; None for no name.
 
     Bond orders are those of `smiles`, of the file <NAME>.cif of the chemical component dictionary beside the protein,
     or perceived by Open Babel where it is installed.
@@ -36,14 +40,15 @@ def bound_ligand(protein: Path, spec: str, smiles: str | None = None) -> Ligand 
         structure = as_structure(protein)
     except InputError:  # told when the receptor is read
         return None
-    groups = [one for one in structure.groups if one.hetero]
-    wanted = spec.upper()
-    labels = {f"{one.chain.strip() or '_'}:{one.name}{one.number}{one.insertion}".upper(): one for one in groups}
-    chosen = labels.get(wanted) or next((one for one in groups if one.name.upper() == wanted), None)
+    groups = [one for one in structure.groups if one.hetero or parent_residue(one.name) is None]
+    named = [one for one in groups_named(structure, spec) if any(one is other for other in groups)]
+    chosen = min(named, key=lambda one: is_water(one.name), default=None)
     if chosen is None:
         if ":" in spec:
-            raise InputError(f"{protein}: has no group {spec}; it has {_listed([one.name for one in groups])}")
+            names = [place_label(one.chain, one.name, one.number, one.insertion) for one in groups]
+            raise InputError(f"{protein}: has no group {spec}; it has {_listed(names)}")
         return None
+    wanted = place_label(chosen.chain, chosen.name, chosen.number, chosen.insertion)
     dictionary = protein.with_name(f"{chosen.name}.cif")
     if smiles is None and dictionary.is_file():
         return read_hetatm_ligand(structure, group=wanted, components=read_components(dictionary))
@@ -83,4 +88,5 @@ def _perceived(block: str) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(dict.fromkeys(names)) or "none"
+    names = list(dict.fromkeys(names))
+    return ", ".join(names[:MAX_LISTED]) + (" ..." if len(names) > MAX_LISTED else "") or "none"

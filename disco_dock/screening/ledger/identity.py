@@ -23,12 +23,14 @@ class ScreenSettings:
         keep: best poses kept of each ligand.
         stop_when_converged: sample no more poses of a ligand once the best ones agree.
         time_budget: seconds after which no further poses of a ligand are begun, or None.
+        stereo_isomers: most configurations of a molecule with open stereo, each an entry of its own; 0 for one.
     """
 
     predict: PredictSettings
     keep: int = 3
     stop_when_converged: bool = False
     time_budget: float | None = None
+    stereo_isomers: int = 0
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -123,6 +125,8 @@ def store_identity(settings: ScreenSettings, protein: Path, checkpoint: str, sha
     chosen.update(
         keep=settings.keep, stop_when_converged=settings.stop_when_converged, time_budget=settings.time_budget
     )
+    if settings.stereo_isomers:
+        chosen["stereo_isomers"] = settings.stereo_isomers
     return StoreIdentity(
         protein=file_hash(protein),
         checkpoint=checkpoint,

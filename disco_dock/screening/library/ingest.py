@@ -11,6 +11,7 @@ from disco_dock.runtime.errors import InputError
 from disco_dock.screening.ledger.errors import StoreError
 from disco_dock.screening.ledger.store import Counts, LibraryState, Store
 from disco_dock.screening.library.entries import library_name, library_stem, read_entry
+from disco_dock.screening.library.isomers import isomer_records
 from disco_dock.screening.library.library import USUAL_COLUMNS, TableColumns, read_library, update_digest
 from disco_dock.screening.messages import Entry
 from disco_dock.screening.plan import Shard
@@ -30,7 +31,14 @@ class Ingest:
     """
 
     def __init__(
-        self, store: Store, path: Path, *, shard: Shard, largest_fragment: bool, columns: TableColumns = USUAL_COLUMNS
+        self,
+        store: Store,
+        path: Path,
+        *,
+        shard: Shard,
+        largest_fragment: bool,
+        columns: TableColumns = USUAL_COLUMNS,
+        stereo_isomers: int = 0,
     ) -> None:
         """Open a library and pass over what is in the ledger already.
 
@@ -43,7 +51,9 @@ class Ingest:
         self.path, self.added, self.done, self.broken = path, 0, False, None
         self._store, self._shard, self._largest = store, shard, largest_fragment
         self._digest = hashlib.sha256()
-        self._records = read_library(path, columns)
+        self._records = isomer_records(
+            read_library(path, columns), stereo_isomers, stem=library_stem(path), largest_fragment=largest_fragment
+        )
         self._state = store.library(library_name(path), self._digest.hexdigest())
         self._pass_over()
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from disco_dock.chem.ligands.smiles_header import is_header, is_title_row
 from disco_dock.runtime.errors import InputError
-from disco_dock.server.options import JobOptions
+from disco_dock.server.options import MAX_ISOMERS, JobOptions
 from disco_dock.server.records import Complex
 from disco_dock.server.uploads import ligand_name, protein_name
 
@@ -56,6 +56,12 @@ class NimRequest(BaseModel):
     save_trajectory: bool = Field(default=False, description="Return the diffusion of the first-ranked pose.")
     skip_gen_conformer: bool = Field(
         default=False, description="Without effect: poses start from a conformer made here."
+    )
+    stereo_isomers: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_ISOMERS,
+        description="Not of the NIM: dock up to so many configurations of open centres, each an entry of its own.",
     )
     is_staged: bool = Field(default=False, description="Refused when true: only inline content is taken.")
 
@@ -113,7 +119,13 @@ class NimRequest(BaseModel):
 
     def options(self) -> JobOptions:
         """The options of the job."""
-        return JobOptions(num_poses=self.num_poses, steps=self.steps, trajectory=self.save_trajectory, report=False)
+        return JobOptions(
+            num_poses=self.num_poses,
+            steps=self.steps,
+            trajectory=self.save_trajectory,
+            stereo_isomers=self.stereo_isomers,
+            report=False,
+        )
 
 
 class NimResponse(BaseModel):
@@ -159,6 +171,8 @@ class NimResult(BaseModel):
             details = error if found is None else found.message
             return cls(status="failed", details=details, poses=_filled(NimPoses(), request.num_poses))
         details = f"success: generated {len(poses.ligand_positions)} pose(s)"
+        if request.stereo_isomers:
+            details += f" of {found.name}, {found.smiles}"
         if request.skip_gen_conformer:
             details += "; skip_gen_conformer has no effect here"
         return cls(status="success", details=details, poses=_filled(poses, request.num_poses))

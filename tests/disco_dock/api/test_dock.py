@@ -34,3 +34,12 @@ def test_errors(peptide):
         api.dock("absent.pdb", "CCO")
     with pytest.raises(ConfigError):
         api.dock(peptide, "CCO", num_poses=0)
+
+
+def test_configurations_of_open_stereo(peptide):
+    found = api.dock_isomers(peptide, "CC(F)Cl", 4, num_poses=2, steps=2)
+    assert {one.ligand.smiles for one in found} == {"C[C@@H](F)Cl", "C[C@H](F)Cl"}
+    assert [len(one.poses) for one in found] == [2, 2]
+    assert len(api.dock_isomers(peptide, "CCO", 4, num_poses=1, steps=2)) == 1
+    with pytest.raises(ConfigError, match="stereo isomers"):
+        api.dock_isomers(peptide, "CCO", 0)

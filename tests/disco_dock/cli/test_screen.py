@@ -123,3 +123,14 @@ def test_a_library_that_breaks_off_is_told(screened, tmp_path):
     missing = screened()
     assert missing.status == 1
     assert "lib.smi: no such file" in missing.err
+
+
+def test_configurations_of_open_stereo(disco, screened, tmp_path):
+    (tmp_path / "lib.smi").write_text("CC(F)Cl open\nCCO ethanol\n")
+    done = screened("--stereo-isomers", 4)
+    assert done.status == 0, done.err
+    assert done.out.startswith("3 records, 3 docked")
+    assert "open_iso2" in disco("results", "run.sqlite").out
+    other = screened()
+    assert other.status == 1 and "stereo_isomers 4 (now null)" in other.err
+    assert screened("--stereo-isomers", 0).status == 2

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from disco_dock.chem.group_request import GroupChoice
+from disco_dock.chem.read_receptor import read_receptor
+from disco_dock.docking.pocket import reference_of
 from disco_dock.docking.runs.bound_ligand import bound_ligand
 from disco_dock.docking.runs.inputs import jobs_of_ligands, ligand_reader
+from disco_dock.docking.settings import PocketHint
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.notes import cautions
 
@@ -32,7 +36,7 @@ def bound(tmp_path_factory):
     return path, mol
 
 
-@pytest.mark.parametrize("spec", ["CMU", "cmu", "C:CMU900"])
+@pytest.mark.parametrize("spec", ["CMU", "cmu", "C:CMU900", "C:CMU:900", "c:cmu:900", "C:900"])
 def test_a_name_means_the_bound_ligand_with_its_pose(bound, spec):
     path, mol = bound
     ligand = bound_ligand(path, spec, Chem.MolToSmiles(mol))
@@ -48,8 +52,26 @@ def test_what_the_file_lacks_is_a_smiles(bound, spec):
 
 
 def test_a_label_that_the_file_lacks(bound):
-    with pytest.raises(InputError, match="has no group B:CMU1; it has CMU"):
+    with pytest.raises(InputError, match="has no group B:CMU1; it has C:CMU900"):
         bound_ligand(bound[0], "B:CMU1")
+
+
+@pytest.mark.parametrize("name", ["GP6", "LIG", "6"])
+@pytest.mark.parametrize("record", ["HETATM", "ATOM  "])
+def test_a_place_is_taken_everywhere_as_it_is_printed(bound, tmp_path, name, record):
+    """Names that end in a digit are printed as A:GP6:910; ATOM records of strange groups are groups too."""
+    path, mol = bound
+    text = path.read_text().replace("HETATM", record).replace("CMU C 900", f"{name:>3} C 910")
+    (tmp_path / "c.pdb").write_text(text)
+    receptor = read_receptor(tmp_path / "c.pdb")
+    (label,) = [group.label for group in receptor.context]
+    assert label == (f"C:{name}910" if name == "LIG" else f"C:{name}:910")
+    for spec in (label, f"C:{name}910", f"C:{name}:910", "C:910"):
+        ligand = bound_ligand(tmp_path / "c.pdb", spec, Chem.MolToSmiles(mol))
+        assert ligand.name == label
+        assert read_receptor(tmp_path / "c.pdb", groups=GroupChoice(keep=(spec,))).kept_groups
+        hint = PocketHint(ligand=spec)
+        np.testing.assert_allclose(reference_of(hint, receptor).mean(0), ligand.pos.mean(0), atol=1e-3)
 
 
 def test_perceived_bond_orders_are_warned_of(bound):

@@ -105,3 +105,18 @@ def test_names_from_files_stay_on_one_short_line(tmp_path, store):
     assert names[0] == "../../etc/passwd x"
     assert len(names[1]) <= 200
     assert names[2] == "lib_3"
+
+
+def test_configurations_are_entries_of_their_own(tmp_path, store):
+    """Named after the molecule, numbered through, the same in a second run, and shared out among shards."""
+    library = tmp_path / "lib.smi"
+    library.write_text("CC(F)Cl open\nCCO none\nC(C broken\nC/C=C/C(F)Cl\n")
+    screen(store, library, stereo_isomers=4)
+    found = query(store, "SELECT position, name, smiles FROM ligand ORDER BY position")
+    assert [(place, name) for place, name, _ in found] == list(
+        enumerate(["open_iso1", "open_iso2", "none", "broken", "lib_4_iso1", "lib_4_iso2"])
+    )
+    assert {smiles for _, name, smiles in found if name.startswith("open")} == {"C[C@H](F)Cl", "C[C@@H](F)Cl"}
+    log = tmp_path / "log"
+    screen(store, library, plan=StubPlan(log=log), stereo_isomers=4)
+    assert not log.exists() and len(query(store, "SELECT 1 FROM ligand")) == 6
