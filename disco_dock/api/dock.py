@@ -9,8 +9,10 @@ from typing import Any
 
 from disco_dock.chem.group_request import GroupChoice
 from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.ligand_states import ligand_states
 from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.stereo_isomers import stereo_isomers
+from disco_dock.docking.best_state import kept_state
 from disco_dock.docking.engine import Engine, load_engine
 from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.prediction import Prediction
@@ -55,6 +57,7 @@ def dock(
     reference: str | Path | None = None,
     start_pose: str | Path | None = None,
     start_noise: float | None = None,
+    protonate: float | None = None,
 ) -> Prediction:
     """Ranked poses of a ligand in a protein, the same as `disco-dock predict` writes.
 
@@ -86,9 +89,11 @@ def dock(
         reference: file with a known pose of the ligand that the poses are compared with.
         start_pose: file with a pose, of the ligand or of a molecule with the same core, that the diffusion starts from.
         start_noise: diffusion time in (0, 1] that it is noised to; None for 0.5.
+        protonate: pH at which each protonation state that is not rare is docked; None docks the ligand as given.
 
     Returns:
-        A `Prediction`: `.poses` are RDKit molecules, best first; `.table` has a dictionary per pose; `.to_csv(path)`.
+        A `Prediction`, of the best state (by Vina score) where several are docked.
+        `.poses` are RDKit molecules, best first; `.table` has a dictionary per pose; `.to_csv(path)`.
 
     Raises:
         DiscoError: with one sentence on what is wrong and what to do.
@@ -116,13 +121,17 @@ def dock(
         reference=None if reference is None else Path(reference),
         start_pose=None if start_pose is None else Path(start_pose),
         start_noise=start_noise,
+        protonate=protonate,
     )
     molecule = ligand if isinstance(ligand, Ligand) else _read(ligand, template_smiles, largest_fragment)
     engine = shared_engine(None if checkpoint is None else Path(checkpoint).resolve(), device)
     path = Path(protein)
     store = ReceptorStore(settings, engine.models.config.lm_dim, [path])
-    name = complex_name(path, molecule.name)
-    return predict_complex(engine, settings, store, path, molecule, name=name)
+    states = ligand_states(molecule, protonate=protonate)
+    found = [
+        predict_complex(engine, settings, store, path, state, name=complex_name(path, state.name)) for state in states
+    ]
+    return kept_state(found)
 
 
 def dock_isomers(protein: str | Path, ligand: str | Path, count: int, **options: Any) -> list[Prediction]:

@@ -7,8 +7,10 @@ from typing import Any
 
 from disco_dock.api.result import Result
 from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.ligand_states import ligand_states
 from disco_dock.chem.ligands.read_ligand import read_ligand
-from disco_dock.chem.stereo_isomers import stereo_isomers
+from disco_dock.chem.state_limits import check_count
+from disco_dock.docking.best_state import best_state, kept_state
 from disco_dock.docking.engine import Engine, docking_settings, load_engine
 from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.receptors import ReceptorStore
@@ -50,14 +52,30 @@ class Docker:
             protein: PDB or mmCIF file, also gzipped.
             ligand: file with one molecule, or a SMILES string.
             settings: fields of `PredictSettings`, such as `num_poses=10`, `seed=1`, `modes=8`, `trajectory=True`,
-                `valid_only=True` or `pocket=PocketHint(residues=("A:57",))`.
+                `valid_only=True`, `protonate=7.4` or `pocket=PocketHint(residues=("A:57",))`.
+
+        Returns:
+            Of the best state (by Vina score) where `protonate` finds several; `dock_states` gives all.
 
         Raises:
             TypeError: there is no such setting.
             DiscoError: with one sentence on what is wrong and what to do.
         """
-        chosen = PredictSettings(**settings)
-        return self._dock(Path(protein), _read(ligand, chosen), str(ligand), chosen)
+        found = self.dock_states(protein, ligand, **settings)
+        predictions = [one.prediction for one in found]
+        kept = kept_state(predictions)
+        record = found[best_state(predictions)].record
+        return Result(kept, {**record, "notes": list(kept.notes)})
+
+    def dock_states(self, protein: str | Path, ligand: str | Path, **settings: Any) -> list[Result]:
+        """Ranked poses of each protonation state that the settings ask for; arguments and errors as of `dock`.
+
+        The same as `disco-dock predict --protonate` writes.
+
+        Returns:
+            One result for each of the `chem.ligand_states`; only one for a ligand that has no others.
+        """
+        return self._dock_states(protein, ligand, 0, **settings)
 
     def dock_isomers(self, protein: str | Path, ligand: str | Path, count: int, **settings: Any) -> list[Result]:
         """Ranked poses of each configuration of a ligand with open centres or double bonds.
@@ -77,9 +95,13 @@ class Docker:
             TypeError: there is no such setting.
             DiscoError: with one sentence on what is wrong and what to do.
         """
+        check_count(count)
+        return self._dock_states(protein, ligand, count, **settings)
+
+    def _dock_states(self, protein: str | Path, ligand: str | Path, isomers: int, **settings: Any) -> list[Result]:
         chosen = PredictSettings(**settings)
-        molecules = stereo_isomers(_read(ligand, chosen), count)
-        return [self._dock(Path(protein), molecule, str(ligand), chosen) for molecule in molecules]
+        states = ligand_states(_read(ligand, chosen), protonate=chosen.protonate, isomers=isomers)
+        return [self._dock(Path(protein), state, str(ligand), chosen) for state in states]
 
     def _dock(self, path: Path, molecule: Ligand, spec: str, chosen: PredictSettings) -> Result:
         docking_settings(self.engine.models, chosen, None)

@@ -24,7 +24,7 @@ class Ligand:
         tags: SD data items of the record.
         order: of the atoms in the file, hydrogens included: a heavy atom's index, or -1 less that of the heavy atom
             which a hydrogen is bonded to; empty where the file has no hydrogens.
-        isomer_of: name of the molecule of which it is one configuration, see `stereo_isomers`; else empty.
+        state_of: name of the molecule of which it is one state of several, see `ligand_states`; else empty.
     """
 
     source: str
@@ -35,7 +35,7 @@ class Ligand:
     index_in_file: int
     tags: Mapping[str, str] = field(default_factory=dict)
     order: tuple[int, ...] = ()
-    isomer_of: str = ""
+    state_of: str = ""
 
     @property
     def num_atoms(self) -> int:

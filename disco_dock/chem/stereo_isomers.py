@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -11,15 +11,10 @@ from rdkit.Chem import rdBase, rdDistGeom
 from rdkit.Chem.EnumerateStereoisomers import EnumerateStereoisomers, StereoEnumerationOptions
 
 from disco_dock.chem.conformers import has_open_stereo
-from disco_dock.chem.ligand import Ligand, LigandFailure
+from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligands.prepare_ligand import canonical_hydrogen_counts, stereo_notes
+from disco_dock.chem.state_limits import check_count
 from disco_dock.chem.stereo import without_pose
-from disco_dock.runtime.errors import ConfigError
-
-LigandReader = Callable[[str], Iterator[Ligand | LigandFailure]]
-
-MAX_ISOMERS = 256
-"""Most configurations of one ligand."""
 
 _TRIED = 4
 """Configurations looked at for each one wanted: fusions of rings that cannot be built are left out."""
@@ -36,7 +31,7 @@ def stereo_isomers(ligand: Ligand, count: int) -> list[Ligand]:
 
     Args:
         ligand: as read.
-        count: most configurations, 1 to `MAX_ISOMERS`.
+        count: most configurations, 1 to `state_limits.MAX_ISOMERS`.
 
     Returns:
         Ligands named NAME_iso1, NAME_iso2, ... without a pose, the same ones for the same ligand and count; or the
@@ -47,7 +42,7 @@ def stereo_isomers(ligand: Ligand, count: int) -> list[Ligand]:
 
     Source: `EnumerateStereoisomers` of RDKit.
     """
-    _check_count(count)
+    check_count(count)
     if not has_open_stereo(ligand.mol):
         return [ligand]
     options = StereoEnumerationOptions(unique=True, onlyUnassigned=True, maxIsomers=_TRIED * count, rand=_SEED)
@@ -58,28 +53,6 @@ def stereo_isomers(ligand: Ligand, count: int) -> list[Ligand]:
         return [ligand]
     total = f"more than {count}" if len(chosen) > count else str(len(chosen))
     return [_isomer(ligand, mol, number, total) for number, mol in enumerate(chosen[:count], start=1)]
-
-
-def isomer_reader(read: LigandReader, count: int) -> LigandReader:
-    """A reader that yields the `stereo_isomers` of each molecule in its place; `read` itself for a count of 0.
-
-    Raises:
-        ConfigError: the count is negative or above `MAX_ISOMERS`.
-    """
-    if not count:
-        return read
-    _check_count(count)
-
-    def isomers(spec: str) -> Iterator[Ligand | LigandFailure]:
-        for molecule in read(spec):
-            yield from [molecule] if isinstance(molecule, LigandFailure) else stereo_isomers(molecule, count)
-
-    return isomers
-
-
-def _check_count(count: int) -> None:
-    if not 1 <= count <= MAX_ISOMERS:
-        raise ConfigError(f"the number of stereo isomers must be between 1 and {MAX_ISOMERS}, not {count}")
 
 
 def _buildable(mols: list[Chem.Mol]) -> Iterator[Chem.Mol]:
@@ -104,5 +77,5 @@ def _isomer(ligand: Ligand, mol: Chem.Mol, number: int, total: str) -> Ligand:
         mol=mol,
         pos=None,
         notes=(*kept, note, *stereo_notes(mol)),
-        isomer_of=ligand.name,
+        state_of=ligand.state_of or ligand.name,
     )

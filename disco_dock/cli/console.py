@@ -124,6 +124,7 @@ class Console:
             counts = ", ".join(
                 f"{sum(row.status == status for row in rows)} {status}" for status in ("ok", "reused", "failed")
             )
+            print(*_best_states(rows), sep="", end="")
             print(f"{len(rows)} complexes: {counts}; results in {out}")
             return
         with (out / "results.csv").open(newline="", encoding="utf-8") as file:
@@ -260,6 +261,17 @@ def _latent_tables(record: Mapping[str, Any]) -> list[str]:
         best = ", ".join(f"{name} {share:.3f}" for name, share in suggestion["residues"][:5])
         blocks.append(f"the prior's latents point at {best}")
     return [f"\n{block}\n" for block in blocks]
+
+
+def _best_states(rows: Sequence[ComplexSummary]) -> list[str]:
+    """A line for each ligand that was docked in several states, with the best one."""
+    lines = []
+    for row in rows:
+        if row.best_state:
+            states = sum(one.state_of == row.state_of and one.protein == row.protein for one in rows)
+            score = "" if row.vina_score is None else f", {row.vina_score:.1f} kcal/mol"
+            lines.append(f"best of {states} states of {row.state_of}: {row.name} ({row.smiles}{score})\n")
+    return lines
 
 
 def _batch_table(rows: Sequence[ComplexSummary]) -> str:

@@ -72,8 +72,15 @@ def add_reading(inputs: argparse._ArgumentGroup, *, short: bool = True) -> None:
     )
 
 
-def add_isomers(inputs: argparse._ArgumentGroup) -> None:
-    """Add the option that `predict` and `screen` share: configurations of open stereo."""
+def add_states(inputs: argparse._ArgumentGroup) -> None:
+    """Add the options that `predict` and `screen` share: protonation states, configurations of open stereo."""
+    inputs.add_argument(
+        "--protonate",
+        type=float,
+        metavar="PH",
+        default=argparse.SUPPRESS,
+        help="dock each protonation state that is not rare at this pH, and name the best (as given)",
+    )
     inputs.add_argument(
         "--stereo-isomers",
         type=int,
@@ -83,7 +90,7 @@ def add_isomers(inputs: argparse._ArgumentGroup) -> None:
     )
 
 
-def check_isomers(given: dict) -> None:
+def check_states(given: dict) -> None:
     """Raise UsageError for a number of configurations that is none."""
     if given.get("stereo_isomers", 1) < 1:
         raise UsageError(f"--stereo-isomers must be at least 1, not {given['stereo_isomers']}")

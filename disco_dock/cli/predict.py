@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from disco_dock.cli.checks import check_files
 from disco_dock.cli.options import (
-    add_isomers,
     add_physics_group,
     add_pocket,
     add_protein,
     add_reading,
     add_sampling,
-    check_isomers,
+    add_states,
     check_pocket,
+    check_states,
     group_choice,
     physics_choice,
     pocket_hint,
@@ -66,7 +66,7 @@ def add_arguments(parser: Parser) -> None:
         "--smiles", metavar="TEMPLATE", default=hidden, help="SMILES with the bond orders of a PDB ligand"
     )
     add_reading(inputs)
-    add_isomers(inputs)
+    add_states(inputs)
 
     add_pocket(parser)
     add_sampling(parser, num_poses=40)
@@ -208,8 +208,8 @@ def _named_after(given: dict, found: JobList) -> str:
     """The default folder: the complex's name, or that of the table."""
     if found.single is not None:
         return found.single.name
-    if found.isomers_of is not None:
-        return f"{found.isomers_of}_isomers"
+    if found.states_of is not None:
+        return f"{found.states_of}_{'isomers' if 'protonate' not in given else 'states'}"
     return f"{Path(given['csv'] if 'csv' in given else given['ligand']).name.split('.')[0]}_docked"
 
 
@@ -234,7 +234,7 @@ def _check_inputs(given: dict) -> None:
         raise UsageError("--start-noise has no effect without --start-pose; give both")
     if "num_modes" in given and given["modes"] != "enumerate":
         raise UsageError("--num-modes has no effect without --modes enumerate; give both")
-    check_isomers(given)
+    check_states(given)
     if "stereo_isomers" in given and "reference" in given:
         raise UsageError("--reference is the pose of one ligand, so it cannot be given with --stereo-isomers")
     if given.get("num_modes", 1) < 1:
@@ -273,6 +273,7 @@ def _settings(given: dict) -> PredictSettings:
         reference=Path(given["reference"]) if "reference" in given else None,
         start_pose=Path(given["start_pose"]) if "start_pose" in given else None,
         start_noise=given.get("start_noise"),
+        protonate=given.get("protonate"),
     )
 
 
@@ -280,7 +281,12 @@ def _jobs(given: dict, settings: PredictSettings) -> JobList:
     """The complexes that the options name."""
     from disco_dock.docking.runs.inputs import jobs_of_csv, jobs_of_ligands, ligand_reader
 
-    read = ligand_reader(settings.template_smiles, settings.largest_fragment, given.get("stereo_isomers", 0))
+    read = ligand_reader(
+        settings.template_smiles,
+        settings.largest_fragment,
+        given.get("stereo_isomers", 0),
+        protonate=settings.protonate,
+    )
     if "csv" in given:
         return jobs_of_csv(given["csv"], read)
     return jobs_of_ligands(given["protein"], given["ligand"], read, smiles=given.get("smiles"))

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from disco_dock.cli.checks import check_files
 from disco_dock.cli.options import (
-    add_isomers,
     add_physics_group,
     add_pocket,
     add_protein,
     add_reading,
     add_sampling,
-    check_isomers,
+    add_states,
     check_pocket,
+    check_states,
     group_choice,
     physics_choice,
     pocket_hint,
@@ -72,7 +72,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     inputs.add_argument("--smiles-column", metavar="NAME", default=None, help="column of a table with the SMILES")
     inputs.add_argument("--name-column", metavar="NAME", default=None, help="column of a table with the names")
     add_reading(inputs, short=False)
-    add_isomers(inputs)
+    add_states(inputs)
     inputs.add_argument(
         "--shard", metavar="I/N", default=None, help="every N-th record from the I-th (in a SLURM array: its task)"
     )
@@ -178,7 +178,7 @@ def _screen(args: argparse.Namespace) -> int:
     if missing:
         raise UsageError(f"{' and '.join(missing)} missing; give --protein, --ligands and --store")
     check_pocket(given)
-    check_isomers(given)
+    check_states(given)
     check_files(given)
 
     from disco_dock.cli.screen_console import ScreenConsole, end_on_signals
@@ -228,6 +228,7 @@ def _settings(given: dict) -> ScreenSettings:
         physics=replace(  # they would double the time
             physics_choice(given), **{name: given.get(name, 0) for name in ("restarts", "scatter", "finalists")}
         ),
+        protonate=given.get("protonate"),
         check_poses=0,  # as long as the docking of a ligand, and the ledger keeps no verdicts
     )
     return ScreenSettings(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from disco_dock.chem.group_request import GroupChoice
+from disco_dock.chem.state_limits import check_ph
 from disco_dock.physics.settings import PhysicsChoice
 from disco_dock.runtime.errors import ConfigError
 
@@ -93,6 +94,7 @@ class PredictSettings:
         start_pose: file with a pose in the receptor's frame, of the ligand or of a molecule with the same core, that
             the diffusion starts from; None for noise.
         start_noise: diffusion time in (0, 1] that it is noised to; None for 0.5.
+        protonate: pH at which each protonation state of the ligand is docked, or None for the ligand as given.
     """
 
     num_poses: int = 40
@@ -122,6 +124,7 @@ class PredictSettings:
     reference: str | Path | None = None
     start_pose: str | Path | None = None
     start_noise: float | None = None
+    protonate: float | None = None
 
     def __post_init__(self) -> None:
         """Check every number against its allowed range."""
@@ -168,6 +171,8 @@ class PredictSettings:
             budget is None or budget >= self.num_poses,
             f"the budget of draws must be at least the number of poses ({self.num_poses}), not {budget}",
         )
+        if self.protonate is not None:
+            check_ph(self.protonate)
 
     @property
     def draw_budget(self) -> int:

@@ -66,6 +66,9 @@ class JobOptions(BaseModel):
         le=MAX_ISOMERS,
         description="Dock up to so many configurations of open centres and double bonds, each as a ligand of its own.",
     )
+    protonate: float | None = Field(
+        default=None, ge=0, le=14, description="Dock each protonation state that is not rare at this pH."
+    )
     template_smiles: str | None = Field(
         default=None, min_length=1, max_length=2000, description="SMILES with the bond orders of a PDB ligand."
     )
@@ -127,6 +130,7 @@ class JobOptions(BaseModel):
             chains=self.chains or None,
             largest_fragment=self.largest_fragment,
             template_smiles=self.template_smiles,
+            protonate=self.protonate,
             physics=PhysicsChoice(
                 minimize=self.minimize,
                 moves=self.search_moves,

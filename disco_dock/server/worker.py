@@ -144,7 +144,13 @@ def _jobs(job: Job, max_ligands: int) -> JobList:
     from disco_dock.docking.runs.inputs import JobList, jobs_of_ligands, ligand_reader
     from disco_dock.docking.runs.names import safe_name
 
-    read = ligand_reader(job.options.template_smiles, job.options.largest_fragment, job.options.stereo_isomers)
+    options = job.options
+    read = ligand_reader(
+        options.template_smiles,
+        options.largest_fragment,
+        options.stereo_isomers,
+        protonate=options.protonate,
+    )
     protein, ligand = next(HERE.glob("protein.*")), next(HERE.glob("ligand.*"))
     found = jobs_of_ligands(protein, ligand, lambda spec: islice(read(spec), max_ligands + 1))
     if len(found.jobs) > max_ligands:

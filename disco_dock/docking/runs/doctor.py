@@ -41,6 +41,8 @@ EXTRAS = {
     "serve": ("fastapi", "disco-dock serve"),
     "mcp": ("mcp", "disco-dock mcp"),
     "notebook": ("pandas", "tables in notebooks"),
+    "protonate": ("dimorphite_dl", "protonation states at a pH (--protonate)"),
+    "completion": ("argcomplete", "completion of options in the shell"),
     "parquet": ("pyarrow", "Parquet libraries and exports"),
     "ray": ("ray", "screening on a Ray cluster"),
     "vina": ("vina", "AutoDock Vina as a baseline"),

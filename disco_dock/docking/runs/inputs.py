@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from disco_dock.chem.ligand import Ligand, LigandFailure
+from disco_dock.chem.ligand_states import LigandReader, state_reader
 from disco_dock.chem.ligands.read_ligand import read_ligands
-from disco_dock.chem.stereo_isomers import LigandReader, isomer_reader
 from disco_dock.docking.runs.bound_ligand import bound_ligand
 from disco_dock.docking.runs.input_files import existing_file
 from disco_dock.docking.runs.names import UniqueNames, complex_name, safe_name
@@ -70,24 +70,29 @@ class JobList:
     Attributes:
         jobs: all of them.
         single: the complex of a run that is not a batch.
-        isomers_of: name of the only complex of which the jobs are configurations, or None.
+        states_of: name of the only complex of which the jobs are states, or None.
     """
 
     jobs: tuple[Job, ...]
     single: DockingJob | None = None
-    isomers_of: str | None = None
+    states_of: str | None = None
 
 
-def ligand_reader(template_smiles: str | None, largest_fragment: bool, stereo_isomers: int = 0) -> LigandReader:
-    """A function that yields the molecules of a file or SMILES with these options.
+def ligand_reader(
+    template_smiles: str | None, largest_fragment: bool, stereo_isomers: int = 0, *, protonate: float | None = None
+) -> LigandReader:
+    """A function that yields the molecules of a file or SMILES with these options, each state as one of its own.
 
     Raises:
-        ConfigError: the number of stereo isomers is out of range.
+        ConfigError: the number of stereo isomers or the pH is out of range.
     """
-    return isomer_reader(
-        lambda spec: read_ligands(spec, template_smiles=template_smiles, largest_fragment=largest_fragment),
-        stereo_isomers,
-    )
+
+    def read(given: str | Ligand) -> Iterator[Ligand | LigandFailure]:
+        if isinstance(given, Ligand):
+            return iter([given])
+        return read_ligands(given, template_smiles=template_smiles, largest_fragment=largest_fragment)
+
+    return state_reader(read, protonate=protonate, isomers=stereo_isomers)
 
 
 def jobs_of_ligands(
@@ -108,18 +113,18 @@ def jobs_of_ligands(
     spec = str(ligand)
     existing_file(Path(protein))
     bound = bound_ligand(Path(protein), spec, smiles)
-    molecules = [bound] if bound is not None else list(islice(read(spec), MAX_COMPLEXES + 1))
+    molecules = list(islice(read(spec if bound is None else bound), MAX_COMPLEXES + 1))
     if len(molecules) > MAX_COMPLEXES:
         raise _too_many(spec)
     if not molecules:
         raise InputError(f"{spec}: no molecule found; give a file with at least one molecule or a SMILES string")
     names = UniqueNames()
-    isomers = _isomer_suffixes(molecules)
-    if isomers is not None:
-        name = complex_name(Path(protein), molecules[0].name.removesuffix(isomers[0]))
-        titled = zip(isomers, molecules, strict=True)
+    states = _state_suffixes(molecules)
+    if states is not None:
+        name = complex_name(Path(protein), molecules[0].name.removesuffix(states[0]))
+        titled = zip(states, molecules, strict=True)
         jobs = tuple(_job(name + suffix, protein, spec, molecule, names) for suffix, molecule in titled)
-        return JobList(jobs=jobs, isomers_of=safe_name(name))
+        return JobList(jobs=jobs, states_of=safe_name(name))
     if len(molecules) > 1:
         return JobList(jobs=tuple(_job(molecule.name, protein, spec, molecule, names) for molecule in molecules))
     if isinstance(molecules[0], LigandFailure):
@@ -212,20 +217,20 @@ def _row_jobs(path: Path, line: int, row: Mapping[str, str], read: LigandReader,
     except DiscoError as error:
         name = names.take(title or f"line_{line}")
         return [FailedInput(name=name, protein=protein, ligand_spec=spec, error_code=error.code, message=str(error))]
-    isomers = _isomer_suffixes(molecules)
-    if isomers is not None and title:
-        titled = zip(isomers, molecules, strict=True)
+    states = _state_suffixes(molecules)
+    if states is not None and title:
+        titled = zip(states, molecules, strict=True)
         return [_job(title + suffix, found, spec, molecule, names) for suffix, molecule in titled]
     if len(molecules) == 1:
         return [_job(title or f"{found.name.split('.')[0]}_{molecules[0].name}", found, spec, molecules[0], names)]
     return [_job(f"{title}_{molecule.name}".lstrip("_"), found, spec, molecule, names) for molecule in molecules]
 
 
-def _isomer_suffixes(molecules: Sequence[Ligand | LigandFailure]) -> list[str] | None:
-    """Ends of the names ("_iso1", ...) where all are configurations of one molecule, else None."""
-    isomers = [one.name[len(one.isomer_of) :] for one in molecules if isinstance(one, Ligand) and one.isomer_of]
+def _state_suffixes(molecules: Sequence[Ligand | LigandFailure]) -> list[str] | None:
+    """Ends of the names ("_iso1", "_prot2", ...) where all are states of one molecule, else None."""
+    states = [one.name[len(one.state_of) :] for one in molecules if isinstance(one, Ligand) and one.state_of]
     sources = {one.index_in_file for one in molecules if isinstance(one, Ligand)}
-    return isomers if len(isomers) == len(molecules) and len(sources) == 1 else None
+    return states if len(states) == len(molecules) and len(sources) == 1 else None
 
 
 def _too_many(path: str | Path) -> InputError:

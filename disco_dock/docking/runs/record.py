@@ -100,6 +100,8 @@ def best_summary(prediction: Prediction) -> dict[str, Any]:
         "valid_poses": prediction.valid_poses,
         "draws": prediction.draws,
     }
+    score, atoms = first["vina_score"], prediction.ligand.num_atoms
+    first = {**first, "ligand_efficiency": None if score is None else round(-score / atoms, 4)}
     return {**counts, **{key: first[key] for key in BEST_NUMBERS[len(counts) :]}}
 
 
@@ -160,6 +162,7 @@ def run_record(
                 "index_in_file": job.ligand.index_in_file,
                 "smiles": job.ligand.smiles,
                 "sha256": hashes.ligand,
+                "state_of": job.ligand.state_of or None,
             },
             **{name: {"sha256": value} for name, value in hashes.files.items()},
         },

@@ -28,7 +28,7 @@ from disco_dock.docking.runs.outputs import (
 )
 from disco_dock.docking.runs.progress import Progress, Silent
 from disco_dock.docking.runs.record import Hashes, best_summary, job_hashes, run_record
-from disco_dock.docking.runs.summary import ComplexSummary, write_summary
+from disco_dock.docking.runs.summary import ComplexSummary, mark_best_states, write_summary
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.docking.validity import prepare_checks, was_checked
 from disco_dock.runtime.errors import DiscoError, InputError
@@ -130,6 +130,7 @@ class Run:
                     write_summary(self._out / TABLE, rows)
                     written = time.monotonic()
         finally:
+            rows = mark_best_states(rows)
             write_summary(self._out / TABLE, rows)
         return rows
 
@@ -185,5 +186,6 @@ def _row(job: DockingJob, begin: float) -> ComplexSummary:
         protein=str(job.protein),
         ligand=job.ligand_spec,
         smiles=job.ligand.smiles,
+        state_of=job.ligand.state_of,
         seconds=round(time.perf_counter() - begin, 2),
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from disco_dock.docking.best_state import state_order
 from disco_dock.runtime.tables import csv_text, write_text
 
 Status = Literal["ok", "failed", "reused"]
@@ -27,6 +28,7 @@ BEST_NUMBERS = (
     "contact_score",
     "strain",
     "key_residues",
+    "ligand_efficiency",
 )
 """Fields of a row that describe the poses, from `confidence` on the first-ranked one."""
 
@@ -59,6 +61,9 @@ class ComplexSummary:
         strain: kcal/mol, or None.
         key_residues: those that hold the pose, strongest first.
         seconds: wall time spent on the complex in this run.
+        ligand_efficiency: kcal/mol of the Vina score for each heavy atom, higher is better, or None.
+        state_of: the ligand of which this is one protonation state or configuration of several, else empty.
+        best_state: whether it is the best of these (`mark_best_states`), or None for the only one.
     """
 
     name: str
@@ -84,9 +89,29 @@ class ComplexSummary:
     contact_score: float | None = None
     strain: float | None = None
     key_residues: str | None = None
+    ligand_efficiency: float | None = None
+    state_of: str = ""
+    best_state: bool | None = None
 
 
 ROW_COLUMNS = tuple(field.name for field in fields(ComplexSummary))
+
+
+def mark_best_states(rows: Sequence[ComplexSummary]) -> list[ComplexSummary]:
+    """The rows, with the best state of each ligand marked: that of the lowest Vina score, else highest confidence.
+
+    Neither score counts what a state costs in water; the states that are compared are those that are not rare there.
+    """
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for index, row in enumerate(rows):
+        if row.state_of and row.status != "failed":
+            groups.setdefault((row.protein, row.ligand, row.state_of), []).append(index)
+    best = {
+        min(group, key=lambda index: state_order(rows[index].vina_score, rows[index].confidence))
+        for group in groups.values()
+    }
+    among = {index for group in groups.values() for index in group}
+    return [replace(row, best_state=index in best) if index in among else row for index, row in enumerate(rows)]
 
 
 def write_summary(path: Path, rows: Sequence[ComplexSummary]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from disco_dock.chem.ligand_states import ligand_states
+from disco_dock.docking.best_state import state_order
 from disco_dock.docking.engine import Engine, docking_settings, load_engine
 from disco_dock.docking.judging import check_physics
 from disco_dock.docking.predict import predict_prepared
@@ -101,10 +103,13 @@ class LigandDocker:
     @property
     def together(self) -> int:
         """Most ligands of one network batch."""
-        return self._batching.ligands
+        return self._batching.ligands if self._settings.predict.protonate is None else 1
 
     def __call__(self, works: Sequence[Work]) -> Iterator[Outcome]:
         """The kept poses of each ligand, or why there are none."""
+        if self._settings.predict.protonate is not None:
+            yield from map(self._best_state, works)
+            return
         ready: list[PreparedLigand] = []
         for work in works:
             made = self._prepared(work)
@@ -118,6 +123,27 @@ class LigandDocker:
                 continue
             for sampled in self._groups.sample(group):
                 yield self._finished(sampled)
+
+    def _best_state(self, work: Work) -> Outcome:
+        """A ligand in the best of its states, each docked alone."""
+        begin = time.perf_counter()
+        try:
+            ligand = canonical_ligand(work.smiles, work.name)
+            states = ligand_states(ligand, protonate=self._settings.predict.protonate)
+        except DiscoError as error:
+            return _failed(work, error, time.perf_counter() - begin)
+        smiles = [state.smiles for state in states]
+        outcomes = [self._in_state(replace(work, smiles=text)) for text in smiles]
+        docked = [(text, one) for text, one in zip(smiles, outcomes, strict=True) if isinstance(one, Docked)]
+        if not docked:
+            return outcomes[0]
+        text, best = min(docked, key=lambda one: _order(one[1]))
+        seconds = {**best.seconds, "total": round(time.perf_counter() - begin, 3)}
+        return replace(best, state=None if text == work.smiles else text, states=len(states), seconds=seconds)
+
+    def _in_state(self, work: Work) -> Outcome:
+        ready = self._prepared(work)
+        return self._alone(ready) if isinstance(ready, PreparedLigand) else ready
 
     def _prepared(self, work: Work) -> PreparedLigand | Failed:
         """A ligand, prepared for the networks."""
@@ -173,6 +199,10 @@ class LigandDocker:
             digest=digest(pos),
             seconds={**prediction.timings, "total": round(seconds, 3)},
         )
+
+
+def _order(outcome: Docked) -> tuple[float, float]:
+    return state_order(outcome.poses[0]["vina_score"], outcome.poses[0]["confidence"])
 
 
 NO_ROOM = Failure(

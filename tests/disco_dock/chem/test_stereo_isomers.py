@@ -7,8 +7,9 @@ from rdkit import Chem
 
 from disco_dock.chem.conformers import embed, has_open_stereo
 from disco_dock.chem.ligands.read_ligand import read_ligand
+from disco_dock.chem.state_limits import MAX_ISOMERS
 from disco_dock.chem.stereo import held_axes, stereo_kept
-from disco_dock.chem.stereo_isomers import MAX_ISOMERS, stereo_isomers
+from disco_dock.chem.stereo_isomers import stereo_isomers
 from disco_dock.runtime.errors import ConfigError
 
 
@@ -22,7 +23,7 @@ def test_all_configurations_of_a_centre_and_a_double_bond():
     wanted = ("C/C=C/[C@H](C)N", "C/C=C/[C@@H](C)N", "C/C=C\\[C@H](C)N", "C/C=C\\[C@@H](C)N")
     assert {one.smiles for one in found} == {Chem.CanonSmiles(one) for one in wanted}
     assert [one.name for one in found] == [f"ligand_iso{number}" for number in (1, 2, 3, 4)]
-    assert all(one.isomer_of == "ligand" and one.pos is None and not has_open_stereo(one.mol) for one in found)
+    assert all(one.state_of == "ligand" and one.pos is None and not has_open_stereo(one.mol) for one in found)
     assert all("unspecified" in note for note in ligand.notes)
     assert found[1].notes == (f"configuration 2 of 4 of ligand: {found[1].smiles}",)
     assert stereo_kept(found[2].mol, embed(found[2].mol, seed=0).pos)

@@ -238,6 +238,33 @@ def test_more_latents_than_there_are(disco, peptide):
     assert done.status == 2 and "--num-modes has no effect" in done.err
 
 
+def test_protonation_states_are_docked_and_the_best_is_named(disco, peptide, tmp_path):
+    pytest.importorskip("dimorphite_dl")
+    done = disco("predict", "--protein", peptide, "--ligand", "NCC(=O)O", "--protonate", 7.4, *FAST, "--physics")
+    assert done.status == 0, done.err
+    (out,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert out.name == "p_ligand_states"
+    table = rows(out / "results.csv")
+    assert {row["smiles"] for row in table} == {"NCC(=O)[O-]", "[NH3+]CC(=O)[O-]"}
+    assert {row["state_of"] for row in table} == {"ligand"}
+    (best,) = [row for row in table if row["best_state"] == "true"]
+    assert float(best["vina_score"]) == min(float(row["vina_score"]) for row in table)
+    assert f"best of 2 states of ligand: {best['name']}" in done.out
+    record = json.loads((out / best["name"] / "run.json").read_text())
+    assert record["settings"]["protonate"] == 7.4 and record["inputs"]["ligand"]["state_of"] == "ligand"
+    assert any(f"of ligand: {best['smiles']}" in note for note in record["notes"])
+
+
+def test_a_ligand_of_one_state_is_one_complex(disco, peptide, tmp_path):
+    pytest.importorskip("dimorphite_dl")
+    done = disco("predict", "--protein", peptide, "--ligand", "CCN", "--protonate", 7.4, "-o", "out", *FAST)
+    assert done.status == 0, done.err
+    assert names(tmp_path / "out") == FILES
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["inputs"]["ligand"]["smiles"] == "CC[NH3+]"
+    done = disco("predict", "--protein", peptide, "--ligand", "CCN", "--protonate", 20, "-o", "other", *FAST)
+    assert done.status == 2 and "pH" in done.err
+
+
 def test_stereo_isomers_are_docked_one_by_one(disco, peptide, tmp_path):
     done = disco("predict", "--protein", peptide, "--ligand", "C/C=C/C(F)Cl", "--stereo-isomers", 4, *FAST)
     assert done.status == 0, done.err

@@ -129,10 +129,10 @@ def test_titles_of_other_programs(tmp_path, title):
 
 
 def test_configurations_are_complexes_of_their_own(protein, tmp_path):
-    read = ligand_reader(None, False, 4)
+    read = ligand_reader(None, False, stereo_isomers=4)
     found = jobs_of_ligands(protein, "CC(F)Cl", read)
     assert [job.name for job in found.jobs] == ["prot_ligand_iso1", "prot_ligand_iso2"]
-    assert found.single is None and found.isomers_of == "prot_ligand"
+    assert found.single is None and found.states_of == "prot_ligand"
     assert {job.ligand.smiles for job in found.jobs} == {"C[C@H](F)Cl", "C[C@@H](F)Cl"}
     assert jobs_of_ligands(protein, "CCO", read).single is not None
     path = tmp_path / "many.smi"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from disco_dock.chem.ligand_states import ligand_states
 from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.receptors import ReceptorStore
 from disco_dock.docking.runs.self_test import write_peptide
@@ -66,6 +67,21 @@ def test_a_ligand_does_not_depend_on_what_was_docked_before(peptide):
     again = dock_one(used, work())
     assert isinstance(fresh, Docked) and isinstance(again, Docked)
     assert (again.digest, again.coordinates, again.poses) == (fresh.digest, fresh.coordinates, fresh.poses)
+
+
+def test_the_best_of_a_ligands_states_is_kept(peptide):
+    pytest.importorskip("dimorphite_dl")
+    smiles, ligand = "NCC(=O)O", canonical_ligand("NCC(=O)O", "m")
+    docker = LigandDocker(fake_engine(), replace(SETTINGS, predict=replace(PREDICT, protonate=7.4)), peptide)
+    assert docker.together == 1
+    one = dock_one(docker, work(smiles))
+    assert isinstance(one, Docked) and one.states == 2
+    plain = LigandDocker(fake_engine(), SETTINGS, peptide)
+    each = [state.smiles for state in ligand_states(ligand, protonate=7.4)]
+    alone = [dock_one(plain, work(text)) for text in each]
+    best = max(alone, key=lambda found: found.poses[0]["confidence"])
+    assert (one.digest, one.poses) == (best.digest, best.poses)
+    assert one.state == each[alone.index(best)]
 
 
 def test_a_failure_is_an_outcome(peptide):
