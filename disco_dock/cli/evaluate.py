@@ -1,4 +1,4 @@
-"""`disco-dock evaluate`: dock complexes with known poses, measure every pose, and report beside AutoDock Vina."""
+"""`disco-dock evaluate`: dock complexes with known poses, measure every pose, and report beside Vina and Rustina."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from disco_dock.cli.options import add_groups, add_physics, group_choice, physic
 from disco_dock.cli.parsing import UsageError
 from disco_dock.ranking.pose_scores import rankings
 
-BASELINES = ("vina", "vina-blind", "vina-pocket")
+BASELINES = tuple(f"{program}{where}" for program in ("vina", "rustina") for where in ("", "-blind", "-pocket"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,13 +48,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ids of the training set, instead of the manifest's",
     )
     parser.add_argument(
-        "--baseline", choices=BASELINES, action="append", default=[], help="also run AutoDock Vina; vina means both"
+        "--baseline",
+        choices=BASELINES,
+        action="append",
+        default=[],
+        help="also run AutoDock Vina or Rustina in a box around the receptor, around the ligand, or both; repeatable",
     )
     parser.add_argument(
+        "--baseline-effort",
+        choices=("equal", "default"),
+        action="append",
+        default=[],
+        help="equal CPU seconds (the default), or each program's own defaults (Vina: exhaustiveness 8, and 32); "
+        "repeatable",
+    )
+    parser.add_argument(
+        "--baseline-cpu-seconds",
         "--vina-cpu-seconds",
         type=float,
         metavar="S",
-        help="processor time of Vina per complex and box; by default the time of the networks on the same complex",
+        help="processor time of each baseline per complex and box; by default that of our docking of the same complex",
     )
     parser.add_argument(
         "--pocket",
@@ -75,7 +88,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, going on where an earlier run stopped, and print the methods side by side."""
     from disco_dock.cli.console import text_table
-    from disco_dock.evaluation.report import side_by_side
+    from disco_dock.evaluation.baselines import baselines_of
+    from disco_dock.evaluation.report import leads, side_by_side
     from disco_dock.evaluation.run import EvaluationSettings, run_evaluation
     from disco_dock.runtime.errors import ConfigError
 
@@ -85,8 +99,13 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--steps must be at least 1")
     if args.training_ids and args.manifest is None:
         raise UsageError("--training-ids has no effect without --manifest")
-    if args.vina_cpu_seconds is not None and not args.baseline:
-        raise UsageError("--vina-cpu-seconds has no effect without --baseline")
+    efforts = tuple(dict.fromkeys(args.baseline_effort)) or ("equal",)
+    if args.baseline_effort and not args.baseline:
+        raise UsageError("--baseline-effort has no effect without --baseline")
+    if args.baseline_cpu_seconds is not None and not (args.baseline and "equal" in efforts):
+        raise UsageError("--baseline-cpu-seconds has no effect without --baseline and --baseline-effort equal")
+    if args.baseline_cpu_seconds is not None and not 0 <= args.baseline_cpu_seconds < float("inf"):
+        raise UsageError("--baseline-cpu-seconds must be a number of seconds, 0 or more")
     try:
         groups = group_choice(vars(args))
     except ConfigError as error:
@@ -105,9 +124,9 @@ def run(args: argparse.Namespace) -> int:
         figures=not args.no_figures,
         manifest=args.manifest,
         training_ids=tuple(args.training_ids or ()),
-        blind=bool({"vina", "vina-blind"} & set(args.baseline)),
-        pocket=bool({"vina", "vina-pocket"} & set(args.baseline)),
-        vina_cpu_seconds=args.vina_cpu_seconds,
+        baselines=baselines_of(args.baseline),
+        efforts=efforts,
+        baseline_cpu_seconds=args.baseline_cpu_seconds,
         in_pocket=args.pocket,
         physics=physics_choice(vars(args)),
         rankings=tuple(dict.fromkeys(args.also_rank_by)),
@@ -120,6 +139,8 @@ def run(args: argparse.Namespace) -> int:
 
     summary = run_evaluation(settings, on_row=report)
     print(text_table(*side_by_side(summary)))
+    if args.baseline:
+        print(text_table(*leads(summary)))
     print(f"budget: {summary['budget']}")
     print(f"results in {args.out}")
     return 0

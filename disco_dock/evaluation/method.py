@@ -1,4 +1,4 @@
-"""Methods to evaluate: anything that gives ranked poses of a complex. Here the networks; Vina is in `vina`."""
+"""Methods to evaluate: anything that gives ranked poses of a complex. Here the networks; others are in `baselines`."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ COLUMNS = (
 def write_report(
     out: Path,
     methods: Mapping[str, Sequence[MeasuredComplex]],
-    networks: str,
+    pairs: Sequence[tuple[str, str]],
     *,
     manifest: Manifest | None,
     facts: Mapping[str, Any],
@@ -37,7 +37,7 @@ def write_report(
     Args:
         out: folder.
         methods: rows by name, on the same complexes.
-        networks: name of the method that the others are compared with.
+        pairs: which method's lead over which other one is given.
         manifest: clusters and training set, or None.
         facts: checkpoint, settings, budget: goes to the top of the summary.
     """
@@ -45,9 +45,7 @@ def write_report(
         **facts,
         "methods": {name: summarise(rows, manifest=manifest) for name, rows in methods.items()},
         "lead_in_percentage_points": {
-            f"{networks} over {name}": compare(methods[networks], rows)
-            for name, rows in methods.items()
-            if name != networks
+            f"{first} over {second}": compare(methods[first], methods[second]) for first, second in pairs
         },
     }
     write_json(out / SUMMARY_FILE, summary)
@@ -87,6 +85,28 @@ def side_by_side(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]
         rows.append([f"{text}, first-ranked", *(_quartiles(one["distances"][key]) for one in methods.values())])
     rows.append(["CPU seconds per complex", *(str(one["mean_cpu_seconds"]) for one in methods.values())])
     return ["", *methods], rows
+
+
+def leads(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Column names and rows of text of the paired leads in percentage points, with their intervals."""
+    found = summary["lead_in_percentage_points"]
+    names = {
+        "top1_under_2": "first < 2 Å",
+        "top1_under_2_and_valid": "first < 2 Å, valid",
+        f"top{TOP}_under_2": f"one of {TOP} < 2 Å",
+        "best_under_2": "best < 2 Å",
+        "top1_under_5": "first < 5 Å",
+    }
+    shown = {key: label for key, label in names.items() if any(key in one for one in found.values())}
+    rows = [[pair, *(_lead(one.get(key)) for key in shown)] for pair, one in found.items()]
+    return ["lead in points", *shown.values()], rows
+
+
+def _lead(value: Mapping[str, Any] | None) -> str:
+    if value is None:
+        return ""
+    low, high = value["interval"]
+    return f"{value['points']:+.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _rate(value: Mapping[str, Any] | None) -> str:

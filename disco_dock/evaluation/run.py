@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,22 @@ from disco_dock.chem.posebusters_checks import require_posebusters
 from disco_dock.data.sources import read_ids
 from disco_dock.docking.engine import Engine, load_engine
 from disco_dock.docking.judging import check_physics
+from disco_dock.evaluation.baseline import Budget
+from disco_dock.evaluation.baselines import (
+    PROGRAMS,
+    Baseline,
+    baseline_methods,
+    effort_text,
+    require_baselines,
+    seconds_used,
+)
 from disco_dock.evaluation.cases import Cases, open_cases
 from disco_dock.evaluation.docked_once import SharedDocking
 from disco_dock.evaluation.figures import require_matplotlib, write_figures
 from disco_dock.evaluation.measure import evaluate
 from disco_dock.evaluation.method import NetworkMethod
 from disco_dock.evaluation.report import write_report
-from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.strata import read_manifest
-from disco_dock.evaluation.vina.method import VinaMethod, Where, require_vina
 from disco_dock.physics.settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
 from disco_dock.runtime.config import to_dict
 from disco_dock.runtime.errors import InputError
@@ -47,9 +54,9 @@ class EvaluationSettings:
         figures: whether to write PNG files.
         manifest: CSV of clusters and splits, or None.
         training_ids: files of the ids that were trained on; empty takes the manifest's split "train".
-        blind: run Vina in a box around the receptor.
-        pocket: run Vina in a box around the crystal ligand.
-        vina_cpu_seconds: processor time of Vina, or None for that of the networks on the same complex.
+        baselines: other programs to run beside the networks, each in a box around the receptor or the crystal ligand.
+        efforts: "equal" (the same processor time) and "default" (what each program does by itself), or both.
+        baseline_cpu_seconds: their processor time, or None for that of our own docking of the same complex.
         in_pocket: also dock with the place of the crystal ligand given to the networks.
         physics: measured beside the networks alone, on top of what the checkpoint says.
         rankings: by which the same poses after physics are ranked too.
@@ -69,9 +76,9 @@ class EvaluationSettings:
     figures: bool = True
     manifest: Path | None = None
     training_ids: tuple[Path, ...] = ()
-    blind: bool = False
-    pocket: bool = False
-    vina_cpu_seconds: float | None = None
+    baselines: tuple[Baseline, ...] = ()
+    efforts: tuple[str, ...] = ("equal",)
+    baseline_cpu_seconds: float | None = None
     in_pocket: bool = False
     physics: PhysicsChoice = PhysicsChoice()
     rankings: tuple[str, ...] = ()
@@ -111,30 +118,34 @@ def run_evaluation(settings: EvaluationSettings, *, on_row: OnRow | None = None)
     network = NetworkMethod(shared)
     requested = settings.physics.requested
     ours = [NetworkMethod(shared, one, physics_requested=requested) for one in _rankings(settings, physics)]
-    told = [NetworkMethod(shared, physics, physics_requested=requested, in_pocket=True)] if settings.in_pocket else []
+    in_pocket = (
+        [physics, *(one for one in _rankings(settings, physics) if one != physics)] if settings.in_pocket else []
+    )
+    told = [NetworkMethod(shared, one, physics_requested=requested, in_pocket=True) for one in in_pocket]
     rows = evaluate([network, *ours, *told], cases, **options)
-    wheres: list[Where] = [where for where in ("blind", "pocket") if getattr(settings, where)]
-    for where in wheres:
-        budget = _budget(settings, rows[(ours or [network])[0].name])
-        origin = (
-            {**network.settings, "physics": asdict(physics)}
-            if settings.vina_cpu_seconds is None
-            else settings.vina_cpu_seconds
-        )
+    main = {"blind": (ours or [network])[0], "pocket": (told or ours or [network])[0]}
+    against: list[tuple[str, str]] = []
+    for baseline in settings.baselines:
+        own, fixed = main[baseline.where], settings.baseline_cpu_seconds
+        origin = own.settings if fixed is None else fixed
+        budget = Budget(seconds_used(rows[own.name], fixed), origin)
         search = {"num_poses": settings.num_poses, "seed": settings.seed}
-        with VinaMethod(where, **search, budget=budget, budget_origin=origin) as vina:
-            rows |= evaluate([vina], cases, **options)
+        for method in baseline_methods(baseline, settings.efforts, budget, **search):
+            with method:
+                rows |= evaluate([method], cases, **options)
+            against.append((own.name, method.name))
     facts = {
         "checkpoint": {"name": engine.models.config.name, "sha256": engine.models.sha256},
         "data": str(settings.data),
         "split": None if settings.split is None else str(settings.split),
         "device": str(engine.device),
         "sampling": network.settings["sampling"],
-        "budget": _budget_text(settings, engine, bool(wheres)),
+        "budget": effort_text(settings.baselines, settings.efforts, settings.baseline_cpu_seconds, engine.device.type),
         "posebusters_poses": settings.check_poses if cases.has_files else 0,
         **chosen,
     }
-    summary = write_report(settings.out, rows, network.name, manifest=manifest, facts=facts)
+    pairs = dict.fromkeys([*against, *((network.name, name) for name in rows if name != network.name)])
+    summary = write_report(settings.out, rows, tuple(pairs), manifest=manifest, facts=facts)
     if settings.figures:
         write_figures(settings.out, rows)
     return summary
@@ -150,10 +161,11 @@ def _check_needs(settings: EvaluationSettings, cases: Cases) -> None:
         raise InputError(f"{settings.data}: shards have no frame to give a pocket in; give the files of the complexes")
     if (settings.physics.requested or settings.rankings) and not cases.has_files:
         raise InputError(f"{settings.data}: physics needs the files of the complexes, and these are shards")
-    if settings.blind or settings.pocket:
-        require_vina()
+    if settings.baselines:
+        require_baselines(settings.baselines)
         if not cases.has_files:
-            raise InputError(f"{settings.data}: Vina needs the files of the complexes, and these are shards")
+            program = PROGRAMS[settings.baselines[0].program]
+            raise InputError(f"{settings.data}: {program} needs the files of the complexes, and these are shards")
 
 
 def _rankings(settings: EvaluationSettings, physics: PhysicsSettings) -> list[PhysicsSettings]:
@@ -172,25 +184,4 @@ def _sampling(engine: Engine, settings: EvaluationSettings) -> DockingSettings:
         sampler=config.sampler if settings.steps is None else replace(config.sampler, steps=settings.steps),
         latent_inverse_temperature=config.latent_inverse_temperature,
         guidance=config.guidance,
-    )
-
-
-def _budget(settings: EvaluationSettings, rows: Sequence[MeasuredComplex]) -> dict[str, float]:
-    """Processor seconds of Vina by complex: as given, or as the networks took (their mean where they failed)."""
-    if settings.vina_cpu_seconds is not None:
-        return {row.id: settings.vina_cpu_seconds for row in rows}
-    used = [row.cpu_seconds for row in rows if row.rmsd]
-    mean = sum(used) / max(len(used), 1)
-    return {row.id: row.cpu_seconds if row.rmsd else mean for row in rows}
-
-
-def _budget_text(settings: EvaluationSettings, engine: Engine, baselines: bool) -> str:
-    if not baselines:
-        return "no baseline was run"
-    if settings.vina_cpu_seconds is not None:
-        return f"Vina got {settings.vina_cpu_seconds:g} CPU seconds per complex and box, at least one Monte-Carlo run"
-    remark = "" if engine.device.type == "cpu" else f"; the networks also used the device {engine.device}"
-    return (
-        "Vina got, per complex and box, the CPU seconds that the networks took for it, at least one Monte-Carlo run"
-        f"{remark}"
     )

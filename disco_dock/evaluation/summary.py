@@ -70,9 +70,10 @@ def compare(first: Sequence[MeasuredComplex], second: Sequence[MeasuredComplex])
     for (name, count), other in both:
         for limit in THRESHOLDS:
             out[f"{name}_under_{limit:g}"] = paired_difference(hits(first, count, limit), hits(second, other, limit))
-    if was_checked(first, 1) and was_checked(second, 1):
-        pair = (hits(rows, 1, THRESHOLDS[0], valid=True) for rows in (first, second))
-        out[f"top1_under_{THRESHOLDS[0]:g}_and_valid"] = paired_difference(*pair)
+    for (name, count), other in both:
+        if was_checked(first, count) and was_checked(second, other):
+            pair = (hits(rows, many, THRESHOLDS[0], valid=True) for rows, many in ((first, count), (second, other)))
+            out[f"{name}_under_{THRESHOLDS[0]:g}_and_valid"] = paired_difference(*pair)
     return out
 
 

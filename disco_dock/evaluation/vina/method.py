@@ -7,31 +7,25 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from rdkit import Chem
 
 from disco_dock.chem.write_complex import write_receptor_pdb
-from disco_dock.chem.write_sdf import pose_mol
-from disco_dock.docking.refinement import is_trace
-from disco_dock.evaluation.boxes import blind_box, pocket_box
+from disco_dock.evaluation.baseline import DOCK_SECONDS, PREPARE_SECONDS, Budget, Where, in_order, problem
 from disco_dock.evaluation.cases import Case
 from disco_dock.evaluation.method import RankedPoses
 from disco_dock.evaluation.vina import process as vina_process
 from disco_dock.runtime.capped_worker import CappedWorker
-from disco_dock.runtime.errors import ConfigError, InputError
+from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.versions import package_version
 
 PACKAGES = {"vina": "vina", "meeko": "meeko", "gemmi": "gemmi", "openbabel": "openbabel-wheel"}
 """Module: distribution."""
-PREPARE_SECONDS = 120.0
-DOCK_SECONDS = 3600.0
-
-Where = Literal["blind", "pocket"]
+EXHAUSTIVENESS = (8, 32)
+"""Monte-Carlo runs that Vina makes by default, and that its authors advise for hard cases."""
 
 
 def require_vina() -> None:
@@ -46,7 +40,7 @@ def require_vina() -> None:
 
 
 class VinaMethod:
-    """AutoDock Vina on one core with a limit of processor time; a context manager.
+    """AutoDock Vina on one core; a context manager.
 
     Hydrogens are added and atoms typed by Open Babel for the receptor and by Meeko for the ligand, which starts from
     the conformer that the networks start from, never from the crystal pose.
@@ -55,23 +49,22 @@ class VinaMethod:
         where: "blind" (box around the receptor) or "pocket" (box around the crystal ligand).
         num_poses: to return.
         seed: of its random numbers.
-        budget: processor seconds by complex; at least one Monte-Carlo run is always made.
-        budget_origin: what the budget depends on, as plain values; another origin makes earlier rows void.
+        effort: processor time, of which at least one Monte-Carlo run is always made; or a number of such runs
+            (Vina's exhaustiveness), whatever they take.
     """
 
-    def __init__(
-        self, where: Where, *, num_poses: int, seed: int, budget: Mapping[str, float], budget_origin: Any
-    ) -> None:
+    def __init__(self, where: Where, *, num_poses: int, seed: int, effort: Budget | int) -> None:
         require_vina()
-        self.name = f"vina-{where}"
-        self._where, self._num_poses, self._seed, self._budget = where, num_poses, seed, budget
+        self.name = f"vina-{where}" + (f"-exhaustiveness-{effort}" if isinstance(effort, int) else "")
+        self._where: Where = where
+        self._num_poses, self._seed, self._effort = num_poses, seed, effort
         self.settings: dict[str, Any] = {
             "vina": package_version("vina"),
             "meeko": package_version("meeko"),
             "openbabel": package_version("openbabel-wheel"),
             "num_poses": num_poses,
             "seed": seed,
-            "budget": budget_origin,
+            **({"exhaustiveness": effort} if isinstance(effort, int) else {"budget": effort.origin}),
         }
         # Open Babel and Vina abort when both are loaded into one process.
         self._preparing, self._docking = CappedWorker(), CappedWorker()
@@ -85,13 +78,9 @@ class VinaMethod:
 
     def dock(self, case: Case) -> RankedPoses:
         """Poses by energy, lowest first; the score is minus the energy in kcal/mol."""
-        receptor = case.receptor
-        if receptor is None:
-            raise InputError(f"{case.name}: shards hold no receptor atoms; give the files of the complexes")
-        if is_trace(receptor):
-            raise InputError(f"{case.name}: the receptor is a trace without side chains, which Vina cannot dock into")
-        box = blind_box(receptor) if self._where == "blind" else pocket_box(case.crystal)
-        ligand = pose_mol(case.ligand, case.graph.conformer.double().numpy() + box.center)
+        receptor, box, ligand = problem(case, self._where, "Vina")
+        runs = self._effort if isinstance(self._effort, int) else None
+        seconds = 0.0 if isinstance(self._effort, int) else self._effort.seconds[case.name]
         begin = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="disco-vina-") as folder:
             pdb, pdbqt = Path(folder) / "receptor.pdb", Path(folder) / "receptor.pdbqt"
@@ -105,21 +94,9 @@ class VinaMethod:
                 box.size.tolist(),
                 self._num_poses,
                 self._seed,
-                self._budget[case.name],
+                seconds,
+                runs,
                 seconds=DOCK_SECONDS,
             )
-        pos = np.stack([_in_order(case, mol) for mol in found.poses])
+        pos = np.stack([in_order(case, mol, "Vina") for mol in found.poses])
         return RankedPoses(pos, -np.array(found.energies), None, time.perf_counter() - begin, found.cpu_seconds)
-
-
-def _in_order(case: Case, mol: Chem.Mol) -> np.ndarray:
-    """Positions of a docked molecule in the atom order of the case's ligand.
-
-    Raises:
-        InputError: it is another molecule.
-    """
-    heavy = Chem.RemoveAllHs(mol)
-    match = heavy.GetSubstructMatch(case.ligand.mol)
-    if len(match) != case.ligand.num_atoms or len(match) != heavy.GetNumAtoms():
-        raise InputError(f"{case.name}: Vina's output is not the ligand; leave it out")
-    return heavy.GetConformer().GetPositions()[list(match)]

@@ -63,8 +63,9 @@ def dock(
     num_poses: int,
     seed: int,
     cpu_seconds: float,
+    runs: int | None = None,
 ) -> VinaPoses:
-    """Dock on one core: one Monte-Carlo run to learn its cost, then as many as the rest of the budget holds.
+    """Dock on one core: a number of Monte-Carlo runs, or one to learn its cost, then as many as the budget holds.
 
     Args:
         receptor: PDBQT file.
@@ -73,7 +74,8 @@ def dock(
         size: edges of the box, Angstrom.
         num_poses: to return.
         seed: of Vina.
-        cpu_seconds: budget of maps and search together.
+        cpu_seconds: budget of maps and search together, where the number of runs is not given.
+        runs: number of Monte-Carlo runs (exhaustiveness), or None.
     """
     from vina import Vina
 
@@ -84,12 +86,12 @@ def dock(
         vina.set_ligand_from_string(ligand_pdbqt(ligand))
         vina.compute_vina_maps(center=center, box_size=size)
         before = time.process_time()
-        vina.dock(exhaustiveness=1, n_poses=num_poses, min_rmsd=MIN_RMSD)
+        vina.dock(exhaustiveness=runs or 1, n_poses=num_poses, min_rmsd=MIN_RMSD)
         now = time.process_time()
         found = _poses(vina, num_poses)
-        runs = int((cpu_seconds - (now - begin)) // max(now - before, 1e-3))
-        if runs > 0:
-            vina.dock(exhaustiveness=runs, n_poses=num_poses, min_rmsd=MIN_RMSD)
+        more = 0 if runs else int((cpu_seconds - (now - begin)) // max(now - before, 1e-3))
+        if more > 0:
+            vina.dock(exhaustiveness=more, n_poses=num_poses, min_rmsd=MIN_RMSD)
             found += _poses(vina, num_poses)
         used = time.process_time() - begin
     found.sort(key=lambda pair: pair[0])

@@ -11,6 +11,7 @@ import pytest
 from disco_dock.chem import posebusters_checks as validity
 from disco_dock.cli.main import main
 from disco_dock.evaluation import figures
+from disco_dock.evaluation.rustina import method as rustina
 from disco_dock.evaluation.vina import method as vina
 from tests.support.complexes import write_complexes
 from tests.support.runs import prior_run
@@ -101,6 +102,7 @@ def test_shards_give_rmsd_only(tmp_path, capsys):
         (figures, [], "pip install 'disco-dock[evaluate]', or give --no-figures"),
         (validity, ["--no-figures"], "pip install 'disco-dock[evaluate]', or give --check-poses 0"),
         (vina, ["--no-figures", "--check-poses", "0", "--baseline", "vina"], "pip install 'disco-dock[vina]'"),
+        (rustina, ["--no-figures", "--check-poses", "0", "--baseline", "rustina"], "pip install 'disco-dock[rustina]'"),
     ],
 )
 def test_missing_packages_are_named_before_any_docking(
@@ -120,6 +122,9 @@ def test_missing_packages_are_named_before_any_docking(
         ["--check-poses", "-2"],
         ["--training-ids", "x"],
         ["--vina-cpu-seconds", "3"],
+        ["--baseline", "vina", "--baseline-effort", "default", "--baseline-cpu-seconds", "3"],
+        ["--baseline", "vina", "--baseline-cpu-seconds", "-3"],
+        ["--baseline-effort", "equal"],
         ["--baseline", "glide"],
     ],
 )
@@ -141,6 +146,7 @@ def test_vina_beside_the_networks(complexes, tmp_path, capsys):
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["methods"]["vina-pocket"]["failures"] == 0
     assert "top1_under_2" in summary["lead_in_percentage_points"]["disco-dock over vina-pocket"]
+    assert "disco-dock over vina-pocket" in printed
 
 
 def test_groups_of_the_user_reach_the_summary(complexes, tmp_path):

@@ -17,6 +17,7 @@ from disco_dock.chem.ligands.read_ligand import read_ligand
 from disco_dock.chem.posebusters_checks import check_validity
 from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.evaluation import measure as module
+from disco_dock.evaluation.baseline import Budget
 from disco_dock.evaluation.boxes import blind_box, pocket_box
 from disco_dock.evaluation.cases import FileCases, ShardCases, open_cases
 from disco_dock.evaluation.docked_once import SharedDocking
@@ -247,7 +248,7 @@ def test_vina_docks(cases, tmp_path):
         pytest.skip("Vina and what prepares its input are not installed")
     budget = dict.fromkeys(cases.ids, 1.0)
     one = FileCases(cases._folder.root, ["made0"], seed=0)
-    with VinaMethod("pocket", num_poses=3, seed=0, budget=budget, budget_origin="test") as vina:
+    with VinaMethod("pocket", num_poses=3, seed=0, effort=Budget(budget, "test")) as vina:
         (row,) = evaluate([vina], one, tmp_path, check_poses=0)[vina.name]
         case = one.load("made0")
         again = vina.dock(case)
@@ -290,7 +291,7 @@ def test_vina_refuses_a_trace(cases):
     if any(find_spec(module) is None for module in PACKAGES):
         pytest.skip("Vina and what prepares its input are not installed")
     case = traced(cases.load("made0"))
-    with VinaMethod("blind", num_poses=1, seed=0, budget={}, budget_origin="test") as vina:
+    with VinaMethod("blind", num_poses=1, seed=0, effort=8) as vina:
         with pytest.raises(InputError, match="trace without side chains"):
             vina.dock(case)
 

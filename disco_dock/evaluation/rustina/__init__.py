@@ -1,0 +1,1 @@
+"""Rustina as a baseline."""
