@@ -17,7 +17,7 @@ from disco_dock.ranking.confidence_calibration import Calibration
 from disco_dock.ranking.evidence import NEIGHBOURHOOD, PoseInputs
 from disco_dock.ranking.judge import HowMade, PoseJudge
 from disco_dock.ranking.order import rank_order
-from disco_dock.ranking.pose_scores import added_score
+from disco_dock.ranking.pose_scores import added, added_scores
 from disco_dock.ranking.reliability import Reliability
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.notes import Caution
@@ -96,9 +96,10 @@ def judge_poses(
         notes.append(f"vina_score is an energy of the pose in kcal/mol, {NOT_AN_AFFINITY}")
     if refined.contacts is not None:
         scores["contacts"] = refined.contacts
-    added = None if receptor is None else added_score(physics.rank_by, receptor, ligand, docked.pos)
-    if added is not None:
-        scores[physics.rank_by] = added
+    own = None if receptor is None else added(physics.rank_by)
+    if receptor is not None and own is not None:
+        scores |= added_scores(physics.rank_by, receptor, ligand, docked.pos, refined.contacts, config.cnn_weight)
+        notes.extend([] if own.note is None else [own.note()])
     verdict = Verdict(scores=scores, rank_by=physics.rank_by, notes=tuple(notes))
     if not refined.minimised and settings.start is None:
         return _by_calibration(verdict, config.calibration, docked.logits)
@@ -146,6 +147,12 @@ def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
         raise ConfigError(
             "this checkpoint has no contact score; rank by confidence or vina, or fit one with disco-dock fit contacts"
         )
+    score = added(settings.rank_by)
+    if score is not None:
+        if score.check is not None:
+            score.check()
+        if settings.rank_by == score.fused_as and models.contacts is None:
+            raise ConfigError(f"this checkpoint has no contact score to fuse with; rank by {score.name}")
     if settings.rank_by != "consensus":
         return settings
     if judge is None or _lacks(judge, models.confidence, models.contacts):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from disco_dock.physics.settings import ADDED_RANKINGS, RANKINGS
+from disco_dock.ranking.cnn_score import cnn_note, cnn_probability, require_rustina
 from disco_dock.runtime.errors import ConfigError
 
 if TYPE_CHECKING:  # the names are asked for by `--help`, which must not wait for chemistry
-    from collections.abc import Callable
-
     import numpy as np
 
     from disco_dock.chem.ligand import Ligand
     from disco_dock.chem.receptor import Receptor
 
+SMALLEST = 1e-6
+"""Probability whose logit is taken for smaller ones."""
 ScoreFunction: TypeAlias = "Callable[[Receptor, Ligand, np.ndarray], np.ndarray]"
 """(receptor, ligand of L heavy atoms, (poses, L, 3) Angstrom in the receptor's frame) -> (poses,), higher is better."""
 
@@ -27,13 +29,27 @@ class PoseScore:
     Attributes:
         name: for `--rank-by`; also its column in the results, beside `rank_<name>`.
         score: the function; NaN ranks last.
+        fused_as: for scores that are probabilities, the name of the contact score plus so many times (`cnn_weight` of
+            the checkpoint) their logit, which ranks too; empty for none.
+        check: called before any docking; raises ConfigError where the score cannot be computed.
+        note: says where the score comes from, or None.
     """
 
     name: str
     score: ScoreFunction
+    fused_as: str = ""
+    check: Callable[[], None] | None = None
+    note: Callable[[], str] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What ranks: the score, and what it makes together with the contact score."""
+        return tuple(filter(None, (self.name, self.fused_as)))
 
 
-POSE_SCORES: tuple[PoseScore, ...] = ()
+POSE_SCORES: tuple[PoseScore, ...] = (
+    PoseScore(name="cnn", score=cnn_probability, fused_as="fused", check=require_rustina, note=cnn_note),
+)
 """Scores that are always there; a new one of the package is added here."""
 
 _ADDED: dict[str, PoseScore] = {}
@@ -45,39 +61,59 @@ def add_pose_score(score: PoseScore) -> None:
     Raises:
         ConfigError: the name is taken, or is not a lower-case identifier.
     """
-    if not score.name.isidentifier() or score.name != score.name.lower():
-        raise ConfigError(f"the name of a pose score is a lower-case identifier, not {score.name!r}")
-    if score.name in (*RANKINGS, *_ADDED):
-        raise ConfigError(f"there is a pose score {score.name!r} already; choose another name")
+    for name in (score.name, *score.names[1:]):
+        if not name.isidentifier() or name != name.lower():
+            raise ConfigError(f"the name of a pose score is a lower-case identifier, not {name!r}")
+        if name in rankings():
+            raise ConfigError(f"there is a pose score {name!r} already; choose another name")
     _ADDED[score.name] = score
-    ADDED_RANKINGS.append(score.name)
+    ADDED_RANKINGS.extend(score.names)
 
 
 def remove_pose_score(name: str) -> None:
     """Forget a score that was added."""
-    del _ADDED[name]
-    ADDED_RANKINGS.remove(name)
+    for one in _ADDED.pop(name).names:
+        ADDED_RANKINGS.remove(one)
 
 
 def rankings() -> tuple[str, ...]:
     """All names that poses can be ranked by."""
-    return (*RANKINGS, *_ADDED)
+    return (*RANKINGS, *ADDED_RANKINGS)
 
 
-def added_score(name: str, receptor: Receptor, ligand: Ligand, pos: np.ndarray) -> np.ndarray | None:
-    """(poses,) float64 values of an added score, or None where the name is one of the product's own.
+def added(rank_by: str) -> PoseScore | None:
+    """The score that ranks under a name, alone or with the contact score; None for the product's own names."""
+    return next((score for score in _ADDED.values() if rank_by in score.names), None)
+
+
+def added_scores(
+    rank_by: str, receptor: Receptor, ligand: Ligand, pos: np.ndarray, contacts: np.ndarray | None, weight: float
+) -> dict[str, np.ndarray]:
+    """(poses,) float64 values of an added score by name, and of it with the contact score; none for another name.
+
+    Args:
+        rank_by: the name that ranks.
+        receptor: with its atoms.
+        ligand: of L heavy atoms.
+        pos: (poses, L, 3) Angstrom in the receptor's frame.
+        contacts: (poses,) contact scores, or None.
+        weight: of the logit beside the contact score.
 
     Raises:
         ConfigError: the score does not give one number for each pose.
     """
-    if name not in _ADDED:
-        return None
+    score = added(rank_by)
+    if score is None:
+        return {}
     import numpy as np
 
-    values = np.asarray(_ADDED[name].score(receptor, ligand, pos), dtype=np.float64)
+    values = np.asarray(score.score(receptor, ligand, pos), dtype=np.float64)
     if values.shape != (len(pos),):
-        raise ConfigError(f"the pose score {name!r} gave an array of shape {values.shape} for {len(pos)} poses")
-    return values
+        raise ConfigError(f"the pose score {score.name!r} gave an array of shape {values.shape} for {len(pos)} poses")
+    if not score.fused_as or contacts is None:
+        return {score.name: values}
+    near = np.clip(values, SMALLEST, 1 - SMALLEST)
+    return {score.name: values, score.fused_as: contacts + weight * np.log(near / (1 - near))}
 
 
 for _score in POSE_SCORES:

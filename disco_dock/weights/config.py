@@ -59,6 +59,7 @@ class CheckpointConfig:
         calibration: of the confidence model, or None.
         pose_judge: judge of minimised poses, or None.
         physics: minimisation and scores before the poses are ranked.
+        cnn_weight: units of the contact score per logit of GNINA's network, where poses are ranked by both (`fused`).
         training: what the weights were trained on and for how long; free form.
         base: ``default`` where networks whose weights the folder lacks are those of the bundled checkpoint, else "".
     """
@@ -79,6 +80,7 @@ class CheckpointConfig:
     calibration: Calibration | None = None
     pose_judge: PoseJudge | None = None
     physics: PhysicsSettings = NO_PHYSICS
+    cnn_weight: float = 0.5
     training: dict[str, Any] = field(default_factory=dict)
     base: str = ""
 

@@ -46,6 +46,7 @@ EXTRAS = {
     "parquet": ("pyarrow", "Parquet libraries and exports"),
     "ray": ("ray", "screening on a Ray cluster"),
     "vina": ("vina", "AutoDock Vina as a baseline"),
+    "cnn": ("rustina", "ranking by GNINA's network, where there is a wheel of rustina: Linux on x86-64"),
     "tensorboard": ("tensorboard", "training curves in TensorBoard"),
 }
 """Extra of the package: (module that it brings, what it is for)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from disco_dock.docking.receptors import ReceptorStore
 from disco_dock.docking.settings import PocketHint, PredictSettings
 from disco_dock.graph.receptor_atoms import AtomGraphConfig
 from disco_dock.physics.settings import PhysicsChoice, PhysicsSettings
+from disco_dock.ranking import cnn_score
 from disco_dock.runtime.errors import ConfigError, InputError, NumericsError
 from tests.disco_dock.docking.fake_engine import fake_dock, fake_engine, fake_models
 
@@ -49,6 +52,25 @@ def test_physics_is_as_the_checkpoint_says_unless_asked_otherwise(peptide):
     assert len(set(scores)) > 1 and scores[0] == min(scores)
     asked = predict(peptide, engine=engine, physics=PhysicsChoice(minimize="none", rank_by="confidence"))
     assert asked.sampled is None and all(row["vina_score"] is None for row in asked.table)
+
+
+def test_poses_are_ranked_by_gninas_network_where_rustina_is(peptide, monkeypatch):
+    """A stand-in for rustina, which prefers poses whose first atom has a large x."""
+
+    def score_cnn(receptor, ligand):
+        x = float(ligand.splitlines()[1][30:38])
+        return {"cnn_score": 1 / (1 + np.exp(-x / 10))}
+
+    monkeypatch.setitem(sys.modules, "rustina", SimpleNamespace(score_cnn=score_cnn))
+    monkeypatch.setattr(cnn_score, "find_spec", lambda name: object())
+    found = predict(peptide, physics=PhysicsChoice(rank_by="cnn"))
+    values = [row["cnn"] for row in found.table]
+    assert values == sorted(values, reverse=True) and len(set(values)) > 1
+    assert [row["rank_cnn"] for row in found.table] == list(range(1, 7)) and "fused" not in found.columns
+    assert any("GNINA" in note and "Apache-2.0" in note for note in found.notes)
+    assert "cnn" not in predict(peptide).columns
+    with pytest.raises(ConfigError, match="no contact score to fuse with"):
+        predict(peptide, physics=PhysicsChoice(rank_by="fused"))
 
 
 def test_a_trace_goes_without_the_checkpoints_physics(peptide, tmp_path):

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from disco_dock.physics.settings import RANKINGS, PhysicsSettings
-from disco_dock.ranking.pose_scores import PoseScore, add_pose_score, added_score, rankings, remove_pose_score
+from disco_dock.ranking.pose_scores import (
+    SMALLEST,
+    PoseScore,
+    add_pose_score,
+    added,
+    added_scores,
+    rankings,
+    remove_pose_score,
+)
 from disco_dock.runtime.errors import ConfigError
 
 
@@ -36,14 +44,34 @@ def test_poses_are_ranked_by_an_added_score_until_it_is_removed(flat, others):
 
 def test_one_number_for_each_pose(flat):
     pos = np.zeros((3, 5, 3))
-    assert added_score("flat", None, None, pos).tolist() == [1.0, 1.0, 1.0]
-    assert added_score("vina", None, None, pos) is None
+    assert added_scores("flat", None, None, pos, None, 1.0)["flat"].tolist() == [1.0, 1.0, 1.0]
+    assert added_scores("vina", None, None, pos, None, 1.0) == {} and added("vina") is None
     add_pose_score(PoseScore(name="short", score=lambda receptor, ligand, pos: np.ones(1)))
     try:
         with pytest.raises(ConfigError, match=r"'short' gave an array of shape \(1,\) for 3 poses"):
-            added_score("short", None, None, pos)
+            added_scores("short", None, None, pos, None, 1.0)
     finally:
         remove_pose_score("short")
+
+
+def test_a_probability_ranks_with_the_contact_score_under_a_name_of_its_own(others):
+    near = np.array([0.5, 0.9, 0.0])
+    add_pose_score(PoseScore(name="likely", score=lambda receptor, ligand, pos: near, fused_as="both"))
+    try:
+        assert rankings() == (*others, "likely", "both") and added("both") is added("likely")
+        contacts = np.array([1.0, 2.0, 3.0])
+        for name in ("likely", "both"):
+            found = added_scores(name, None, None, np.zeros((3, 5, 3)), contacts, 0.5)
+            assert list(found) == ["likely", "both"] and found["likely"].tolist() == near.tolist()
+            logits = [0.0, np.log(9), np.log(SMALLEST / (1 - SMALLEST))]
+            np.testing.assert_allclose(found["both"], contacts + 0.5 * np.array(logits), atol=1e-9)
+        assert list(added_scores("likely", None, None, np.zeros((3, 5, 3)), None, 0.5)) == ["likely"]
+        with pytest.raises(ConfigError, match="'both' already"):
+            add_pose_score(PoseScore(name="other", score=lambda receptor, ligand, pos: near, fused_as="both"))
+        assert "other" not in rankings()
+    finally:
+        remove_pose_score("likely")
+    assert rankings() == others
 
 
 @pytest.mark.parametrize("name", ["vina", "flat", "two words", "Flat", ""])
