@@ -58,6 +58,9 @@ def dock(
     start_pose: str | Path | None = None,
     start_noise: float | None = None,
     protonate: float | None = None,
+    min_rmsd: float | None = None,
+    energy_range: float | None = None,
+    num_modes: int | None = None,
 ) -> Prediction:
     """Ranked poses of a ligand in a protein, the same as `disco-dock predict` writes.
 
@@ -90,6 +93,9 @@ def dock(
         start_pose: file with a pose, of the ligand or of a molecule with the same core, that the diffusion starts from.
         start_noise: diffusion time in (0, 1] that it is noised to; None for 0.5.
         protonate: pH at which each protonation state that is not rare is docked; None docks the ligand as given.
+        min_rmsd: merge poses within so many Angstrom of a better one, and count them (`copies`); None merges none.
+        energy_range: list poses up to so many kcal/mol of Vina score above the first-ranked one; None for all.
+        num_modes: most poses that are listed; None for all.
 
     Returns:
         A `Prediction`, of the best state (by Vina score) where several are docked.
@@ -119,6 +125,9 @@ def dock(
         valid_only=valid_only,
         valid_budget=valid_budget,
         reference=None if reference is None else Path(reference),
+        min_rmsd=min_rmsd,
+        energy_range=energy_range,
+        num_modes=num_modes,
         start_pose=None if start_pose is None else Path(start_pose),
         start_noise=start_noise,
         protonate=protonate,

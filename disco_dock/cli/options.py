@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from disco_dock.cli.parsing import UsageError, names, numbers
 from disco_dock.physics.settings import MINIMIZERS, SEARCHES
@@ -164,6 +164,32 @@ def add_sampling(parser: argparse.ArgumentParser, *, num_poses: int, batch_size:
         "--guidance-interval", type=numbers(2), metavar="LO,HI", default=hidden, help="diffusion times of guidance"
     )
     sampling.add_argument("--ode", action="store_true", help="probability-flow ODE in place of the stochastic sampler")
+
+
+def add_listing(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `predict` and `screen` share: which of the ranked poses are listed."""
+    hidden = argparse.SUPPRESS
+    group = parser.add_argument_group("list of poses (all, unless asked otherwise)")
+    group.add_argument(
+        "--min-rmsd",
+        type=float,
+        metavar="ANGSTROM",
+        default=hidden,
+        help="merge poses this near to a better one with it, and count them; 0.5 to 1 for near copies",
+    )
+    group.add_argument(
+        "--energy-range",
+        type=float,
+        metavar="KCAL",
+        default=hidden,
+        help="list poses up to so many kcal/mol of Vina score above the first-ranked one",
+    )
+    group.add_argument("--num-modes", type=int, metavar="N", default=hidden, help="most poses to list")
+
+
+def listing(given: dict) -> dict[str, Any]:
+    """The fields of `PredictSettings` that these options set."""
+    return {name: given.get(name) for name in ("min_rmsd", "energy_range", "num_modes")}
 
 
 def add_physics_group(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from disco_dock.cli.checks import check_files
 from disco_dock.cli.options import (
+    add_listing,
     add_physics_group,
     add_pocket,
     add_protein,
@@ -17,6 +18,7 @@ from disco_dock.cli.options import (
     check_pocket,
     check_states,
     group_choice,
+    listing,
     physics_choice,
     pocket_hint,
     quiet_libraries,
@@ -74,6 +76,7 @@ def add_arguments(parser: Parser) -> None:
     _add_latents(parser)
     add_physics_group(parser)
     _add_validity(parser)
+    add_listing(parser)
     _add_running(parser)
     first = "--protein --ligand --csv --out --num-poses --pocket-ligand --pocket-residues --reference --report"
     parser.show_first(*first.split(), "--overwrite", "--verbose")
@@ -107,7 +110,7 @@ def _add_latents(parser: argparse.ArgumentParser) -> None:
         help="draw latents from the prior, or list its most probable ones and spread the poses over them (%(default)s)",
     )
     latents.add_argument(
-        "--num-modes", type=int, metavar="K", default=hidden, help=f"modes to enumerate ({DEFAULT_MODES})"
+        "--latent-modes", type=int, metavar="K", default=hidden, help=f"modes to enumerate ({DEFAULT_MODES})"
     )
     latents.add_argument(
         "--latent",
@@ -232,13 +235,13 @@ def _check_inputs(given: dict) -> None:
         raise UsageError("--valid-only checks every draw, so --check-poses has no effect; leave it out")
     if "start_noise" in given and "start_pose" not in given:
         raise UsageError("--start-noise has no effect without --start-pose; give both")
-    if "num_modes" in given and given["modes"] != "enumerate":
-        raise UsageError("--num-modes has no effect without --modes enumerate; give both")
+    if "latent_modes" in given and given["modes"] != "enumerate":
+        raise UsageError("--latent-modes has no effect without --modes enumerate; give both")
     check_states(given)
     if "stereo_isomers" in given and "reference" in given:
         raise UsageError("--reference is the pose of one ligand, so it cannot be given with --stereo-isomers")
-    if given.get("num_modes", 1) < 1:
-        raise UsageError(f"--num-modes must be at least 1, not {given['num_modes']}")
+    if given.get("latent_modes", 1) < 1:
+        raise UsageError(f"--latent-modes must be at least 1, not {given['latent_modes']}")
 
 
 def _settings(given: dict) -> PredictSettings:
@@ -254,7 +257,7 @@ def _settings(given: dict) -> PredictSettings:
         latent_temperature=given.get("latent_temperature"),
         guidance_weight=given.get("guidance_weight"),
         guidance_interval=given.get("guidance_interval"),
-        modes=given.get("num_modes", DEFAULT_MODES) if given["modes"] == "enumerate" else 0,
+        modes=given.get("latent_modes", DEFAULT_MODES) if given["modes"] == "enumerate" else 0,
         latents=tuple(given.get("latent", ())),
         avoid_latents=tuple(given.get("avoid_latent", ())),
         suggest_pockets=given["suggest_pockets"] or given["modes"] == "enumerate",
@@ -271,6 +274,7 @@ def _settings(given: dict) -> PredictSettings:
         valid_only=given["valid_only"],
         valid_budget=given.get("valid_budget"),
         reference=Path(given["reference"]) if "reference" in given else None,
+        **listing(given),
         start_pose=Path(given["start_pose"]) if "start_pose" in given else None,
         start_noise=given.get("start_noise"),
         protonate=given.get("protonate"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from disco_dock.cli.checks import check_files
 from disco_dock.cli.options import (
+    add_listing,
     add_physics_group,
     add_pocket,
     add_protein,
@@ -19,6 +20,7 @@ from disco_dock.cli.options import (
     check_pocket,
     check_states,
     group_choice,
+    listing,
     physics_choice,
     pocket_hint,
     quiet_libraries,
@@ -49,6 +51,7 @@ def add_arguments(parser: Parser) -> None:
     add_sampling(parser, num_poses=NUM_POSES, batch_size=BATCH_SIZE)
     _add_stops(parser)
     add_physics_group(parser)
+    add_listing(parser)
     _add_engine(parser)
     first = "--protein --ligands --store --num-poses --keep --workers --pocket-ligand --pocket-residues --verbose"
     parser.show_first(*first.split())
@@ -229,6 +232,7 @@ def _settings(given: dict) -> ScreenSettings:
             physics_choice(given), **{name: given.get(name, 0) for name in ("restarts", "scatter", "finalists")}
         ),
         protonate=given.get("protonate"),
+        **listing(given),
         check_poses=0,  # as long as the docking of a ligand, and the ledger keeps no verdicts
     )
     return ScreenSettings(

@@ -16,6 +16,7 @@ from disco_dock.docking.draws import Drawn, draw_all, draw_valid
 from disco_dock.docking.engine import Engine
 from disco_dock.docking.group_notes import group_notes
 from disco_dock.docking.judging import Verdict, judge_poses
+from disco_dock.docking.listing import check_listing, list_poses
 from disco_dock.docking.notes import conformer_notes, pose_notes, size_notes, validity_notes
 from disco_dock.docking.novelty import NO_INDEX, complex_novelty, novelty_notes
 from disco_dock.docking.prediction import Prediction, RankedPose
@@ -83,6 +84,7 @@ def predict_prepared(
     Raises:
         DiscoError: with one sentence on what is wrong.
     """
+    check_listing(settings, ready.physics)
     checked = prepare_checks(settings)
     prepared, ligand, graph, physics, clock = ready.receptor, ready.ligand, ready.graph, ready.physics, ready.clock
     target, notes = ready.target, list[str]()
@@ -115,8 +117,10 @@ def predict_prepared(
         final = after_physics(engine, graph, drawn.docked, refined)
     with clock.phase("checks"):
         verdict = judge_poses(engine.models.config, ligand, final, refined, physics, ready.sampling, prepared.receptor)
-        everything, modes = _ranked(prepared, ligand, final, verdict, drawn)
-        ranked = everything[: drawn.kept.sum()]
+        everything = _ranked(prepared, ligand, final, verdict, drawn)
+        kept = int(drawn.kept.sum())
+        ranked, unlisted = list_poses(ligand.mol, everything[:kept], settings)
+        modes, left_out = _modes(prepared, ligand, final, ranked), kept - len(ranked)
         survey, frames = final.survey, final.frames
         suggestion = None if survey is None else suggest_pockets(survey, ligand.num_atoms, prepared.receptor)
         near = complex_novelty(engine.models.directory, prepared.receptor, ligand, physics)
@@ -133,7 +137,8 @@ def predict_prepared(
         receptor=prepared.receptor,
         ligand=ligand,
         ranked=ranked,
-        rejected=everything[len(ranked) :],
+        rejected=everything[kept:],
+        unlisted=left_out,
         draw_budget=settings.draw_budget,
         novelty=near,
         pocket=prepared.pocket,
@@ -150,6 +155,7 @@ def predict_prepared(
             *pose_notes(prepared, ranked),
             *group_notes(prepared.receptor, ligand, ranked[0].pos),
             *validity_notes(prepared, ranked, settings, problem),
+            *filter(None, [unlisted]),
             *verdict.notes,
             *([NO_INDEX] if near is None else novelty_notes(near)),
         ),
@@ -169,8 +175,8 @@ def _ranked(
     docked: DockedPoses,
     verdict: Verdict,
     drawn: Drawn,
-) -> tuple[tuple[RankedPose, ...], tuple[Mode, ...]]:
-    """All poses with their scores and checks, kept ones first and best first; and the modes."""
+) -> tuple[RankedPose, ...]:
+    """All poses with their scores and checks, kept ones first and best first."""
     kept = stereo_kept_each(ligand.mol, docked.pos)
     clashes = clash_counts(ligand.mol, docked.pos, prepared.around)
     pocket = prepared.pocket
@@ -182,8 +188,8 @@ def _ranked(
     cluster = np.empty(len(order), dtype=np.int64)
     cluster[order] = pose_clusters(ligand.mol, docked.pos[order])
     copy_of, copies = near_copies(ligand.mol, docked.pos[order])
-    number, codes, log_prob = pose_modes(docked)
-    ranked = tuple(
+    number, _, _ = pose_modes(docked)
+    return tuple(
         RankedPose(
             rank=rank,
             sample=sample,
@@ -207,10 +213,17 @@ def _ranked(
         )
         for rank, sample in enumerate(map(int, order), start=1)
     )
-    if not has_latents:
-        return ranked, ()
-    return ranked, tuple(
-        _mode(index, node_labels(ligand.mol, prepared.receptor, code), float(log_p), ranked[: drawn.kept.sum()])
+
+
+def _modes(
+    prepared: PreparedReceptor, ligand: Ligand, docked: DockedPoses, ranked: tuple[RankedPose, ...]
+) -> tuple[Mode, ...]:
+    """The codes of the latents with their listed poses; none without latents."""
+    if not docked.latent_nodes.shape[1]:
+        return ()
+    _, codes, log_prob = pose_modes(docked)
+    return tuple(
+        _mode(index, node_labels(ligand.mol, prepared.receptor, code), float(log_p), ranked)
         for index, (code, log_p) in enumerate(zip(codes, log_prob, strict=True), start=1)
     )
 

@@ -88,7 +88,7 @@ class RankedPose:
         mode: number of its code of latents, 1 the most probable, or None without latents.
         cluster: number of its group of like poses, 1 that of the first-ranked one.
         copy_of: rank of the better pose that it repeats within 1 Angstrom, or None for a pose that repeats none.
-        copies: poses that repeat it.
+        copies: poses that repeat it, listed or merged with it.
         stereo_kept: whether every stereo centre and double bond is as in the input.
         physics: what physics says and did, or None.
         ranks: the rank it has by each of `physics_settings.RANKINGS`, those that are known.
@@ -148,6 +148,7 @@ class Prediction:
         reliability: how well the poses' probabilities held on held-out complexes; none without probabilities.
         trajectory: (steps + 1, L, 3) the first-ranked pose from noise to its end in Angstrom, when it was kept.
         reference: a known pose of the ligand to compare with, or None.
+        unlisted: poses that are not among `ranked` because fewer were asked for (`docking.listing`).
     """
 
     name: str
@@ -169,6 +170,7 @@ class Prediction:
     reliability: tuple[Reliability, ...] = ()
     trajectory: np.ndarray | None = None
     reference: Chem.Mol | None = None
+    unlisted: int = 0
 
     @cached_property
     def table(self) -> list[dict[str, Any]]:
@@ -220,7 +222,7 @@ class Prediction:
     @property
     def draws(self) -> int:
         """Samples drawn."""
-        return len(self.ranked) + len(self.rejected)
+        return len(self.ranked) + len(self.rejected) + self.unlisted
 
     @property
     def valid_poses(self) -> int | None:

@@ -95,6 +95,9 @@ class PredictSettings:
             the diffusion starts from; None for noise.
         start_noise: diffusion time in (0, 1] that it is noised to; None for 0.5.
         protonate: pH at which each protonation state of the ligand is docked, or None for the ligand as given.
+        min_rmsd: poses within so many Angstrom of a better one are merged with it (`copies`); None merges none.
+        energy_range: poses are listed up to so many kcal/mol of Vina score above the first-ranked one; None for all.
+        num_modes: most poses that are listed; None for all.
     """
 
     num_poses: int = 40
@@ -125,6 +128,9 @@ class PredictSettings:
     start_pose: str | Path | None = None
     start_noise: float | None = None
     protonate: float | None = None
+    min_rmsd: float | None = None
+    energy_range: float | None = None
+    num_modes: int | None = None
 
     def __post_init__(self) -> None:
         """Check every number against its allowed range."""
@@ -160,6 +166,16 @@ class PredictSettings:
         _require(
             start is None or self.start_pose is not None, "the noise of a start pose has no effect without one; give it"
         )
+        apart, span, modes = self.min_rmsd, self.energy_range, self.num_modes
+        _require(
+            apart is None or (math.isfinite(apart) and apart > 0),
+            f"the RMSD within which poses are merged must be a positive number of Angstrom, not {apart}",
+        )
+        _require(
+            span is None or (math.isfinite(span) and span >= 0),
+            f"the energy range must be a number of kcal/mol, 0 or larger, not {span}",
+        )
+        _require(modes is None or modes >= 1, f"at least 1 pose must be listed, not {modes}")
         checked, budget = self.check_poses, self.valid_budget
         _require(checked is None or checked >= 0, f"the number of poses to check must not be negative, it is {checked}")
         _require(
@@ -173,6 +189,11 @@ class PredictSettings:
         )
         if self.protonate is not None:
             check_ph(self.protonate)
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether every pose is listed."""
+        return self.min_rmsd is None and self.energy_range is None and self.num_modes is None
 
     @property
     def draw_budget(self) -> int:

@@ -87,6 +87,13 @@ class JobOptions(BaseModel):
     rank_by: Ranking | None = Field(
         default=None, description="What poses are ranked by; as the checkpoint says when absent."
     )
+    min_rmsd: float | None = Field(
+        default=None, gt=0, le=100, description="Merge poses this near (Angstrom) to a better one with it."
+    )
+    energy_range: float | None = Field(
+        default=None, ge=0, le=1000, description="List poses up to so many kcal/mol above the first-ranked one."
+    )
+    num_modes: int | None = Field(default=None, ge=1, description="Most poses to list; all when absent.")
     modes: int = Field(
         default=0, ge=0, le=64, description="Spread the poses over this many of the prior's likeliest latents."
     )
@@ -131,6 +138,9 @@ class JobOptions(BaseModel):
             largest_fragment=self.largest_fragment,
             template_smiles=self.template_smiles,
             protonate=self.protonate,
+            min_rmsd=self.min_rmsd,
+            energy_range=self.energy_range,
+            num_modes=self.num_modes,
             physics=PhysicsChoice(
                 minimize=self.minimize,
                 moves=self.search_moves,

@@ -192,7 +192,7 @@ class LigandDocker:
         rows = prediction.table[: len(pos)]
         return Docked(
             id=work.id,
-            num_poses=len(prediction.ranked),
+            num_poses=prediction.draws,
             converged=False,
             poses=tuple({column: row[column] for column in STORED_POSE_COLUMNS} for row in rows),
             coordinates=pack(pos),

@@ -17,11 +17,11 @@ PREDICT_OPTIONS = set(
     --keep --keep-groups --drop --drop-groups
     --stereo-isomers --csv --chains --largest-fragment --smiles --embeddings
     --pocket-center --pocket-ligand --pocket-residues --pocket-radius --chains-within
-    --pocket-box --autobox-ligand --autobox_ligand --modes --num-modes --latent --avoid-latent --suggest-pockets
+    --pocket-box --autobox-ligand --autobox_ligand --modes --latent-modes --latent --avoid-latent --suggest-pockets
     --trajectory --report --pymol --chimerax --molviewspec
     --num-poses --steps --seed --batch-size --latent-temperature --guidance-weight --guidance-interval --ode
     --physics --minimize --search --search-moves --restarts --finalists
-    --scatter --basins --apart --rank-by --check-poses --valid-only --valid-budget
+    --scatter --basins --apart --rank-by --check-poses --valid-only --valid-budget --min-rmsd --energy-range --num-modes
     --out --checkpoint --device --overwrite --verbose
     """.split()
 )

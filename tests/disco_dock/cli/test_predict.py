@@ -234,8 +234,8 @@ def test_more_latents_than_there_are(disco, peptide):
     many = ("--latent", "lig:1") * 3
     done = disco("predict", "--protein", peptide, "--ligand", "CCO", "-o", "out", *many)
     assert done.status == 1 and "at most 2 times" in done.err
-    done = disco("predict", "--protein", peptide, "--ligand", "CCO", "--num-modes", 3)
-    assert done.status == 2 and "--num-modes has no effect" in done.err
+    done = disco("predict", "--protein", peptide, "--ligand", "CCO", "--latent-modes", 3)
+    assert done.status == 2 and "--latent-modes has no effect" in done.err
 
 
 def test_protonation_states_are_docked_and_the_best_is_named(disco, peptide, tmp_path):

@@ -37,6 +37,7 @@ def fake_models(
         atom_graph=atom_graph,
         calibration=None,
         pose_judge=pose_judge,
+        cnn_weight=0.5,
         physics=physics,
         all_atom_confidence=None,
         expert=None,
