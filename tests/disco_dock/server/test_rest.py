@@ -112,9 +112,12 @@ def test_bad_input_is_one_sentence(client, peptide_bytes, protein, smiles, sente
 
 def test_pocket_and_physics_reach_the_run(client, peptide_bytes):
     fields = {"pocket_center": "1, 2,3", "pocket_radius": "6", "minimize": "none", "rank_by": "confidence", "seed": "5"}
+    fields |= {"min_rmsd": "0.5", "num_modes": "1"}
     job = finished(client, submit(client, peptide_bytes, **fields).json()["id"])
     record = client.get(f"{JOBS}/{job['id']}/files/run.json").json()
     assert record["resolved"]["pocket"] == {"center": [1.0, 2.0, 3.0], "radius": 6.0}
+    assert record["settings"]["min_rmsd"] == 0.5
+    assert record["best"]["num_poses"] == 1 and record["settings"]["num_modes"] == 1
     assert record["settings"]["seed"] == 5 and record["settings"]["physics"]["minimize"] == "none"
 
 
