@@ -15,6 +15,7 @@ import numpy as np
 from rdkit import Chem, rdBase
 from scipy.spatial import KDTree
 
+from disco_dock.chem.posebusters_distances import NAME, REPLACED, check_distances
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.write_complex import receptor_lines
 from disco_dock.runtime.capped_worker import CappedWorker
@@ -127,12 +128,18 @@ def bust(poses: list[Chem.Mol], near: list[str], crystal: Chem.Mol | None) -> li
 
 @lru_cache(maxsize=2)
 def _busters(config: str) -> tuple[Any, dict[str, Any]]:
-    """PoseBusters without its slow geometry module, and that module's settings."""
+    """PoseBusters without its slow geometry module, with distances compared faster, and the settings of the former."""
     from posebusters import PoseBusters
+    from posebusters.posebusters import module_dict
 
+    module_dict[NAME] = check_distances  # beside the package's own, which others in the process may use
     busters = PoseBusters(config=config, max_workers=0)
     modules = busters.config["modules"]
-    busters.config["modules"] = [one for one in modules if one["function"] != "distance_geometry"]
+    busters.config["modules"] = [
+        {**one, "function": NAME} if one["function"] == REPLACED else one
+        for one in modules
+        if one["function"] != "distance_geometry"
+    ]
     return busters, next(one for one in modules if one["function"] == "distance_geometry")
 
 
