@@ -61,6 +61,8 @@ def dock(
     min_rmsd: float | None = None,
     energy_range: float | None = None,
     num_modes: int | None = None,
+    core: str | Path | None = None,
+    core_tolerance: float = 1.0,
 ) -> Prediction:
     """Ranked poses of a ligand in a protein, the same as `disco-dock predict` writes.
 
@@ -92,6 +94,8 @@ def dock(
         reference: file with a known pose of the ligand that the poses are compared with.
         start_pose: file with a pose, of the ligand or of a molecule with the same core, that the diffusion starts from.
         start_noise: diffusion time in (0, 1] that it is noised to; None for 0.5.
+        core: file with a pose; the substructure that the ligand shares with it stays where it is.
+        core_tolerance: Angstrom of RMSD that it may be off.
         protonate: pH at which each protonation state that is not rare is docked; None docks the ligand as given.
         min_rmsd: merge poses within so many Angstrom of a better one, and count them (`copies`); None merges none.
         energy_range: list poses up to so many kcal/mol of Vina score above the first-ranked one; None for all.
@@ -131,6 +135,8 @@ def dock(
         start_pose=None if start_pose is None else Path(start_pose),
         start_noise=start_noise,
         protonate=protonate,
+        core=None if core is None else Path(core),
+        core_tolerance=core_tolerance,
     )
     molecule = ligand if isinstance(ligand, Ligand) else _read(ligand, template_smiles, largest_fragment)
     engine = shared_engine(None if checkpoint is None else Path(checkpoint).resolve(), device)

@@ -17,7 +17,7 @@ ATTEMPTS = 5  # embeddings of one conformer
 MAX_MATCHES = 8  # ways in which a core may lie in a molecule
 
 
-def core_matches(mol: Chem.Mol, reference: Chem.Mol) -> list[tuple[tuple[int, int], ...]]:
+def core_matches(mol: Chem.Mol, reference: Chem.Mol, *, what: str = "start pose") -> list[tuple[tuple[int, int], ...]]:
     """The ways in which the largest common core of two molecules lies in the first, as (atom, atom of the reference).
 
     Whole rings only, elements and bond orders as they are. More than one way where the core is symmetric and bears
@@ -26,6 +26,7 @@ def core_matches(mol: Chem.Mol, reference: Chem.Mol) -> list[tuple[tuple[int, in
     Args:
         mol: without explicit hydrogens.
         reference: the same.
+        what: what the reference is to the user, for messages.
 
     Raises:
         InputError: the core is too small, or was not found in time.
@@ -43,7 +44,7 @@ def core_matches(mol: Chem.Mol, reference: Chem.Mol) -> list[tuple[tuple[int, in
     if late or len(core) < max(MIN_CORE, MIN_SHARE * smaller):
         shared = "no common core was found in time" if late else f"they share {len(core)} heavy atoms"
         raise InputError(
-            f"the start pose is of another molecule ({Chem.MolToSmiles(reference)}) than the ligand "
+            f"the {what} is of another molecule ({Chem.MolToSmiles(reference)}) than the ligand "
             f"({Chem.MolToSmiles(mol)}), and {shared}; give a pose of the same molecule, or of one that shares at "
             "least half of it"
         )

@@ -69,12 +69,17 @@ def apply_torsions(pos: np.ndarray, torsions: Torsions, angles: np.ndarray) -> n
 
 def superpose(pos: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Each of pos [S, L, 3] moved rigidly (no reflection) to the least RMSD from target [L, 3]."""
+    rotation, centre, target_centre = superposition(pos, target)
+    return (pos - centre) @ rotation + target_centre
+
+
+def superposition(pos: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The motion of `superpose`: rotations [S, 3, 3] of rows about centres [S, 1, 3], which come to a point [3]."""
     centre, target_centre = pos.mean(axis=1, keepdims=True), target.mean(axis=0)
-    centred = pos - centre
-    left, _, right = np.linalg.svd(centred.transpose(0, 2, 1) @ (target - target_centre))
+    left, _, right = np.linalg.svd((pos - centre).transpose(0, 2, 1) @ (target - target_centre))
     flip = np.ones((len(pos), 1, 3))
     flip[:, 0, 2] = np.sign(np.linalg.det(left @ right))
-    return centred @ ((left * flip) @ right) + target_centre
+    return (left * flip) @ right, centre, target_centre
 
 
 def _without_stereo_bonds(mol: Chem.Mol, torsions: Torsions) -> Torsions:

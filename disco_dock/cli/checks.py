@@ -10,7 +10,7 @@ from pathlib import Path
 from disco_dock.chem.group_request import PLACE
 from disco_dock.runtime.errors import InputError
 
-FILES = ("protein", "pocket_ligand", "pocket_box", "reference", "start_pose", "embeddings", "csv")
+FILES = ("protein", "pocket_ligand", "pocket_box", "reference", "start_pose", "core", "embeddings", "csv")
 LIGAND_SUFFIXES = (".sdf", ".mol", ".mol2", ".smi", ".pdb", ".pdbqt")
 PEEK = 400_000  # bytes of a file that are looked at
 RESIDUES = 10  # alpha carbons from which on a file is a protein

@@ -164,6 +164,7 @@ def pose_table(poses: Sequence[Mapping[str, str]]) -> str:
         "P(<2 A)": [_percent(first["p_rmsd_under_2"]) for first, _ in distinct],
         "Vina": [_number(first["vina_score"], 1) for first, _ in distinct],
         "contacts": [_number(first["contact_score"], 2) for first, _ in distinct],
+        "core": [_number(first.get("core_rmsd", ""), 1) for first, _ in distinct],
         "RMSD": [_number(first.get("rmsd", ""), 1) for first, _ in distinct],
         "valid": [{"true": "yes", "false": "NO"}.get(first["valid"], "") for first, _ in distinct],
         "clashes": [first["clash_count"] for first, _ in distinct],
@@ -215,6 +216,8 @@ def headline(job: DockingJob, settings: PredictSettings) -> str:
     where = "anywhere in" if settings.pocket is None else "into the pocket of"
     if settings.start_pose is not None:
         where = f"from the pose of {settings.start_pose} in"
+    if settings.core is not None:
+        where = f"on the core of {settings.core} in"
     poses = "1 pose" if settings.num_poses == 1 else f"{settings.num_poses} poses"
     return f"docking {job.ligand.name} ({atoms} heavy atoms) {where} {job.protein}: {poses}"
 

@@ -96,6 +96,37 @@ def check_states(given: dict) -> None:
         raise UsageError(f"--stereo-isomers must be at least 1, not {given['stereo_isomers']}")
 
 
+def add_core(group: argparse._ArgumentGroup) -> None:
+    """Add the options that `predict` and `screen` share: a core that stays in its place."""
+    hidden = argparse.SUPPRESS
+    group.add_argument(
+        "--core",
+        metavar="FILE",
+        default=hidden,
+        help="hold the substructure that the ligand shares with this pose where the pose has it",
+    )
+    group.add_argument(
+        "--core-tolerance", type=float, metavar="A", default=hidden, help="Angstrom of RMSD that it may be off (1.0)"
+    )
+
+
+def check_core(given: dict) -> None:
+    """Raise UsageError for options that go against holding a core."""
+    if "core_tolerance" in given and "core" not in given:
+        raise UsageError("--core-tolerance has no effect without --core; give both")
+    if "core" in given:
+        against = [name for name in ("start_pose", "restarts", "scatter", "apart") if given.get(name)]
+        if against:
+            option = against[0].replace("_", "-")
+            raise UsageError(f"--{option} searches from other places than --core holds; leave one of them out")
+
+
+def core_choice(given: dict) -> dict[str, Any]:
+    """The settings of a core that the options mean."""
+    named = {"core": Path(given["core"])} if "core" in given else {}
+    return named | ({"core_tolerance": given["core_tolerance"]} if "core_tolerance" in given else {})
+
+
 def add_pocket(parser: argparse.ArgumentParser) -> None:
     """Add the options that `predict` and `screen` share: where to dock."""
     hidden = argparse.SUPPRESS

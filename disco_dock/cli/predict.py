@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from disco_dock.cli.checks import check_files
 from disco_dock.cli.options import (
+    add_core,
     add_listing,
     add_physics_group,
     add_pocket,
@@ -15,8 +16,10 @@ from disco_dock.cli.options import (
     add_reading,
     add_sampling,
     add_states,
+    check_core,
     check_pocket,
     check_states,
+    core_choice,
     group_choice,
     listing,
     physics_choice,
@@ -98,6 +101,7 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
         default=hidden,
         help="diffusion time that it is noised to: 0.3 about 0.5, 0.5 about 1.4, 0.7 about 4 Angstrom (0.5)",
     )
+    add_core(start)
 
 
 def _add_latents(parser: argparse.ArgumentParser) -> None:
@@ -233,8 +237,9 @@ def _check_inputs(given: dict) -> None:
         raise UsageError("--valid-budget has no effect without --valid-only; give both")
     if "check_poses" in given and given["valid_only"]:
         raise UsageError("--valid-only checks every draw, so --check-poses has no effect; leave it out")
-    if "start_noise" in given and "start_pose" not in given:
+    if "start_noise" in given and not {"start_pose", "core"} & given.keys():
         raise UsageError("--start-noise has no effect without --start-pose; give both")
+    check_core(given)
     if "latent_modes" in given and given["modes"] != "enumerate":
         raise UsageError("--latent-modes has no effect without --modes enumerate; give both")
     check_states(given)
@@ -277,6 +282,7 @@ def _settings(given: dict) -> PredictSettings:
         **listing(given),
         start_pose=Path(given["start_pose"]) if "start_pose" in given else None,
         start_noise=given.get("start_noise"),
+        **core_choice(given),
         protonate=given.get("protonate"),
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from disco_dock.cli.checks import check_files
 from disco_dock.cli.options import (
+    add_core,
     add_listing,
     add_physics_group,
     add_pocket,
@@ -17,8 +18,10 @@ from disco_dock.cli.options import (
     add_reading,
     add_sampling,
     add_states,
+    check_core,
     check_pocket,
     check_states,
+    core_choice,
     group_choice,
     listing,
     physics_choice,
@@ -76,6 +79,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     inputs.add_argument("--name-column", metavar="NAME", default=None, help="column of a table with the names")
     add_reading(inputs, short=False)
     add_states(inputs)
+    add_core(inputs)
     inputs.add_argument(
         "--shard", metavar="I/N", default=None, help="every N-th record from the I-th (in a SLURM array: its task)"
     )
@@ -182,6 +186,7 @@ def _screen(args: argparse.Namespace) -> int:
         raise UsageError(f"{' and '.join(missing)} missing; give --protein, --ligands and --store")
     check_pocket(given)
     check_states(given)
+    check_core(given)
     check_files(given)
 
     from disco_dock.cli.screen_console import ScreenConsole, end_on_signals
@@ -233,6 +238,7 @@ def _settings(given: dict) -> ScreenSettings:
         ),
         protonate=given.get("protonate"),
         **listing(given),
+        **core_choice(given),
         check_poses=0,  # as long as the docking of a ligand, and the ledger keeps no verdicts
     )
     return ScreenSettings(

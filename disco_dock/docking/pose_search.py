@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from disco_dock.chem.conformer_matching import apply_torsions
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.torsions import rotatable_bonds
+from disco_dock.physics.core_hold import CoreHold
 from disco_dock.physics.free_space import free_points
 from disco_dock.physics.search_settings import Basins, SearchSettings, Sphere
 from disco_dock.physics.settings import PhysicsSettings
@@ -31,8 +32,11 @@ def search_poses(
     first: int,
     sphere: Sphere | None,
     contacts: PoseScore | None,
+    core: CoreHold | None = None,
 ) -> np.ndarray:
     """(poses, L, 3) what a search around each pose found; arguments as of `refine`.
+
+    With a core to hold, poses are laid on it first, and nothing is searched from other places; maps are not used.
 
     Args:
         scorer: of the energy.
@@ -44,7 +48,10 @@ def search_poses(
         first: sample number of the first pose.
         sphere: where the centroids stay, or None.
         contacts: the contact score of the ligand in the receptor, or None.
+        core: atoms to hold, or None.
     """
+    if core is not None:
+        return _search_held(scorer, core, pos, settings, seed=seed, stream=stream, first=first, sphere=sphere)
     how, numbers = SearchSettings(moves=settings.moves), range(first, first + len(pos))
 
     def search(starts: np.ndarray, seeds: list[int]) -> np.ndarray:
@@ -82,6 +89,28 @@ def search_poses(
         places = lowest_places(found, np.add(*scorer.energies(found)[:2]), settings.finalists)
         seeds = [derive_seed("finalist", seed, stream, first + pose) for pose in places.tolist()]
         found[places] = scorer.search(found[places], seeds, SearchSettings(moves=settings.final_moves), sphere)
+    return found
+
+
+def _search_held(
+    scorer: VinaScorer,
+    core: CoreHold,
+    pos: np.ndarray,
+    settings: PhysicsSettings,
+    *,
+    seed: int,
+    stream: str,
+    first: int,
+    sphere: Sphere | None,
+) -> np.ndarray:
+    """(poses, L, 3) what a search that holds a core found; arguments as of `search_poses`."""
+    seeds = [derive_seed("physics", seed, stream, pose) for pose in range(first, first + len(pos))]
+    found = scorer.search(core.laid(pos), seeds, SearchSettings(moves=settings.moves), sphere, core)
+    if settings.finalists:
+        places = lowest_places(found, np.add(*scorer.energies(found)[:2]), settings.finalists)
+        finals = [derive_seed("finalist", seed, stream, first + pose) for pose in places.tolist()]
+        how = SearchSettings(moves=settings.final_moves)
+        found[places] = scorer.search(found[places], finals, how, sphere, core)
     return found
 
 

@@ -12,6 +12,7 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.docking.binding_modes import Mode, near_copies, pose_clusters, pose_modes, suggest_pockets
 from disco_dock.docking.clashes import centroid_distances, clash_counts, node_labels
+from disco_dock.docking.core import core_notes
 from disco_dock.docking.draws import Drawn, draw_all, draw_valid
 from disco_dock.docking.engine import Engine
 from disco_dock.docking.group_notes import group_notes
@@ -117,7 +118,8 @@ def predict_prepared(
         final = after_physics(engine, graph, drawn.docked, refined)
     with clock.phase("checks"):
         verdict = judge_poses(engine.models.config, ligand, final, refined, physics, ready.sampling, prepared.receptor)
-        everything = _ranked(prepared, ligand, final, verdict, drawn)
+        core_rmsd = None if ready.core is None else ready.core.rmsd(final.pos)
+        everything = _ranked(ready, final, verdict, drawn, core_rmsd)
         kept = int(drawn.kept.sum())
         ranked, unlisted = list_poses(ligand.mol, everything[:kept], settings)
         modes, left_out = _modes(prepared, ligand, final, ranked), kept - len(ranked)
@@ -149,6 +151,7 @@ def predict_prepared(
             *ligand.notes,
             *conformer_notes(ready.conformer.rung),
             *filter(None, [ready.skipped_physics, ready.start_note]),
+            *core_notes(ready.core, core_rmsd),
             *notes,
             *refinement_notes(refined, physics),
             *size_notes(ligand),
@@ -170,20 +173,22 @@ def predict_prepared(
 
 
 def _ranked(
-    prepared: PreparedReceptor,
-    ligand: Ligand,
+    ready: PreparedComplex,
     docked: DockedPoses,
     verdict: Verdict,
     drawn: Drawn,
+    core_rmsd: np.ndarray | None,
 ) -> tuple[RankedPose, ...]:
     """All poses with their scores and checks, kept ones first and best first."""
+    prepared, ligand = ready.receptor, ready.ligand
     kept = stereo_kept_each(ligand.mol, docked.pos)
+    asked = kept if ready.core is None or core_rmsd is None else kept & (core_rmsd <= ready.core.tolerance)
     clashes = clash_counts(ligand.mol, docked.pos, prepared.around)
     pocket = prepared.pocket
     distances = None if pocket is None else centroid_distances(docked.pos, pocket.center)
     confidence, latents = docked.confidence, docked.latent_nodes
     has_latents = latents.shape[1] > 0
-    order, ranks = rank_order(verdict.score, kept), verdict.ranks(kept & drawn.kept)
+    order, ranks = rank_order(verdict.score, asked), verdict.ranks(asked & drawn.kept)
     order = order[np.argsort(~drawn.kept[order], kind="stable")]
     cluster = np.empty(len(order), dtype=np.int64)
     cluster[order] = pose_clusters(ligand.mol, docked.pos[order])
@@ -201,6 +206,7 @@ def _ranked(
             pocket_distance=None if distances is None else float(distances[sample]),
             clash_count=int(clashes[sample]),
             stereo_kept=bool(kept[sample]),
+            core_rmsd=None if core_rmsd is None else float(core_rmsd[sample]),
             p_rmsd_under_5=None if verdict.far is None else float(verdict.far[sample]),
             ranks={name: int(rank[sample]) for name, rank in ranks.items()},
             added={name: float(verdict.scores[name][sample]) for name in verdict.scores if name not in RANKINGS},

@@ -46,6 +46,7 @@ POSE_COLUMNS = (
     "copy_of",
     "copies",
     "pocket_distance",
+    "core_rmsd",
     "clash_count",
     "stereo_kept",
     "valid",
@@ -94,6 +95,7 @@ class RankedPose:
         ranks: the rank it has by each of `physics_settings.RANKINGS`, those that are known.
         validity: whether it passes PoseBusters' checks and keeps its stereo, or None when that was not checked.
         added: values of the scores that were added to the product's (`ranking.pose_scores`).
+        core_rmsd: Angstrom of the core from where it is to stay, without superposition, or None without one.
         given: what the file that a pose was given in says of it: where it stood, and its SD tags; else empty.
     """
 
@@ -117,6 +119,7 @@ class RankedPose:
     ranks: Mapping[str, int] = field(default_factory=dict)
     added: Mapping[str, float] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
+    core_rmsd: float | None = None
 
     @property
     def trust(self) -> str | None:
@@ -274,6 +277,7 @@ class Prediction:
             "copy_of": pose.copy_of,
             "copies": pose.copies,
             "pocket_distance": _rounded(pose.pocket_distance, 2),
+            "core_rmsd": _rounded(pose.core_rmsd, 3),
             "clash_count": pose.clash_count,
             "stereo_kept": pose.stereo_kept,
             "valid": None if pose.validity is None else pose.validity.valid,

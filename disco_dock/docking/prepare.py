@@ -13,6 +13,7 @@ from rdkit import Chem
 from disco_dock.chem.conformers import Conformer, embed
 from disco_dock.chem.ligand import Ligand
 from disco_dock.docking.binding_modes import latent_choice
+from disco_dock.docking.core import CORE_NOISE, read_core
 from disco_dock.docking.engine import Engine, docking_settings
 from disco_dock.docking.judging import check_physics
 from disco_dock.docking.receptors import PreparedReceptor, ReceptorStore
@@ -23,6 +24,7 @@ from disco_dock.docking.start_pose import read_starts
 from disco_dock.graph.build import build_complex
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.interactions.reference import atom_maps, read_reference
+from disco_dock.physics.core_hold import CoreHold
 from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.runtime.random import derive_seed
 from disco_dock.sampling.sample import DockingSettings
@@ -66,6 +68,7 @@ class PreparedComplex:
         clock: seconds so far.
         reference: a known pose to compare with, or None.
         start_note: what the diffusion starts from, or "" for noise.
+        core: atoms that stay where a known pose has them, or None.
     """
 
     protein: Path
@@ -80,6 +83,7 @@ class PreparedComplex:
     clock: PhaseClock
     reference: Chem.Mol | None = None
     start_note: str = ""
+    core: CoreHold | None = None
 
     @property
     def target(self) -> Target:
@@ -91,6 +95,7 @@ class PreparedComplex:
             graph=self.graph,
             stream=self.stream,
             sphere=None if pocket is None else pocket.sphere(),
+            core=self.core,
         )
 
 
@@ -108,7 +113,9 @@ def prepare_complex(
         reference = ligand.mol
     if reference is not None:
         atom_maps(ligand.mol, reference)  # before any work, that it is the same molecule
-    starts = None
+    starts = core = None
+    if settings.core is not None:
+        core, starts = read_core(Path(settings.core), ligand, tolerance=settings.core_tolerance, seed=settings.seed)
     if settings.start_pose is not None:
         starts = read_starts(Path(settings.start_pose), ligand, seed=settings.seed)
     with clock.phase("conformer"):
@@ -131,7 +138,8 @@ def prepare_complex(
             choice = latent_choice(settings, latents, ligand.mol, prepared.receptor)
             sampling = replace(sampling, choice=choice)
     if starts is not None:
-        sampling = replace(sampling, start=starts.in_graph(graph.origin, settings.start_noise))
+        noise = CORE_NOISE if settings.start_noise is None and core is not None else settings.start_noise
+        sampling = replace(sampling, start=starts.in_graph(graph.origin, noise))
     return PreparedComplex(
         protein=protein,
         receptor=prepared,
@@ -145,4 +153,5 @@ def prepare_complex(
         clock=clock,
         reference=reference,
         start_note="" if starts is None else starts.note,
+        core=core,
     )

@@ -12,6 +12,7 @@ import numpy as np
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
 from disco_dock.docking.pose_search import search_poses
+from disco_dock.physics.core_hold import CoreHold
 from disco_dock.physics.mmff import for_each_pose, relax_in_pocket, strain
 from disco_dock.physics.search_settings import Sphere
 from disco_dock.physics.settings import NO_PHYSICS as NO_PHYSICS_SETTINGS
@@ -134,6 +135,7 @@ def refine(
     sphere: Sphere | None = None,
     with_strain: bool = True,
     contacts: PoseScore | None = None,
+    core: CoreHold | None = None,
 ) -> RefinedPoses:
     """Poses minimised and scored; pose k depends only on (seed, stream, k) and its start.
 
@@ -151,6 +153,7 @@ def refine(
         sphere: where minimised poses stay, or None.
         with_strain: whether minimised poses get their strain, which takes as long as the search.
         contacts: the contact score of the ligand in the receptor, or None.
+        core: atoms that the search holds, or None.
     """
     if not settings.scores or field is None:
         return RefinedPoses.unchanged(pos)
@@ -158,9 +161,8 @@ def refine(
     before = scorer.score(pos)
     after_pos = pos
     if settings.minimize == "vina":
-        after_pos = search_poses(
-            scorer, ligand, pos, settings, seed=seed, stream=stream, first=first, sphere=sphere, contacts=contacts
-        )
+        how = {"seed": seed, "stream": stream, "first": first, "sphere": sphere, "contacts": contacts, "core": core}
+        after_pos = search_poses(scorer, ligand, pos, settings, **how)
     elif settings.minimize == "mmff":
         relaxed = for_each_pose(partial(relax_in_pocket, receptor, ligand), pos)
         after_pos = np.stack([one if new is None else new.pos for one, new in zip(pos, relaxed, strict=True)])

@@ -14,6 +14,7 @@ from disco_dock.docking.engine import Engine, dock_fitting
 from disco_dock.docking.receptors import ReceptorFields
 from disco_dock.docking.refinement import RefinedPoses, refine
 from disco_dock.graph.schema import ComplexGraph
+from disco_dock.physics.core_hold import CoreHold
 from disco_dock.physics.search_settings import Sphere
 from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.ranking.contact_network import ContactScorer
@@ -37,6 +38,7 @@ class Target:
         graph: of both.
         stream: key of the random numbers.
         sphere: where minimised poses stay, or None for everywhere.
+        core: atoms that the search holds, or None.
     """
 
     receptor: ReceptorFields | None
@@ -44,6 +46,7 @@ class Target:
     graph: ComplexGraph
     stream: str
     sphere: Sphere | None = None
+    core: CoreHold | None = None
 
 
 class Samples(NamedTuple):
@@ -113,6 +116,7 @@ def sample_and_refine(
             sphere=target.sphere,
             with_strain=with_strain,
             contacts=score,
+            core=target.core,
         )
     return Samples(docked, refined, size)
 

@@ -93,7 +93,9 @@ class PredictSettings:
         reference: file with a known pose of the ligand that the poses are compared with, or None.
         start_pose: file with a pose in the receptor's frame, of the ligand or of a molecule with the same core, that
             the diffusion starts from; None for noise.
-        start_noise: diffusion time in (0, 1] that it is noised to; None for 0.5.
+        start_noise: diffusion time in (0, 1] that it is noised to; None for 0.5, or 0.3 with a core.
+        core: file with a pose of which the ligand keeps the common substructure in its place, or None.
+        core_tolerance: Angstrom of RMSD within which it stays.
         protonate: pH at which each protonation state of the ligand is docked, or None for the ligand as given.
         min_rmsd: poses within so many Angstrom of a better one are merged with it (`copies`); None merges none.
         energy_range: poses are listed up to so many kcal/mol of Vina score above the first-ranked one; None for all.
@@ -127,6 +129,8 @@ class PredictSettings:
     reference: str | Path | None = None
     start_pose: str | Path | None = None
     start_noise: float | None = None
+    core: str | Path | None = None
+    core_tolerance: float = 1.0
     protonate: float | None = None
     min_rmsd: float | None = None
     energy_range: float | None = None
@@ -164,7 +168,16 @@ class PredictSettings:
             f"the noise of the start pose is a time above 0 and at most 1, not {start}",
         )
         _require(
-            start is None or self.start_pose is not None, "the noise of a start pose has no effect without one; give it"
+            start is None or self.start_pose is not None or self.core is not None,
+            "the noise of a start pose has no effect without one; give it",
+        )
+        _require(
+            self.core is None or self.start_pose is None,
+            "poses start on the core that is held; leave out the start pose or the core",
+        )
+        _require(
+            math.isfinite(self.core_tolerance) and self.core_tolerance > 0,
+            f"the tolerance of the core must be a positive number of Angstrom, not {self.core_tolerance}",
         )
         apart, span, modes = self.min_rmsd, self.energy_range, self.num_modes
         _require(
@@ -205,7 +218,7 @@ class PredictSettings:
     @property
     def physics_asked(self) -> PhysicsChoice:
         """What is asked of physics; from a start pose, searches from elsewhere only where they are asked for."""
-        return self.physics if self.start_pose is None else self.physics.nearby()
+        return self.physics if self.start_pose is None and self.core is None else self.physics.nearby()
 
     @property
     def latent_inverse_temperature(self) -> float | None:

@@ -60,6 +60,9 @@ class _Search(ctypes.Structure):
         *((name, _FLOAT) for name in ("cap", "temperature", "amplitude", "longest", "tolerance")),
         ("centre", _FLOAT * 3),
         *((name, _FLOAT) for name in ("radius", "wall")),
+        ("held", _INT),
+        *((name, _FLOAT) for name in ("slack", "stiffness")),
+        *((name, _POINTER) for name in ("held_atom", "held_at")),
     )
 
 
@@ -109,6 +112,23 @@ class LigandArrays:
     bonds: np.ndarray
     moved_start: np.ndarray
     moved: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HeldArrays:
+    """Atoms that are held near points; see `vina_pose.h`.
+
+    Attributes:
+        atoms: (held,) int32.
+        pos: (held, 3) float64 in the field's frame, Angstrom.
+        slack: Angstrom.
+        stiffness: kcal/mol per squared Angstrom.
+    """
+
+    atoms: np.ndarray
+    pos: np.ndarray
+    slack: float
+    stiffness: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,7 +202,12 @@ class VinaKernel:
         return energy, gradient
 
     def search(
-        self, pos: np.ndarray, seeds: np.ndarray, settings: Sequence[float], sphere: tuple[np.ndarray, float, float]
+        self,
+        pos: np.ndarray,
+        seeds: np.ndarray,
+        settings: Sequence[float],
+        sphere: tuple[np.ndarray, float, float],
+        held: HeldArrays | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(poses, atoms, 3) best poses found, (poses,) their energies, and (poses,) evaluations made.
 
@@ -191,6 +216,7 @@ class VinaKernel:
             seeds: (poses,) uint64.
             settings: the eight numbers of `Search` in `vina_search.c` before the sphere, in its order.
             sphere: centre (3,), radius and wall that hold the centroid.
+            held: atoms that are held, or None.
 
         Raises:
             MemoryError: no memory for the work space.
@@ -198,6 +224,10 @@ class VinaKernel:
         pos, seeds = np.array(pos, dtype=np.float64, order="C"), np.ascontiguousarray(seeds, dtype=np.uint64)
         energy, count = np.empty(len(pos)), np.empty(len(pos), dtype=np.int64)
         search = _sphere_search(settings, sphere)
+        if held is not None:
+            kept = (np.ascontiguousarray(held.atoms, np.int32), np.ascontiguousarray(held.pos, np.float64))
+            search.held, search.slack, search.stiffness = len(held.atoms), held.slack, held.stiffness
+            search.held_atom, search.held_at = map(_at, kept)
         arguments = (ctypes.byref(search), len(pos), _at(seeds), _at(pos), _at(energy), _at(count), threads())
         if load().disco_vina_search(*self._models(), *arguments):
             raise MemoryError("the search could not allocate its work space")

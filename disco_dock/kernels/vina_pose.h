@@ -19,6 +19,10 @@ typedef struct {
     float longest;        /* Angstrom or rad of one quasi-Newton step */
     float tolerance;      /* kcal/mol: two steps that gain less end a minimisation */
     float centre[3], radius, wall; /* the centroid is held in a sphere: wall kcal/mol per squared Angstrom outside */
+    int32_t held;                  /* atoms that are held near points: stiffness kcal/mol per squared Angstrom beyond slack */
+    float slack, stiffness;
+    const int32_t *held_atom;
+    const double *held_at;         /* (held, 3) */
 } Search;
 
 typedef struct {
@@ -95,13 +99,30 @@ static void displace(const LigandModel *l, double *pos, const double *step, doub
     }
 }
 
-/* Energy of a pose with the wall, and its gradient by translation, rotation and torsions. */
+/* Energy of the atoms that are held; their forces are added to the others. */
+static double holding(Work *w, const double *pos) {
+    const Search *s = w->search;
+    double energy = 0;
+    for (int h = 0; h < s->held; h++) {
+        const int a = s->held_atom[h];
+        double away[3];
+        for (int k = 0; k < 3; k++) away[k] = pos[3 * a + k] - s->held_at[3 * h + k];
+        const double beyond = unit(away) - s->slack;
+        if (!(beyond > 0)) continue;
+        energy += s->stiffness * beyond * beyond;
+        for (int k = 0; k < 3; k++) w->force[3 * a + k] += (float)(2 * s->stiffness * beyond * away[k]);
+    }
+    return energy;
+}
+
+/* Energy of a pose with the wall and the held atoms, and its gradient by translation, rotation and torsions. */
 static double energy_of(Work *w, const double *pos, float cap, double *gradient) {
     const LigandModel *l = w->ligand;
     const Search *s = w->search;
     double centre[3], outside[3];
     for (int n = 0; n < 3 * l->atoms; n++) w->pos[n] = (float)pos[n];
     const Energy e = pose_energy(w->terms, w->field, l, w->pos, cap, w->force);
+    const double held = holding(w, pos);
     w->evaluations++;
     centroid(pos, l->atoms, centre);
     memset(gradient, 0, w->size * sizeof(double));
@@ -127,7 +148,7 @@ static double energy_of(Work *w, const double *pos, float cap, double *gradient)
         }
         gradient[6 + t] = axis[0] * torque[0] + axis[1] * torque[1] + axis[2] * torque[2];
     }
-    double energy = e.inter + e.intra;
+    double energy = e.inter + e.intra + held;
     for (int k = 0; k < 3; k++) outside[k] = centre[k] - s->centre[k];
     const double beyond = unit(outside) - s->radius;
     if (beyond > 0) {

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from disco_dock.geometry.rotations import axis_angle_to_matrix
 from disco_dock.geometry.torsion import TorsionTopology, apply_torsions
+from disco_dock.physics.core_hold import Held
 from disco_dock.physics.search_settings import SearchSettings
 from disco_dock.physics.vina_energy import pose_energies
 from disco_dock.physics.vina_ligand import VinaLigand
@@ -80,6 +81,7 @@ def search(
     seeds: np.ndarray,
     settings: SearchSettings,
     sphere: tuple[np.ndarray, float, float],
+    held: Held | None = None,
 ) -> np.ndarray:
     """(poses, atoms, 3) best poses found from each start.
 
@@ -90,18 +92,20 @@ def search(
         seeds: (poses,) uint64.
         settings: of the search.
         sphere: centre, radius and wall that hold the centroid.
+        held: atoms that are held near points, or None.
     """
     manifold = Manifold(ligand)
     centre, radius, wall = torch.from_numpy(sphere[0]), sphere[1], sphere[2]
 
     def energy_of(pos: Tensor, cap: float) -> tuple[Tensor, Tensor]:
         found = pose_energies(receptor, ligand, pos, cap=cap)
-        gradient = manifold.gradient(pos, found.gradient)
+        extra, force = _holding(held, pos, found.gradient)
+        gradient = manifold.gradient(pos, force)
         offset = pos.mean(1) - centre
         distance = offset.norm(dim=-1, keepdim=True)
         beyond = (distance - radius).clamp_min(0.0)
         gradient[:, :3] += 2 * wall * beyond * offset / distance.clamp_min(1e-12)
-        return found.inter + found.intra + wall * beyond[:, 0] ** 2, gradient
+        return found.inter + found.intra + extra + wall * beyond[:, 0] ** 2, gradient
 
     streams = Streams(seeds)
     best = torch.from_numpy(start.copy())
@@ -123,6 +127,18 @@ def search(
             best[better], least[better] = candidate[better], proposed[better]
         current[taken], energy[taken] = candidate[taken], proposed[taken]
     return best.numpy()
+
+
+def _holding(held: Held | None, pos: Tensor, force: Tensor) -> tuple[Tensor | float, Tensor]:
+    """Energies (poses,) of the atoms that are held, and the gradient on all atoms with theirs."""
+    if held is None:
+        return 0.0, force
+    atoms = torch.from_numpy(held.atoms)
+    away = pos[:, atoms] - torch.from_numpy(held.pos)
+    distance = away.norm(dim=-1, keepdim=True)
+    beyond = (distance - held.slack).clamp_min(0.0)
+    push = 2 * held.stiffness * beyond * away / distance.clamp_min(1e-12)
+    return held.stiffness * (beyond**2).sum((1, 2)), force.index_add(1, atoms, push)
 
 
 def minimise(

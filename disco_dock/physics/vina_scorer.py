@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,8 @@ from rdkit import Chem
 
 from disco_dock.chem.receptor import Receptor
 from disco_dock.kernels.compiled import available
-from disco_dock.kernels.vina import VECTOR, FieldArrays, LigandArrays, VinaKernel
+from disco_dock.kernels.vina import VECTOR, FieldArrays, HeldArrays, LigandArrays, VinaKernel
+from disco_dock.physics.core_hold import CoreHold, Held
 from disco_dock.physics.search_settings import Basins, SearchSettings, Sphere
 from disco_dock.physics.torch_search import search as torch_search
 from disco_dock.physics.vina_cells import EDGE, Cells, list_by_cell
@@ -82,7 +83,12 @@ class VinaScorer:
         return VinaScores(inter / (1 + VINA.rotor * self.ligand.rotors), inter, intra)
 
     def search(
-        self, pos: np.ndarray, seeds: Sequence[int], settings: SearchSettings, sphere: Sphere | None = None
+        self,
+        pos: np.ndarray,
+        seeds: Sequence[int],
+        settings: SearchSettings,
+        sphere: Sphere | None = None,
+        core: CoreHold | None = None,
     ) -> np.ndarray:
         """(poses, atoms, 3) the best poses found from each start, never worse than it in energy (and wall).
 
@@ -93,13 +99,36 @@ class VinaScorer:
             seeds: (poses,) one of each random stream.
             settings: minimisation only, or Monte-Carlo moves too.
             sphere: where the centroid is held, or None.
+            core: atoms that are held too, each pose in the way in which it starts nearest to it; or None.
         """
+        if core is None:
+            return self._search(pos, seeds, settings, sphere, None)
+        found, keys, way = np.array(pos, dtype=np.float64), np.array(seeds, dtype=np.uint64), core.nearest(pos)
+        for one in np.unique(way).tolist():
+            own = way == one
+            found[own] = self._search(found[own], keys[own].tolist(), settings, sphere, core.held(one))
+        return found
+
+    def _search(
+        self,
+        pos: np.ndarray,
+        seeds: Sequence[int],
+        settings: SearchSettings,
+        sphere: Sphere | None,
+        held: Held | None,
+    ) -> np.ndarray:
         origin = self.field.cells.origin
         start, keys, place = self._arguments(pos, seeds, sphere)
+        here = None if held is None else replace(held, pos=held.pos - origin)
         if self._kernel is None:
             receptor = VinaReceptor(self.field.receptor.pos - origin, self.field.receptor.atoms)
-            return torch_search(receptor, self.ligand, start, keys, settings, place) + origin
-        return self._kernel.search(start, keys, astuple(settings), place)[0] + origin
+            return torch_search(receptor, self.ligand, start, keys, settings, place, here) + origin
+        atoms = None
+        if here is not None:
+            atoms = HeldArrays(
+                atoms=here.atoms.astype(np.int32), pos=here.pos, slack=here.slack, stiffness=here.stiffness
+            )
+        return self._kernel.search(start, keys, astuple(settings), place, atoms)[0] + origin
 
     def search_basins(
         self,

@@ -58,6 +58,7 @@ def settings_files(settings: PredictSettings) -> dict[str, str]:
         "pocket_ligand": pocket.ligand if pocket and pocket.ligand and not is_place(pocket.ligand) else None,
         "reference": settings.reference,
         "start_pose": settings.start_pose,
+        "core": settings.core,
     }
     hashes = {key: file_hash(Path(path), limit=None) for key, path in named.items() if path is not None}
     if pocket is not None and pocket.box is not None:  # the box counts, not the other lines of the file

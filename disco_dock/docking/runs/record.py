@@ -43,6 +43,10 @@ def fingerprint(
     """
     chosen = settings.result_dict()
     del chosen["embeddings"], chosen["reference"], chosen["start_pose"]
+    if chosen.pop("core") is None:  # its content counts, not its path
+        del chosen["core_tolerance"]
+    if chosen["protonate"] is None:
+        del chosen["protonate"]
     if chosen["start_noise"] is None:
         del chosen["start_noise"]
     if chosen["pocket"]:

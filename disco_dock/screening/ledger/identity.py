@@ -120,6 +120,8 @@ def store_identity(settings: ScreenSettings, protein: Path, checkpoint: str, sha
     """
     chosen = settings.predict.result_dict()
     del chosen["embeddings"]
+    if chosen.pop("core") is None:
+        del chosen["core_tolerance"]
     if chosen["pocket"]:
         del chosen["pocket"]["ligand"], chosen["pocket"]["box"]  # their content counts, not their path
     chosen.update(

@@ -103,11 +103,16 @@ class LigandDocker:
     @property
     def together(self) -> int:
         """Most ligands of one network batch."""
-        return self._batching.ligands if self._settings.predict.protonate is None else 1
+        return 1 if self._each_alone else self._batching.ligands
+
+    @property
+    def _each_alone(self) -> bool:
+        """Whether ligands have several states or starts of their own, which no batch can share."""
+        return self._settings.predict.protonate is not None or self._settings.predict.core is not None
 
     def __call__(self, works: Sequence[Work]) -> Iterator[Outcome]:
         """The kept poses of each ligand, or why there are none."""
-        if self._settings.predict.protonate is not None:
+        if self._each_alone:
             yield from map(self._best_state, works)
             return
         ready: list[PreparedLigand] = []
@@ -139,7 +144,8 @@ class LigandDocker:
             return outcomes[0]
         text, best = min(docked, key=lambda one: _order(one[1]))
         seconds = {**best.seconds, "total": round(time.perf_counter() - begin, 3)}
-        return replace(best, state=None if text == work.smiles else text, states=len(states), seconds=seconds)
+        several = len(states) if self._settings.predict.protonate is not None else None
+        return replace(best, state=None if text == work.smiles else text, states=several, seconds=seconds)
 
     def _in_state(self, work: Work) -> Outcome:
         ready = self._prepared(work)

@@ -255,6 +255,19 @@ def test_protonation_states_are_docked_and_the_best_is_named(disco, peptide, tmp
     assert any(f"of ligand: {best['smiles']}" in note for note in record["notes"])
 
 
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ("--core-tolerance 2", "no effect without --core"),
+        ("--core l.sdf --restarts 1", "--restarts searches from other places"),
+        ("--core l.sdf --start-pose l.sdf", "--start-pose searches from other places"),
+    ],
+)
+def test_options_that_go_against_a_core(disco, peptide, options, part):
+    done = disco("predict", "--protein", peptide, "--ligand", "CCO", *options.split())
+    assert done.status == 2 and part in done.err and len(done.err.strip().splitlines()) == 1
+
+
 def test_a_ligand_of_one_state_is_one_complex(disco, peptide, tmp_path):
     pytest.importorskip("dimorphite_dl")
     done = disco("predict", "--protein", peptide, "--ligand", "CCN", "--protonate", 7.4, "-o", "out", *FAST)
