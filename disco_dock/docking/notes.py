@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from disco_dock.chem.ligand import Ligand
 from disco_dock.docking.pocket import Pocket
 from disco_dock.docking.prediction import RankedPose
 from disco_dock.docking.receptors import PreparedReceptor
@@ -18,22 +17,12 @@ from disco_dock.runtime.notes import Caution
 
 POCKET_TOLERANCE = 0.01  # Angstrom that a pose may lie outside the pocket before it is reported
 BORDER = 0.25  # Angstrom
-LARGE = 35  # heavy atoms; docs/reliability.md has the rates by size
 
 
 def conformer_notes(rung: str) -> Iterator[str]:
     """Notes about the starting conformer."""
     if rung != "etkdg":
         yield f"the usual embedding of the ligand failed, so the starting conformer comes from the fallback {rung!r}"
-
-
-def size_notes(ligand: Ligand) -> Iterator[str]:
-    """Whether the ligand is larger than those that docking was measured to work for."""
-    if ligand.num_atoms > LARGE:
-        yield Caution(
-            f"the ligand has {ligand.num_atoms} heavy atoms: few poses of ligands above {LARGE} were right where that "
-            "was measured, so take these as suggestions only"
-        )
 
 
 def pose_notes(prepared: PreparedReceptor, ranked: tuple[RankedPose, ...]) -> Iterator[str]:

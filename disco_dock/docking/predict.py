@@ -17,8 +17,9 @@ from disco_dock.docking.draws import Drawn, draw_all, draw_valid
 from disco_dock.docking.engine import Engine
 from disco_dock.docking.group_notes import group_notes
 from disco_dock.docking.judging import Verdict, judge_poses
+from disco_dock.docking.ligand_size import size_notes
 from disco_dock.docking.listing import check_listing, list_poses
-from disco_dock.docking.notes import conformer_notes, pose_notes, size_notes, validity_notes
+from disco_dock.docking.notes import conformer_notes, pose_notes, validity_notes
 from disco_dock.docking.novelty import NO_INDEX, complex_novelty, novelty_notes
 from disco_dock.docking.prediction import Prediction, RankedPose
 from disco_dock.docking.prepare import PreparedComplex, prepare_complex

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import HTTPException, Request
 from starlette.concurrency import run_in_threadpool
@@ -31,12 +31,30 @@ def request_schema() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": body}}}}
 
 
+class Parts(NamedTuple):
+    """A form: content and given name of each file, and the text of each field."""
+
+    contents: dict[str, tuple[bytes, str | None]]
+    fields: dict[str, Any]
+
+
 async def read_submission(request: Request, settings: ServeSettings) -> Submission:
     """The job that a multipart request asks for.
 
     Raises:
         HTTPException: it is no multipart form, or has too many parts.
         InputError: a part is missing, unknown or of the wrong kind.
+    """
+    parts = await read_parts(request)
+    return await run_in_threadpool(checked_submission, parts.contents, parts.fields, settings)
+
+
+async def read_parts(request: Request) -> Parts:
+    """The parts of a multipart request.
+
+    Raises:
+        HTTPException: it is no multipart form, or has too many parts.
+        InputError: a part is given twice.
     """
     kind = request.headers.get("content-type", "")
     if not kind.startswith("multipart/form-data"):
@@ -49,4 +67,4 @@ async def read_submission(request: Request, settings: ServeSettings) -> Submissi
         uploads = {name: part for name, part in form.items() if isinstance(part, UploadFile)}
         contents = {name: (await part.read(), part.filename) for name, part in uploads.items()}
         fields = {name: part for name, part in form.items() if isinstance(part, str)}
-    return await run_in_threadpool(checked_submission, contents, fields, settings)
+    return Parts(contents, fields)

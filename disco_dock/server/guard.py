@@ -16,6 +16,8 @@ from disco_dock.server.settings import ServeSettings
 
 COOKIE = "disco_dock_token"
 OPEN = ("/v1/health/live", "/v1/health/ready")
+SHARED = "/shared/"
+"""Reports under a key that nobody can guess: what is shared is read without the token."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "0.0.0.0")  # noqa: S104 - how NVIDIA's notebooks call this machine
 
 PAGE_POLICY = (
@@ -46,8 +48,8 @@ class Guard:
     - A server on a loopback address, or with a list of allowed hosts, answers only under these names, so that a page of
       another site whose name was turned to 127.0.0.1 (DNS rebinding) learns nothing.
     - A request that a page of another origin makes is refused.
-    - With a token, every request but those for health carries it: as `Authorization: Bearer`, or as the cookie that a
-      visit of `/?token=...` sets.
+    - With a token, every request but those for health and for shared reports carries it: as `Authorization: Bearer`,
+      or as the cookie that a visit of `/?token=...` sets.
     - A body is cut off as soon as it is larger than allowed, whatever its header said.
     """
 
@@ -95,6 +97,8 @@ class Guard:
         """The answer to a request without the token; a visit with the token in its address sets the cookie."""
         token = self._settings.token
         if token is None or scope["path"] in OPEN:
+            return None
+        if scope["path"].startswith(SHARED) and scope["method"] == "GET":
             return None
         if scope["path"] == "/" and scope["method"] == "GET":
             given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from disco_dock.runtime.errors import DiscoError
+from disco_dock.runtime.errors import DiscoError, InputError
 from disco_dock.server.options import JobOptions
 from disco_dock.server.records import FINISHED, REPORT, Complex, Job, JobView
 from disco_dock.server.runner import Runner
@@ -218,6 +218,32 @@ class JobQueue:
                 self._end(job, "cancelled")  # on disk at once; a process that is at it leaves soon
                 if job_id in self._live:
                     self._live[job_id].leave = True
+
+    def share(self, job_id: str, shared: bool) -> None:
+        """Let whoever knows a key read the reports of a finished job, or no longer.
+
+        Raises:
+            UnknownJobError: there is no such job.
+            InputError: it has no report.
+        """
+        with self._changed:
+            job = self.get(job_id)
+            if shared and not any(REPORT in one.files for one in job.complexes):
+                raise InputError(f"the job is {job.state} and has no report to share; wait until it is done")
+            if shared != (job.share is not None):
+                self._put(job.model_copy(update={"share": secrets.token_hex(16) if shared else None}))
+
+    def shared(self, key: str) -> Job:
+        """The job whose reports a key opens.
+
+        Raises:
+            UnknownJobError: there is none.
+        """
+        with self._changed:
+            for job in self._jobs.values():
+                if job.share is not None and secrets.compare_digest(job.share.encode(), key.encode()):
+                    return job
+        raise UnknownJobError("nothing is shared under this address; it may have been withdrawn or deleted")
 
     def remove(self, job_id: str) -> None:
         """Delete a job with its files, stopping it before when needed.

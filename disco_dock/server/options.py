@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from disco_dock.chem.group_request import GroupChoice
+from disco_dock.chem.group_request import PLACE, GroupChoice
 from disco_dock.docking.settings import PocketHint, PredictSettings
 from disco_dock.physics.settings import PhysicsChoice, Ranking
 from disco_dock.runtime.errors import ConfigError
@@ -41,6 +41,13 @@ class JobOptions(BaseModel):
     )
     pocket_residues: Annotated[tuple[Name, ...], BeforeValidator(_parts), Field(max_length=200)] = Field(
         default=(), description="Residues that line the pocket.", examples=["A:57,A:102"]
+    )
+    pocket_group: str | None = Field(
+        default=None,
+        max_length=32,
+        pattern=PLACE.pattern,
+        description="Residue or group of the protein's file that sits in the pocket, such as a bound ligand.",
+        examples=["A:STI201"],
     )
     pocket_radius: float | None = Field(
         default=None,
@@ -112,13 +119,18 @@ class JobOptions(BaseModel):
         Raises:
             ConfigError: options do not fit together.
         """
-        given = self.pocket_center is not None or bool(self.pocket_residues) or pocket_ligand is not None
+        if self.pocket_group is not None and pocket_ligand is not None:
+            raise ConfigError("pocket_group: a pocket_ligand is given too; give one of them")
+        reference = self.pocket_group or pocket_ligand
+        given = self.pocket_center is not None or bool(self.pocket_residues) or reference is not None
         if self.pocket_radius is not None and not given:
-            raise ConfigError("pocket_radius needs pocket_center, pocket_residues or a pocket_ligand; give one of them")
+            raise ConfigError(
+                "pocket_radius: needs pocket_center, pocket_residues, pocket_group or a pocket_ligand; give one of them"
+            )
         pocket = (
             PocketHint(
                 center=self.pocket_center,
-                ligand=pocket_ligand,
+                ligand=reference,
                 residues=self.pocket_residues,
                 radius=self.pocket_radius,
             )

@@ -1,33 +1,62 @@
-"""The page: HTML, style and script of this package, served as they are."""
+"""The page: templates, styles and scripts of this package, served as they are; nothing comes from elsewhere."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from pathlib import PurePath
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from fastapi.responses import Response
 
-ASSETS = {
-    "/": ("page.html", "text/html"),
-    "/page.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
-}
+BASE = "/page"
+KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".gz": "application/gzip"}
+OF_REPORTS = ("3Dmol-min.js", "orient.js")
+"""The viewer, which reports hold, too."""
+EXAMPLE = "1uou.pdb.gz"
+"""data/examples/1uou/protein.pdb: thymidine phosphorylase, which the bundled checkpoint was not trained on."""
+EXAMPLE_SMILES = "N=C1CCCN1Cc1[nH]c(=O)[nH]c(=O)c1Cl tipiracil"
 
 
 @cache
-def _asset(name: str) -> bytes:
-    return (resources.files("disco_dock.server") / "assets" / name).read_bytes()
+def page() -> str:
+    """The page's HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    templates = Environment(
+        loader=PackageLoader("disco_dock.server", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    styles = sorted(name for name in _assets() if name.endswith(".css"))
+    return templates.get_template("page.html").render(
+        base=BASE, styles=styles, example=EXAMPLE, example_smiles=EXAMPLE_SMILES
+    )
+
+
+@cache
+def _assets() -> dict[str, bytes]:
+    """Content of every file that the page may ask for."""
+    files = {
+        path.name: path.read_bytes()
+        for path in (resources.files("disco_dock.server") / "assets").iterdir()
+        if PurePath(path.name).suffix in KINDS
+    }
+    shared = {name: (resources.files("disco_dock.report") / "assets" / name).read_bytes() for name in OF_REPORTS}
+    return {**files, **shared}
 
 
 def add_page(app: FastAPI) -> None:
-    """Add the routes of the page; it loads nothing from elsewhere."""
-    for address, (name, kind) in ASSETS.items():
-        app.add_api_route(address, _route(name, kind), include_in_schema=False)
+    """Add the routes of the page."""
 
+    @app.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return Response(page(), media_type="text/html; charset=utf-8")
 
-def _route(name: str, kind: str):
-    async def asset() -> Response:
-        return Response(_asset(name), media_type=f"{kind}; charset=utf-8")
-
-    return asset
+    @app.get(f"{BASE}/{{name}}", include_in_schema=False)
+    async def asset(name: str) -> Response:
+        if name not in _assets():
+            raise HTTPException(404, "the page has no such file")
+        return Response(_assets()[name], media_type=KINDS[PurePath(name).suffix])

@@ -41,6 +41,12 @@ class Complex(BaseModel):
     confidence: float | None = Field(
         default=None, description="Logit of the confidence model for the RMSD being below 2 Å."
     )
+    p_rmsd_under_2: float | None = Field(default=None, description="Probability of an RMSD below 2 Å.")
+    trust: str | None = Field(default=None, description="The same in words.")
+    vina_score: float | None = Field(default=None, description="kcal/mol, not an affinity.")
+    contact_score: float | None = Field(default=None, description="Higher is better.")
+    valid: bool | None = Field(default=None, description="By PoseBusters.")
+    key_residues: str = Field(default="", description="Those that hold the pose, strongest first.")
     clash_count: int | None = Field(default=None, description="Ligand atoms that overlap the receptor.")
     files: tuple[str, ...] = Field(default=(), description="Names for `/api/v1/jobs/{id}/files/{name}`.")
 
@@ -66,6 +72,9 @@ class Job(BaseModel):
     )
     error: str | None = Field(default=None, description="Why it failed, in one sentence.")
     complexes: tuple[Complex, ...] = ()
+    share: str | None = Field(
+        default=None, pattern="^[0-9a-f]{32}$", description="Key of `/shared/{key}`, where its report can be read."
+    )
 
 
 class JobView(Job):
@@ -81,6 +90,12 @@ class Problem(BaseModel):
     """An error."""
 
     detail: str = Field(description="One sentence: what is wrong and what to do.")
+    field: str | None = Field(default=None, description="Part of the form that the sentence is about, where known.")
+
+
+def problems(*statuses: int) -> dict[int | str, dict]:
+    """OpenAPI of the errors of a route."""
+    return {status: {"model": Problem} for status in statuses}
 
 
 class Limits(BaseModel):

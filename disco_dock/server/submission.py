@@ -51,7 +51,7 @@ def checked_submission(
             raise InputError(f"{name}: must be a file of the form, not text; text is never taken for a path")
     if "protein" not in contents:
         raise InputError("protein: missing; add the protein's PDB or mmCIF file to the form")
-    smiles = fields.pop("smiles", "").strip()
+    smiles = checked_smiles(fields.pop("smiles", ""))
     if ("ligand" in contents) == bool(smiles):
         raise InputError("give one of ligand (a file) and smiles (text)")
     options = checked_options(fields, settings.max_poses)
@@ -59,8 +59,6 @@ def checked_submission(
     protein = inflate(data, settings.max_bytes, "protein")
     files, shown = {protein_name(protein): protein}, shown_name(given, "protein")
     if smiles:
-        if len(smiles) > MAX_SMILES or "\n" in smiles:
-            raise InputError(f"smiles: must be one line of at most {MAX_SMILES} characters")
         files["ligand.smi"], ligand = smiles.encode(), smiles
     else:
         data, given = contents["ligand"]
@@ -73,6 +71,18 @@ def checked_submission(
     options.settings(None if pocket is None else settings.store / pocket)  # raises where options do not fit together
     title = safe_name(options.title) if options.title else title_of([shown] if smiles else [shown, ligand])
     return Submission(files=files, options=options, title=title, protein=shown, ligand=ligand)
+
+
+def checked_smiles(text: str) -> str:
+    """A SMILES without blanks around it.
+
+    Raises:
+        InputError: it is too long, or of several lines.
+    """
+    smiles = text.strip()
+    if len(smiles) > MAX_SMILES or "\n" in smiles:
+        raise InputError(f"smiles: must be one line of at most {MAX_SMILES} characters")
+    return smiles
 
 
 def checked_options(fields: dict[str, Any], max_poses: int) -> JobOptions:

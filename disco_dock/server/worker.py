@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from disco_dock.runtime.errors import DiscoError, InputError
 from disco_dock.server.records import FILES, Job
 from disco_dock.server.store import INPUT, OUTPUT
+from disco_dock.server.wording import form_words
 
 if TYPE_CHECKING:
     from disco_dock.docking.engine import Engine
@@ -89,7 +90,7 @@ def serve_jobs(pipe: Connection, load: Loader, threads: int | None, max_ligands:
 def _sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, DiscoError):
-        return text
+        return form_words(text)
     if isinstance(error, MemoryError) or "out of memory" in text.lower():
         return "there was not enough memory; try fewer poses, or a smaller protein or ligand"
     return f"unexpected {type(error).__name__}: {text or 'no message'}"
@@ -181,6 +182,12 @@ def _complex(
         "smiles": row.smiles,
         "num_poses": row.num_poses,
         "confidence": row.confidence,
+        "p_rmsd_under_2": row.p_rmsd_under_2,
+        "trust": row.trust,
+        "vina_score": row.vina_score,
+        "contact_score": row.contact_score,
+        "valid": row.valid,
+        "key_residues": row.key_residues or "",
         "clash_count": row.clash_count,
         "files": [name for name in FILES if (folder / name).is_file()],
     }
@@ -228,7 +235,7 @@ class JobProgress:
         """Pass a sentence on, each once."""
         if text not in self._noted:
             self._noted.add(text)
-            self._pipe.send(("note", text))
+            self._pipe.send(("note", form_words(text)))
 
     def finish(self, row: ComplexSummary) -> None:
         """The complex is done."""

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import io
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from tests.support.browser import PATIENCE, chromium
+
 image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-SOFTWARE = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-PATIENCE = 240_000  # milliseconds; the view is drawn by software here
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as play:
-        found = next(filter(None, map(shutil.which, NAMES)), None) or play.chromium.executable_path
-        if not Path(found).exists():
-            pytest.skip("no Chromium found; apt-get install chromium")
-        opened = play.chromium.launch(executable_path=found, args=list(SOFTWARE))
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
+import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from disco_dock.server.settings import ServeSettings
@@ -62,6 +67,35 @@ def broken_engine():
 def settings(folder: Path, **changes) -> ServeSettings:
     """Settings with the store in a folder."""
     return ServeSettings(store=folder / "jobs", **changes)
+
+
+@contextmanager
+def listening(folder: Path, load, **changes) -> Iterator[str]:
+    """The address of a server that listens on a free port, for clients that are browsers."""
+    import uvicorn
+
+    from disco_dock.server.app import create_app
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings(folder, **changes), load), log_config=None))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(PATIENCE)
+
+
+def with_bound_ring(protein: bytes) -> bytes:
+    """A PDB file with a ring of six atoms, BNZ 900 of chain B, 12 Angstrom from its first atom."""
+    first = next(line for line in protein.decode().splitlines() if line.startswith("ATOM"))
+    x, y, z = (float(first[start : start + 8]) for start in (30, 38, 46))
+    lines = []
+    for number in range(6):
+        angle = number * math.pi / 3
+        place = f"{x + 12 + 1.39 * math.cos(angle):8.3f}{y + 1.39 * math.sin(angle):8.3f}{z:8.3f}"
+        lines.append(f"HETATM{9000 + number:5d}  C{number + 1}  BNZ B 900    {place}  1.00  0.00           C")
+    kept = [line for line in protein.decode().splitlines() if line.startswith(("ATOM", "TER"))]
+    return "\n".join([*kept, *lines, "END", ""]).encode()
 
 
 def submit(client, protein, /, *, smiles=ASPIRIN, files=(), **fields):

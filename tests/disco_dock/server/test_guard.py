@@ -50,7 +50,7 @@ def test_forms_of_other_sites_are_refused(idle, peptide_bytes, origin, status):
 
 def test_token(idle):
     client = idle(token=TOKEN)
-    for path in ("/", "/page.js", JOBS, "/openapi.json", "/?token=wrong"):
+    for path in ("/", "/page/main.js", JOBS, "/openapi.json", "/?token=wrong"):
         answer = client.get(path)
         assert answer.status_code == 401 and "token" in answer.json()["detail"], path
     assert client.get("/v1/health/live").json() is True
@@ -66,7 +66,7 @@ def test_token(idle):
 
 def test_headers(idle):
     client = idle()
-    for path in ("/", "/page.js", JOBS, "/nowhere"):
+    for path in ("/", "/page/main.js", JOBS, "/nowhere"):
         headers = client.get(path).headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,12 +15,12 @@ import psutil
 import pytest
 
 from tests.disco_dock.server.serving import JOBS, PATIENCE, finished, until
+from tests.support.browser import chromium, watched
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "data" / "examples" / "1s3v"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 LIGANDS = b"CC(=O)Nc1ccc(O)cc1 paracetamol\nCC(=O)Oc1ccccc1C(=O)O aspirin\n"
 OPTIONS = {
     "num_poses": "4",
@@ -101,32 +100,15 @@ def test_a_job_survives_the_death_of_its_server(killed):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as play:
-        found = next(filter(None, map(shutil.which, NAMES)), None) or play.chromium.executable_path
-        if not Path(found).exists():
-            pytest.skip("no Chromium found; apt-get install chromium")
-        opened = play.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"]
-        )
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def page(browser, killed):
+def page(killed):
     """The page of the running server, with what it asked for and what went wrong in it."""
-    context = browser.new_context(viewport={"width": 1200, "height": 820}, color_scheme="light")
-    context.set_default_timeout(1000 * PATIENCE)
-    opened = context.new_page()
-    opened.asked, opened.errors = [], []
-    context.on("request", lambda request: opened.asked.append(request.url))
-    context.on("weberror", lambda error: opened.errors.append(str(error.error)))
-    context.on("console", lambda message: opened.errors.append(message.text) if message.type == "error" else None)
-    opened.goto(killed[0].address)
-    yield opened
-    context.close()
+    with chromium() as browser:
+        context = browser.new_context(viewport={"width": 1200, "height": 820}, color_scheme="light")
+        asked, errors = watched(context)
+        opened = context.new_page()
+        opened.asked, opened.errors = asked, errors
+        opened.goto(killed[0].address)
+        yield opened
 
 
 def drop(page, zone: str, path: Path) -> None:
@@ -141,12 +123,11 @@ def drop(page, zone: str, path: Path) -> None:
 
 def test_drop_dock_and_read_the_report(page, killed):
     page.click("#dock")
-    assert page.inner_text("#problem") == "Add a protein first."
+    assert page.inner_text("#protein-problem") == "Add a protein first."
     drop(page, "protein", EXAMPLE / "protein.pdb")
     drop(page, "ligand", EXAMPLE / "ligand.sdf")
-    assert "protein.pdb" in page.inner_text("#protein-file") and page.is_hidden("#problem")
+    assert "protein.pdb" in page.inner_text("#protein-file") and page.is_hidden("#protein-problem")
     page.fill("[name=num_poses]", "2")
-    page.click("summary:has-text('More options')")
     page.fill("[name=title]", "from the page")
     page.click("#dock")
     entry = page.locator("#list > li", has_text="from_the_page")
@@ -163,50 +144,6 @@ def test_drop_dock_and_read_the_report(page, killed):
     report.close()
     outside = [url for url in page.asked if not url.startswith((killed[0].address, "blob:", "data:"))]
     assert outside == [] and page.errors == []
-
-
-def test_server_errors_are_shown_as_sentences(page):
-    page.reload()
-    drop(page, "protein", EXAMPLE / "ligand.sdf")
-    page.fill("[name=smiles]", "CCO")
-    page.click("#dock")
-    page.wait_for_selector("#problem:not([hidden])")
-    assert "neither PDB nor mmCIF" in page.inner_text("#problem")
-    page.errors.clear()  # the browser itself notes the status 422
-
-
-def test_keyboard_reaches_everything(page):
-    page.reload()
-    page.wait_for_selector("[data-act=delete]")
-    seen = []
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        seen.append(page.evaluate("(e => e.name || e.id || e.dataset.act || e.tagName)(document.activeElement)"))
-    assert {"theme", "protein", "ligand", "smiles", "where", "num_poses", "seed", "dock", "delete", "SUMMARY"} <= set(
-        seen
-    )
-    page.focus("[name=where]")
-    page.keyboard.press("ArrowRight")
-    assert page.is_visible("[name=pocket_residues]") and page.is_hidden("[name=pocket_center]")
-
-
-def test_light_and_dark_and_narrow(page):
-    color = "getComputedStyle(document.body).backgroundColor"
-    before = page.evaluate(color)
-    page.click("#theme")
-    assert page.evaluate(color) != before
-    page.reload()
-    assert page.evaluate(color) != before  # it is remembered
-    page.click("#theme")
-    page.set_viewport_size({"width": 380, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 380
-
-
-def test_delete_by_the_page(page):
-    page.set_viewport_size({"width": 1200, "height": 820})
-    entry = page.locator("#list > li", has_text="from_the_page")
-    entry.locator("[data-act=delete]").click()
-    entry.wait_for(state="detached")
 
 
 def test_a_client_that_goes_away_cancels_its_docking(killed):

@@ -12,7 +12,7 @@ import pytest
 from disco_dock.docking.runs import outputs
 from disco_dock.report import page as report_page
 from disco_dock.server.records import FILES
-from tests.disco_dock.server.serving import ASPIRIN, JOBS, finished, submit
+from tests.disco_dock.server.serving import ASPIRIN, JOBS, finished, submit, with_bound_ring
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +119,22 @@ def test_pocket_and_physics_reach_the_run(client, peptide_bytes):
     assert record["settings"]["min_rmsd"] == 0.5
     assert record["best"]["num_poses"] == 1 and record["settings"]["num_modes"] == 1
     assert record["settings"]["seed"] == 5 and record["settings"]["physics"]["minimize"] == "none"
+
+
+def test_a_bound_ligand_is_a_pocket(client, peptide_bytes):
+    bound = with_bound_ring(peptide_bytes)
+    job = finished(client, submit(client, bound, pocket_group="B:BNZ900").json()["id"])
+    record = client.get(f"{JOBS}/{job['id']}/files/run.json").json()
+    ring = [line for line in bound.decode().splitlines() if line.startswith("HETATM")]
+    middle = [sum(float(line[start : start + 8]) for line in ring) / 6 for start in (30, 38, 46)]
+    assert record["resolved"]["pocket"]["center"] == pytest.approx(middle, abs=1e-3)
+    assert record["resolved"]["pocket"]["radius"] == 10
+    for wrong in ("../../etc", "protein.pdb", "B:BNZ901"):
+        answer = submit(client, bound, pocket_group=wrong)
+        if answer.status_code == 202:
+            assert "B:BNZ900" in finished(client, answer.json()["id"])["error"]
+        else:
+            assert answer.status_code == 422 and answer.json()["field"] == "pocket_group"
 
 
 def test_cancelled_and_deleted_jobs(client, done, peptide_bytes):

@@ -1,0 +1,1 @@
+"""What a file holds before it is docked: the page draws a molecule and offers residues and groups as pockets."""
