@@ -11,7 +11,7 @@ import numpy as np
 BINS = 10
 BANDS = (
     (0.7, "probably right"),
-    (0.4, "as likely right as wrong"),
+    (0.4, "may be right"),
     (0.15, "more likely wrong than right"),
     (0.0, "very probably wrong"),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,27 +14,28 @@ from rdkit.Chem.Draw import rdMolDraw2D
 from disco_dock.interactions.find import KINDS, Interaction
 from disco_dock.interactions.fingerprint import WORDS, key_residues
 from disco_dock.interactions.ligand_groups import heavy
+from disco_dock.report.around import Anchor, place_residues
 from disco_dock.report.rendering import render
 
 WIDTH, HEIGHT = 640, 460  # of the diagram
 INNER = (360, 250)  # of the ligand in its middle
 BOX = (86, 24)  # of a residue's name
 MOST = 12  # residues
-GAP = 0.42  # radians between residues
-ROUNDS = 200
+MARGIN = 6  # to the border
 COLORS = {"#000000": "currentColor", "#191919": "currentColor", "#0000FF": "var(--atom-n)", "#FF0000": "var(--atom-o)"}
 """Colours of RDKit: those that go with a light and a dark page."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bond:
-    """A line of the diagram: kind of interaction, its ends, and what it says."""
+    """A line of the diagram: kind of interaction, its ends, where its distance stands, and what it says."""
 
     kind: str
     x1: float
     y1: float
     x2: float
     y2: float
+    label: tuple[float, float]
     title: str
     distance: str
 
@@ -61,9 +61,13 @@ def diagram(mol: Chem.Mol, found: Sequence[Interaction]) -> Markup:
     flat = heavy(mol)
     drawing, places = _drawn(flat)
     ranked = key_residues([f"{WORDS[one.kind]}:{one.residue}" for one in found], MOST)
-    shown = [one for one in found if one.residue in ranked]
-    anchors = {name: _anchor([one for one in shown if one.residue == name], places) for name in ranked}
-    spots = _spots(anchors)
+    shown = _shortest([one for one in found if one.residue in ranked])
+    spots = place_residues(
+        {name: [_place(one, flat, places) for one in shown if one.residue == name] for name in ranked},
+        [(places[bond.GetBeginAtomIdx()], places[bond.GetEndAtomIdx()]) for bond in flat.GetBonds()],
+        reach=((WIDTH - BOX[0]) / 2 - MARGIN, (HEIGHT - BOX[1]) / 2 - MARGIN),
+        middle=(WIDTH / 2, HEIGHT / 2),
+    )
     around = [
         Around(
             name=name.partition(":")[2],
@@ -77,6 +81,7 @@ def diagram(mol: Chem.Mol, found: Sequence[Interaction]) -> Markup:
     bonds = []
     for one in shown:
         start, end = places[list(one.ligand_atoms)].mean(0), spots[one.residue]
+        label = _between(start, np.array(end))
         title = f"{one.kind} {one.ligand_atom} - {one.residue} {one.residue_atom}, {one.distance:.1f} Å"
         bonds.append(
             Bond(
@@ -85,6 +90,7 @@ def diagram(mol: Chem.Mol, found: Sequence[Interaction]) -> Markup:
                 y1=round(float(start[1]), 1),
                 x2=round(end[0], 1),
                 y2=round(end[1], 1),
+                label=(round(float(label[0]), 1), round(float(label[1]), 1)),
                 title=title,
                 distance=f"{one.distance:.1f}" if one.kind != "hydrophobic contact" else "",
             )
@@ -116,38 +122,28 @@ def _drawn(flat: Chem.Mol) -> tuple[Markup, np.ndarray]:
     return Markup(f'<g transform="translate({shift[0]:.0f} {shift[1]:.0f})">{inner}</g>'), places + shift  # noqa: S704
 
 
-def _anchor(own: Sequence[Interaction], places: np.ndarray) -> np.ndarray:
-    return places[[atom for one in own for atom in one.ligand_atoms]].mean(0)
+def _shortest(found: Sequence[Interaction]) -> list[Interaction]:
+    """Of like interactions of one residue with the same ligand atoms the shortest: one line is read, two overlap."""
+    best: dict[tuple[str, str, tuple[int, ...]], Interaction] = {}
+    for one in sorted(found, key=lambda one: one.distance):
+        best.setdefault((one.kind, one.residue, tuple(one.ligand_atoms)), one)
+    return [one for one in found if best[one.kind, one.residue, tuple(one.ligand_atoms)] is one]
 
 
-def _spots(anchors: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:
-    """Where each residue's name goes: on an ellipse, near what it touches, apart from its neighbours."""
-    if not anchors:
-        return {}
-    names = list(anchors)
-    aspect = (WIDTH - BOX[0] - 12) / (HEIGHT - BOX[1] - 12)
-    middle = np.array([WIDTH / 2, HEIGHT / 2])
-    ways = [anchors[name] - middle for name in names]
-    angles = np.array([math.atan2(way[1] * aspect, way[0]) for way in ways])
-    for _ in range(ROUNDS):
-        order = np.argsort(angles)
-        moved = False
-        for first, second in zip(order, np.roll(order, -1), strict=True):
-            if first == second:
-                break
-            apart = (angles[second] - angles[first]) % (2 * math.pi)
-            gap = min(GAP, 2 * math.pi / len(names))
-            if apart < gap - 1e-3:
-                push = (gap - apart) / 2
-                angles[first] -= push
-                angles[second] += push
-                moved = True
-        angles = (angles + math.pi) % (2 * math.pi) - math.pi
-        if not moved:
-            break
-    reach = np.array([(WIDTH - BOX[0] - 12) / 2, (HEIGHT - BOX[1] - 12) / 2])
-    found = {}
-    for name, angle in zip(names, angles, strict=True):
-        x, y = middle + reach * (math.cos(angle), math.sin(angle))
-        found[name] = (round(float(x), 1), round(float(y), 1))
-    return found
+def _place(one: Interaction, flat: Chem.Mol, places: np.ndarray) -> Anchor:
+    """Where an interaction starts, and the way out of the ligand from there."""
+    atoms = list(one.ligand_atoms)
+    start = places[atoms].mean(0)
+    around = {other.GetIdx() for index in atoms for other in flat.GetAtomWithIdx(index).GetNeighbors()} - set(atoms)
+    inner = places[sorted(around)].mean(0) if around else places.mean(0)
+    way = start - inner
+    if np.linalg.norm(way) < 1e-6:
+        way = start - places.mean(0)
+    return Anchor(start, way)
+
+
+def _between(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """The middle of what is seen of a line whose end a residue's box covers."""
+    run = np.abs(end - start) + 1e-9
+    covered = min(1.0, BOX[0] / 2 / run[0], BOX[1] / 2 / run[1])
+    return start + (end - start) * (1 - covered) * 0.55

@@ -45,6 +45,7 @@ COLUMNS = (
 ALWAYS = ("rank", "copies")
 TABS = (("contacts", "Interactions"), ("trust", "Trust"))
 MORE_TABS = (("quality", "Validity and ligand"), ("latents", "Latents"), ("settings", "Settings and notes"))
+SCRIPTS = ("3Dmol-min.js", "orient.js", "report.js")
 DOWNLOADS = (
     ("poses.sdf", "Poses (SDF)"),
     ("results.csv", "Table (CSV)"),
@@ -106,6 +107,7 @@ def report_page(docked: DockedFolder, *, compact: bool = False) -> str:
         has_confidence=bool(rows[0].get("confidence")),
         novelty=record.get("novelty"),
         judged=[row for row in rows if row.get("valid")],
+        invalid=[row for row in rows if row.get("valid") == "false"],
         validity=record.get("validity"),
         texts={
             "uncalibrated": UNCALIBRATED,
@@ -124,8 +126,7 @@ def report_page(docked: DockedFolder, *, compact: bool = False) -> str:
         version=record["versions"].get("disco-dock", ""),
         data=json_text(page_data(docked, found, files=not compact)),
         license=Markup(asset("3Dmol-LICENSE.txt").replace("*/", "* /")),  # noqa: S704 - a file of the package
-        library=asset("3Dmol-min.js"),
-        script=asset("report.js"),
+        scripts=[asset(name) for name in SCRIPTS],
     )
 
 

@@ -73,7 +73,18 @@ def summary(docked: DockedFolder, found: Sequence[Interaction]) -> dict[str, Any
         "lddt_pli": row.get("lddt_pli", ""),
         "recovered": row.get("contacts_recovered", ""),
         "ranked_by": ranking,
+        "novelty": _novelty(record.get("novelty")),
     }
+
+
+def _novelty(found: Mapping[str, Any] | None) -> str:
+    """How near the complex is to what the networks were trained on; "" where that is not known."""
+    if not found:
+        return ""
+    protein, ligand = found["protein"], found["ligand"]
+    alike = f"{100 * protein['identity']:.0f} % of its sequence is that of {protein['nearest']}"
+    first = alike if protein.get("nearest") else "no protein alike"
+    return f"{first}; its nearest ligand has a similarity of {ligand['tanimoto']:.2f}"
 
 
 def _site(docked: DockedFolder, found: Sequence[Interaction]) -> str:

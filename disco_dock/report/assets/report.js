@@ -4,10 +4,13 @@
   const root = document.documentElement;
   const byId = (name) => document.getElementById(name);
   const modeColors = ["#0d9488", "#c026d3", "#7c3aed", "#2563eb", "#db2777", "#65a30d", "#0891b2", "#57534e", "#4f46e5", "#047857"];
-  const interactionColors = { "hydrogen bond": "#2563eb", "salt bridge": "#dc2626", "pi stacking": "#16a34a", "cation-pi": "#0891b2", "halogen bond": "#db2777", "metal": "#7c3aed", "hydrophobic contact": "#a8a29e" };
+  const lightColors = { "hydrogen bond": "#2563eb", "salt bridge": "#dc2626", "pi stacking": "#16a34a", "cation-pi": "#0891b2", "halogen bond": "#db2777", "metal": "#7c3aed", "hydrophobic contact": "#a8a29e" };
+  const darkColors = { ...lightColors, "hydrogen bond": "#60a5fa", "salt bridge": "#f87171", "pi stacking": "#4ade80", "cation-pi": "#22d3ee", "halogen bond": "#f472b6", "metal": "#a78bfa" };
+  const interactionColor = (kind) => (isDark() ? darkColors : lightColors)[kind];
   const latentColor = "#f59e0b";
   const shown = { cartoon: true, surface: false, pocket: true, labels: true, latents: false, interactions: true, all: false };
   const rows = [...document.querySelectorAll("tr[data-rank]")];
+  const FOLLOW = 4; // Angstrom between a pose and what is looked at, from which on the view goes to it
   let current = 1, frame = null, timer = null;
 
   const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -19,7 +22,7 @@
   const receptor = viewer.addModel(data.receptor, "pdb");
   const poses = data.poses.map((pose) => viewer.addModel(pose.sdf, "sdf"));
   const moving = data.frames ? viewer.addModel(data.poses[0].sdf, "sdf") : null;
-  let surface = null, surfaceOf = 0;
+  let surface = null, surfaceOf = 0, seenAt = null;
   window.report = { viewer, shown, get current() { return current; }, get frame() { return frame; }, surfaces: () => Object.keys(viewer.surfaces || {}).length };
 
   const heavyOnly = { not: { elem: "H", bonds: 1, predicate: (atom) => atom.elem === "H" && !atom.polar } };
@@ -71,23 +74,47 @@
     });
   }
 
+  // The residues that hold the pose, named at the atom that does, beside each other.
   function drawLabels(pose) {
     const seen = new Map();
     pose.interactions.forEach((one) => { if (pose.residues.includes(one.residue) && !seen.has(one.residue)) seen.set(one.residue, one); });
+    const names = [];
     seen.forEach((one, name) => {
       const part = latentParts(name);
       if (part.resi === undefined) return;
       viewer.addStyle(residueSelection(part), { stick: { radius: 0.14, colorscheme: "grayCarbon" } });
-      const atoms = receptor.selectedAtoms({ resi: part.resi, ...(part.chain ? { chain: part.chain } : {}) });
-      const place = atoms.find((atom) => atom.atom === "CB") || atoms.find((atom) => atom.atom === "CA") || atoms[0];
-      if (place) viewer.addLabel(name.split(":")[1], { position: place, fontSize: 12, fontColor: isDark() ? "#e6edf3" : "#17212b", backgroundColor: isDark() ? "#18212a" : "#ffffff", backgroundOpacity: 0.75, borderThickness: 1, borderColor: interactionColors[one.kind], inFront: true });
+      names.push({ text: name.split(":")[1], at: { x: one.end[0], y: one.end[1], z: one.end[2] }, kind: one.kind });
     });
+    const taken = poses[pose.rank - 1].selectedAtoms({ not: { elem: "H" } }).map((atom) => ({ ...onCanvas(atom), width: 18, height: 18 }));
+    names.forEach(({ text, at, kind }) => {
+      const place = freePlace(onCanvas(at), { width: 7.6 * text.length + 14, height: 22 }, taken);
+      taken.push(place);
+      viewer.addLabel(text, { position: at, screenOffset: new $3Dmol.Vector2(place.dx, place.dy), alignment: "center", fontSize: 12, fontColor: isDark() ? "#e6edf3" : "#17212b", backgroundColor: isDark() ? "#18212a" : "#ffffff", backgroundOpacity: 0.85, borderThickness: 1, borderColor: interactionColor(kind), inFront: true });
+    });
+  }
+
+  function onCanvas(atom) {
+    const { x, y } = viewer.modelToScreen({ x: atom.x, y: atom.y, z: atom.z }), box = byId("view").getBoundingClientRect();
+    return { x: x - box.left - scrollX, y: y - box.top - scrollY };
+  }
+
+  // The nearest place to a point where a label covers neither another one nor the ligand, and stays on the canvas.
+  function freePlace(point, size, taken) {
+    const view = byId("view"), overlaps = (x, y) => taken.some((other) => Math.abs(other.x - x) < (other.width + size.width) / 2 && Math.abs(other.y - y) < (other.height + size.height) / 2);
+    const inside = (x, y) => x > size.width / 2 && y > size.height / 2 && x < view.clientWidth - size.width / 2 && y < view.clientHeight - size.height / 2;
+    for (let far = 0; far <= 90; far += 12) {
+      for (let turn = 0; turn < (far ? 12 : 1); turn += 1) {
+        const dx = far * 1.5 * Math.cos(turn * Math.PI / 6), dy = far * Math.sin(turn * Math.PI / 6), x = point.x + dx, y = point.y + dy;
+        if (inside(x, y) && !overlaps(x, y)) return { x, y, dx, dy, ...size };
+      }
+    }
+    return { ...point, dx: 0, dy: 0, ...size };
   }
 
   function drawInteractions(pose) {
     pose.interactions.forEach((one) => viewer.addCylinder({
       start: { x: one.start[0], y: one.start[1], z: one.start[2] }, end: { x: one.end[0], y: one.end[1], z: one.end[2] },
-      radius: one.kind === "hydrophobic contact" ? 0.04 : 0.08, dashed: true, dashLength: 0.25, gapLength: 0.2, color: interactionColors[one.kind] }));
+      radius: one.kind === "hydrophobic contact" ? 0.04 : 0.08, dashed: true, dashLength: 0.25, gapLength: 0.2, color: interactionColor(one.kind) }));
   }
 
   function drawSurface() {
@@ -103,12 +130,12 @@
     const pose = data.poses[current - 1], model = poses[current - 1];
     viewer.removeAllShapes();
     viewer.removeAllLabels();
-    receptor.setStyle({}, shown.cartoon ? { cartoon: { style: "oval", thickness: 0.25, arrows: true, color: isDark() ? "#8296a8" : "#b4c0cc" } } : {});
+    receptor.setStyle({}, shown.cartoon ? { cartoon: { style: "oval", thickness: 0.2, arrows: true, opacity: 0.7, color: isDark() ? "#64788a" : "#c9d3dc" } } : {});
     receptor.setStyle({ hetflag: true }, { stick: { radius: 0.14, colorscheme: "grayCarbon" }, sphere: { scale: 0.22, colorscheme: "grayCarbon" } });
-    if (shown.pocket) viewer.addStyle(atomsNear(current, 4.5), { stick: { radius: 0.09, colorscheme: "grayCarbon" } });
+    if (shown.pocket) viewer.addStyle(atomsNear(current, 4.5), { stick: { radius: 0.06, colorscheme: "grayCarbon" } });
     poses.forEach((other, index) => {
       const visible = rows[index] && !rows[index].hidden;
-      if (other === model) other.setStyle({ ...heavyOnly }, frame === null ? { stick: { radius: 0.17, colorscheme: { prop: "elem", map: { ...$3Dmol.elementColors.defaultColors, C: colorOfMode(pose.mode) } } } } : {});
+      if (other === model) other.setStyle({ ...heavyOnly }, frame === null ? { stick: { radius: 0.21, colorscheme: { prop: "elem", map: { ...$3Dmol.elementColors.defaultColors, C: colorOfMode(pose.mode) } } } } : {});
       else other.setStyle({ not: { elem: "H" } }, shown.all && visible && frame === null ? { stick: { radius: 0.06, opacity: 0.6, color: colorOfMode(data.poses[index].mode) } } : {});
       if (other === model) other.setStyle({ elem: "H", predicate: (atom) => !atom.polar }, {});
       else other.setStyle({ elem: "H" }, {});
@@ -152,7 +179,7 @@
     ["Kind", "Residue", "Atom", "Ligand", "Å"].forEach((name) => head.append(text("th", name, name === "Å" ? "number" : "")));
     pose.interactions.forEach((one) => {
       const row = body.insertRow(), kind = row.insertCell(), dot = text("span", "", "dot");
-      dot.style.background = interactionColors[one.kind];
+      dot.style.background = interactionColor(one.kind);
       kind.append(dot, (one.kind === "hydrophobic contact" ? "hydrophobic" : one.kind) + (one.detail ? `, ${one.kind === "hydrogen bond" ? "ligand is " : ""}${one.detail}` : ""));
       row.append(text("td", one.residue), text("td", one.residue_atom), text("td", one.ligand_atom), text("td", one.distance.toFixed(1), "number"));
     });
@@ -165,7 +192,9 @@
     current = rank;
     rows.forEach((row) => { const own = Number(row.dataset.rank) === rank; row.setAttribute("aria-selected", own); row.tabIndex = own ? 0 : -1; if (own && focus) row.focus(); if (own) row.scrollIntoView({ block: "nearest" }); });
     if (byId("frame")) { byId("frame").value = byId("frame").max; byId("time").textContent = "pose"; }
-    draw();
+    const middle = middleOf(poses[rank - 1].selectedAtoms({}));
+    const elsewhere = seenAt && Math.hypot(...middle.map((value, axis) => value - seenAt[axis])) > FOLLOW;
+    if (elsewhere) zoom(); else draw();
     tell();
   }
 
@@ -175,17 +204,19 @@
     if (visible.length) choose(visible[Math.min(visible.length - 1, Math.max(0, at + by))], focus);
   }
 
+  const middleOf = (atoms) => ["x", "y", "z"].map((axis) => atoms.reduce((sum, atom) => sum + atom[axis], 0) / atoms.length);
+
+  // The pose broadside, with what is before it cut away.
   function zoom() {
-    const model = poses[current - 1], atoms = model.selectedAtoms({});
-    const middle = ["x", "y", "z"].map((axis) => atoms.reduce((sum, atom) => sum + atom[axis], 0) / atoms.length);
+    const atoms = poses[current - 1].selectedAtoms({ not: { elem: "H" } }), middle = middleOf(atoms);
     const reach = Math.max(...atoms.map((atom) => Math.hypot(atom.x - middle[0], atom.y - middle[1], atom.z - middle[2])));
-    viewer.zoomTo({ model });
-    viewer.zoom(0.72);
-    viewer.setSlab(-reach - 1.5, 40);
-    viewer.render();
+    window.orient(viewer, byId("view"), atoms, receptor.selectedAtoms({}));
+    viewer.setSlab(-Math.min(reach, 7) - 2, 30);
+    seenAt = middle;
+    draw();
   }
 
-  function whole() { viewer.setSlab(-200, 200); viewer.zoomTo({ model: receptor }); viewer.render(); }
+  function whole() { viewer.setSlab(-200, 200); viewer.zoomTo({ model: receptor }); seenAt = null; draw(); }
 
   function toggle(name) {
     shown[name] = !shown[name];

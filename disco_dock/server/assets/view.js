@@ -117,7 +117,7 @@ window.addEventListener("resize", () => viewer?.resize());
 window.structure = {
   get ready() { return Boolean(viewer && shown); },
   screen(id) {
-    const atom = atomsOf([id])[0];
+    const atoms = atomsOf([id]), atom = atoms.find((one) => one.atom === "CA") || atoms[0];
     const { x, y } = viewer.modelToScreen({ x: atom.x, y: atom.y, z: atom.z });
     return { x, y };
   },

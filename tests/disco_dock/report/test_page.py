@@ -128,7 +128,7 @@ def test_damaged_folder(docked_path, tmp_path):
 def test_trust_in_words():
     row = {"rank": "1", "p_rmsd_under_2": "0.6", "p_rmsd_under_5": "0.9"}
     told = trust(row, RELIABILITY)
-    assert (told["near"], told["far"], told["band"]) == (0.6, 0.9, "as likely right as wrong")
+    assert (told["near"], told["far"], told["band"]) == (0.6, 0.9, "may be right")
     assert told["reliability"].startswith("Of 10 first-ranked poses of held-out") and "60 %" in told["reliability"]
     assert trust({**row, "rank": "2"}, RELIABILITY)["reliability"].startswith("Of 10 poses of held-out")
     assert trust(row, RELIABILITY[:1])["reliability"].startswith("Of 10 poses of held-out")  # first ones not measured
