@@ -15,7 +15,7 @@ from disco_dock.docking.validity import NOT_INSTALLED
 from disco_dock.physics.free_space import free_points
 from disco_dock.runtime.notes import Caution
 
-POCKET_TOLERANCE = 0.01  # Angstrom that a pose may lie outside the pocket before it is reported
+POCKET_TOLERANCE = 0.1  # Angstrom that a pose may lie outside the pocket before it is reported
 BORDER = 0.25  # Angstrom
 
 

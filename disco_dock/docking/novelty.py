@@ -32,10 +32,22 @@ def novelty_notes(near: Novelty) -> tuple[str, ...]:
     """What is nearest in the training set and what that has meant; a complex that was trained on is a caution."""
     nearest = near.nearest
     if nearest.identity >= SAME_PROTEIN and nearest.tanimoto >= SAME_LIGAND:
-        known = f"{nearest.protein_id or nearest.ligand_id}"
-        seen = f"this complex was trained on (as {known}): its pose says nothing about how new ligands are docked"
-        return (Caution(seen), *near.sentences())
+        return (Caution(_seen(nearest)), *near.sentences())
     return near.sentences()
+
+
+def _seen(nearest: NearestTraining) -> str:
+    """That protein and ligand were trained on; whether together is known only where one entry is nearest to both."""
+    protein, ligand = nearest.protein_id, nearest.ligand_id
+    if not protein or not ligand or protein == ligand:
+        return (
+            f"this complex was trained on (as {protein or ligand}): its pose says nothing about how new ligands are "
+            "docked"
+        )
+    return (
+        f"protein and ligand were both trained on ({protein}, {ligand}), perhaps together: the pose says little about "
+        "how new ligands are docked"
+    )
 
 
 def complex_novelty(checkpoint: Path, receptor: Receptor, ligand: Ligand, physics: PhysicsSettings) -> Novelty | None:

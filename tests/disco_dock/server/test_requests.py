@@ -26,7 +26,7 @@ def refused(answer, status: int) -> str:
         ({"seed": "-1"}, "seed"),
         ({"pocket_center": "1,2"}, "pocket_center"),
         ({"pocket_center": "1,2,nan"}, "finite"),
-        ({"pocket_radius": "5"}, "pocket_radius needs"),
+        ({"pocket_radius": "5"}, "pocket_radius: needs"),
         ({"pocket_center": "1,2,3", "pocket_residues": "A:1"}, "exactly one"),
         ({"pocket_residues": "A:57;rm -rf"}, "pocket_residues"),
         ({"minimize": "gnina"}, "minimize"),

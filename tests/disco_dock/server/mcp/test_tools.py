@@ -86,7 +86,7 @@ REFUSED = (
     ({"smiles": ""}, "give one of ligand"),
     ({"ligand_file": "p.pdb"}, "give one of ligand"),
     ({"pocket_residues": ["A:3; rm"]}, "pocket_residues"),
-    ({"pocket_radius": 4.0}, "pocket_radius needs"),
+    ({"pocket_radius": 4.0}, "pocket_radius: needs"),
 )
 
 
