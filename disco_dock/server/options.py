@@ -45,7 +45,7 @@ class JobOptions(BaseModel):
     pocket_group: str | None = Field(
         default=None,
         max_length=32,
-        pattern=PLACE.pattern,
+        pattern=f"^(?:{PLACE.pattern})$",
         description="Residue or group of the protein's file that sits in the pocket, such as a bound ligand.",
         examples=["A:STI201"],
     )

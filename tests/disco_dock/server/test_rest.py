@@ -129,7 +129,7 @@ def test_a_bound_ligand_is_a_pocket(client, peptide_bytes):
     middle = [sum(float(line[start : start + 8]) for line in ring) / 6 for start in (30, 38, 46)]
     assert record["resolved"]["pocket"]["center"] == pytest.approx(middle, abs=1e-3)
     assert record["resolved"]["pocket"]["radius"] == 10
-    for wrong in ("../../etc", "protein.pdb", "B:BNZ901"):
+    for wrong in ("../../etc", "../x:A", "A:1/../x", "protein.pdb", "B:BNZ901"):
         answer = submit(client, bound, pocket_group=wrong)
         if answer.status_code == 202:
             assert "B:BNZ900" in finished(client, answer.json()["id"])["error"]
