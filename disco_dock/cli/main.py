@@ -56,6 +56,10 @@ def build_parser(command: str | None) -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status of a command line: 0 done, 1 something failed, 2 wrong usage, 130 interrupted."""
+    if argv is None and "_ARGCOMPLETE" in os.environ:
+        from disco_dock.cli.completion import complete
+
+        complete(COMMANDS, build_parser)
     for stream in (sys.stdout, sys.stderr):  # a path may hold what the terminal's encoding has not
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from disco_dock.cli.parsing import UsageError
 
-SHOWN = 20
+if TYPE_CHECKING:
+    from disco_dock.screening.ledger.query import Query, Results
+
+SHOWN, DRAWN = 20, 24
 COLUMNS = (
     "name",
     "status",
@@ -71,6 +75,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--exclude", metavar="WHAT", action="append", default=[], help="interaction that it must not have (repeatable)"
     )
     parser.add_argument("--reverse", action="store_true", help="worst first")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        nargs="?",
+        const=Path(),
+        metavar="FILE.html",
+        default=None,
+        help="write a page: distributions, the best ligands as drawings, scaffolds (STORE.html)",
+    )
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", default=None, help="write .csv, .sdf or .parquet")
     parser.add_argument(
         "--poses", type=int, metavar="K", default=1, help="poses of each ligand in an SDF (%(default)s)"
@@ -97,13 +110,24 @@ def run(args: argparse.Namespace) -> int:
             worst_first=args.reverse,
         )
         with open_results(args.file) as results:
+            if args.report is not None:
+                print(_report(args, query, results))
             if args.out is not None:
                 print(f"{export(results, query, args.out, poses=args.poses)} ligands in {args.out}")
-            else:
+            elif args.report is None:
                 print(_table(list(results.rows(query)), alike=args.status != "all"))
     except ConfigError as error:
         raise UsageError(str(error)) from error
     return 0
+
+
+def _report(args: argparse.Namespace, query: Query, results: Results) -> str:
+    """Write the page of a screen; returns what was written."""
+    from disco_dock.cli.results_page import write_results_page
+
+    path = args.report if args.report.name else args.file.with_suffix(".html")
+    facts = write_results_page(results, query, path, best=DRAWN if args.top is None else args.top)
+    return f"{len(facts.best)} of {len(facts.values)} ligands drawn in {path}"
 
 
 def _table(rows: list[dict], *, alike: bool) -> str:
