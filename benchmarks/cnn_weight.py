@@ -39,17 +39,19 @@ def row(cases: FileCases, name: str, args: argparse.Namespace, contacts, member:
     """Scores and RMSDs of the poses of a complex."""
     case, found = cases.load(name), read_decoys(args.decoys, name)
     assert case.receptor is not None
-    pos = found.pos.astype(np.float64)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(found.pos))[: args.poses])
+    pos, rmsd = found.pos[chosen].astype(np.float64), found.rmsd[chosen]
+    inter, intra = found.inter[chosen], found.intra[chosen]
     score = contact_score_of(contacts.member(member), ReceptorFields(receptor=case.receptor).contacts, case.ligand)
-    energies = VinaScores(found.inter, found.inter, found.intra)
+    energies = VinaScores(inter, inter, intra)
     begin = time.process_time()
     near = cnn_probability(case.receptor, case.ligand, pos)
     return {
         "id": name,
         "seconds": round((time.process_time() - begin) / len(pos), 4),
         "groups": sorted({group.name for group in case.receptor.kept_groups}),
-        "rmsd": np.round(found.rmsd, 3).tolist(),
-        "energy": np.round(found.inter + found.intra, 4).tolist(),
+        "rmsd": np.round(rmsd, 3).tolist(),
+        "energy": np.round(inter + intra, 4).tolist(),
         "contacts": np.round(score(pos, energies), 4).tolist(),
         "cnn": np.round(near, 6).tolist(),
     }
@@ -83,6 +85,7 @@ def main() -> None:
     parser.add_argument("--ids", type=Path, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--poses", type=int, help="of each complex, drawn at random; all by default")
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     require_rustina()

@@ -104,6 +104,20 @@ def has_open_stereo(mol: Chem.Mol) -> bool:
     )
 
 
+def relaxed_energy(mol: Chem.Mol, pos: np.ndarray) -> float | None:
+    """Energy in kcal/mol of a conformer (L, 3) after relaxation with hydrogens by MMFF94s, or UFF.
+
+    None where no force field knows the atoms, infinite where relaxation inverts a centre.
+    """
+    with rdBase.BlockLogs():
+        own = Chem.Mol(mol)
+        own.RemoveAllConformers()
+        conformer = Chem.Conformer(mol.GetNumAtoms())
+        conformer.SetPositions(np.ascontiguousarray(pos, dtype=np.float64))
+        own.AddConformer(conformer)
+        return _relaxed_energy(Chem.AddHs(own, addCoords=True), mol)
+
+
 def _attempt(
     full: Chem.Mol, mol: Chem.Mol, parameters: rdDistGeom.EmbedParameters, seconds: float
 ) -> tuple[np.ndarray | None, float]:

@@ -283,6 +283,13 @@ def add_physics(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> Non
         help="RMSD between the poses that are kept, where the search found other ones (as the checkpoint says)",
     )
     group.add_argument(
+        "--ring-conformers",
+        type=int,
+        metavar="N",
+        default=hidden,
+        help="shapes of saturated rings and macrocycles over which restarts and scatter are spread; 1 for one",
+    )
+    group.add_argument(
         "--finalists",
         type=int,
         metavar="N",
@@ -310,6 +317,7 @@ def physics_choice(given: dict) -> PhysicsChoice:
         search=given.get("search"),
         basins=given.get("basins"),
         apart=given.get("apart"),
+        rings=given.get("ring_conformers"),
         score=given.get("physics", False),
         rank_by=given.get("rank_by"),
     )

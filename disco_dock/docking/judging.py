@@ -232,6 +232,7 @@ def _made_otherwise(
         ("finalists", physics.finalists, made.finalists),
         ("basins", physics.basins, made.basins),
         ("Angstrom between poses", physics.apart, made.apart),
+        ("shapes of rings", physics.rings, made.rings),
     )
     differences = [f"{own} {name} in place of {fitted}" for name, own, fitted in pairs if own != fitted]
     if physics.search != made.search:

@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from disco_dock.chem.conformer_matching import apply_torsions
 from disco_dock.chem.ligand import Ligand
+from disco_dock.chem.ring_conformers import ring_conformers
 from disco_dock.chem.torsions import rotatable_bonds
 from disco_dock.physics.core_hold import CoreHold
 from disco_dock.physics.free_space import free_points
@@ -66,6 +67,9 @@ def search_poses(
     lost = np.add(*scorer.energies(found[0])[:2]) > 0 if len(free) else np.zeros(len(pos), dtype=bool)
     if lost.any():
         places[lost] = free_places(free, numbers, seed, stream, 1)[lost]
+    shapes = pos[:1]
+    if settings.rings > 1 and (settings.restarts or (settings.scatter and len(free))):
+        shapes = ring_conformers(ligand.mol, pos[0], count=settings.rings, seed=derive_seed("rings", seed, stream))
     searches = [("restart", settings.restarts or int(lost.any()), places, lost if not settings.restarts else None)]
     if len(free):
         anywhere = free_places(free, numbers, seed, stream, settings.scatter)
@@ -73,7 +77,8 @@ def search_poses(
     for name, count, where, only in searches:
         if not count:
             continue
-        starts, seeds = restarted(ligand, found[0], where, key=(name, seed, stream), first=first, count=count)
+        bases = spread(found[0], shapes, numbers, count)
+        starts, seeds = restarted(ligand, bases, where, key=(name, seed, stream), first=first, count=count)
         which = np.arange(len(starts)) if only is None else np.flatnonzero(only)
         others = np.tile(found[0], (settings.basins, count, 1, 1))
         others[:, which] = search(starts[which], [seeds[start] for start in which.tolist()])
@@ -120,6 +125,21 @@ def free_places(free: np.ndarray, numbers: range, seed: int, stream: str, count:
     return free[np.array(keys, dtype=np.uint64) % len(free)]
 
 
+def spread(pos: np.ndarray, shapes: np.ndarray, numbers: range, count: int) -> np.ndarray:
+    """(count * poses, L, 3) the coordinates that starts are turned from, in the order of `restarted`.
+
+    Args:
+        pos: (poses, L, 3) the poses.
+        shapes: (shapes, L, 3) the first is that of the poses, which keep their own; Angstrom.
+        numbers: sample numbers of the poses.
+        count: starts for each pose.
+    """
+    bases = np.tile(pos, (count, 1, 1))
+    chosen = np.array([(number + pose) % len(shapes) for number in range(count) for pose in numbers])
+    bases[chosen > 0] = shapes[chosen[chosen > 0]]
+    return bases
+
+
 def restarted(
     ligand: Ligand, pos: np.ndarray, places: np.ndarray, *, key: tuple[str, int, str], first: int, count: int
 ) -> tuple[np.ndarray, list[int]]:
@@ -127,19 +147,20 @@ def restarted(
 
     Args:
         ligand: of L heavy atoms.
-        pos: (poses, L, 3) Angstrom.
+        pos: (count * poses, L, 3) Angstrom, what each start is turned from.
         places: (poses, 3), or (count * poses, 3), around which the centroids start.
         key: of the random numbers, beside the number of the pose and of the start.
         first: sample number of the first pose.
         count: starts for each pose; all poses' first ones come first.
     """
     torsions = rotatable_bonds(ligand.mol)
-    seeds = [derive_seed(*key, number, pose) for number in range(count) for pose in range(first, first + len(pos))]
+    poses = range(first, first + len(pos) // count)
+    seeds = [derive_seed(*key, number, pose) for number in range(count) for pose in poses]
     draws = [np.random.default_rng(one) for one in seeds]
     angles = np.stack([draw.uniform(-np.pi, np.pi, len(torsions.bonds)) for draw in draws])
     turns = Rotation.from_quat(np.stack([draw.normal(size=4) for draw in draws])).as_matrix()
     shifts = np.stack([draw.normal(scale=RESTART_SHIFT, size=3) for draw in draws])
-    starts = apply_torsions(np.tile(pos, (count, 1, 1)), torsions, angles)
+    starts = apply_torsions(pos, torsions, angles)
     starts -= starts.mean(1, keepdims=True)
     places = np.resize(places, (len(starts), 3)) + shifts
     return starts @ turns.transpose(0, 2, 1) + places[:, None], seeds

@@ -12,7 +12,7 @@ MINIMIZERS, RANKINGS = ("none", "vina", "mmff"), get_args(Ranking)
 ADDED_RANKINGS: list[str] = []
 """Names of the scores that `ranking.pose_scores` knows beyond `RANKINGS`."""
 SEARCHES = ("pairs", "maps")
-EFFORT = ("moves", "restarts", "scatter", "finalists", "search", "basins", "apart")
+EFFORT = ("moves", "restarts", "scatter", "finalists", "search", "basins", "apart", "rings")
 """What a user can ask of the search."""
 
 
@@ -32,6 +32,8 @@ class PhysicsSettings:
         basins: minima of each search among which the best is kept; more than 1 with "maps" only.
         apart: Angstrom of RMSD between the poses that are kept, where what was found allows; a pose that found only
             copies of better ones takes what others have left. 0 for the best of each.
+        rings: shapes of saturated rings and macrocycles, at most, over which restarts and scattered searches are
+            spread; 1 keeps the conformer's.
         finalists: places of lowest energy whose best pose is searched further; 0 for none.
         final_moves: Monte-Carlo steps of each of them.
         score: whether poses get a Vina score; minimised ones always do.
@@ -46,6 +48,7 @@ class PhysicsSettings:
     search: Literal["pairs", "maps"] = "pairs"
     basins: int = 1
     apart: float = 0.0
+    rings: int = 1
     finalists: int = 0
     final_moves: int = 500
     score: bool = False
@@ -61,6 +64,8 @@ class PhysicsSettings:
             raise ConfigError(f"poses are searched on {_choices(SEARCHES)}, not {self.search!r}")
         if self.basins < 1 or (self.basins > 1 and self.search == "pairs"):
             raise ConfigError(f"a search keeps 1 basin, or more on maps; not {self.basins} on {self.search}")
+        if self.rings < 1:
+            raise ConfigError(f"at least 1 shape of rings is searched, not {self.rings}")
         if not 0 <= self.apart < float("inf"):
             raise ConfigError(f"poses are 0 Angstrom or more apart, not {self.apart}")
         if min(self.moves, self.restarts, self.scatter, self.finalists, self.final_moves) < 0:
@@ -93,6 +98,7 @@ class PhysicsChoice:
     search: Literal["pairs", "maps"] | None = None
     basins: int | None = None
     apart: float | None = None
+    rings: int | None = None
     score: bool = False
     rank_by: str | None = None
 
@@ -139,6 +145,7 @@ class PhysicsChoice:
             "--search": self.search is not None,
             "--basins": self.basins is not None,
             "--apart": bool(self.apart),
+            "--ring-conformers": self.rings is not None,
         }
         idle = [option for option, given in asked.items() if given and chosen.minimize != "vina"]
         if idle:

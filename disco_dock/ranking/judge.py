@@ -27,6 +27,7 @@ class HowMade:
         search: on what energies.
         basins: minima of each search among which the best was kept.
         apart: Angstrom between the poses that were kept.
+        rings: shapes of rings over which searches were spread.
     """
 
     num_poses: int
@@ -39,6 +40,7 @@ class HowMade:
     search: str = "pairs"
     basins: int = 1
     apart: float = 0.0
+    rings: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,8 @@ PREDICT_OPTIONS = set(
     --trajectory --report --pymol --chimerax --molviewspec
     --num-poses --steps --seed --batch-size --latent-temperature --guidance-weight --guidance-interval --ode
     --physics --minimize --search --search-moves --restarts --finalists
-    --scatter --basins --apart --rank-by --check-poses --valid-only --valid-budget --min-rmsd --energy-range --num-modes
+    --scatter --basins --apart --ring-conformers --rank-by --check-poses --valid-only --valid-budget --min-rmsd
+    --energy-range --num-modes
     --start-pose --start-noise --protonate --core --core-tolerance
     --out --checkpoint --device --overwrite --verbose
     """.split()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from disco_dock.docking.pose_search import RESTART_SHIFT, chosen_of_each, lowest_places, restarted
+from disco_dock.docking.pose_search import RESTART_SHIFT, chosen_of_each, lowest_places, restarted, spread
 from disco_dock.docking.refinement import refine, refinement_notes
 from disco_dock.kernels.compiled import available
 from disco_dock.physics.free_space import free_points
@@ -161,11 +161,18 @@ def random_scorer() -> ContactScorer:
     return scorer
 
 
+def test_starts_are_spread_over_shapes_and_the_poses_own_is_one():
+    pos, shapes = np.zeros((3, 2, 3)), np.stack([np.full((2, 3), float(number)) for number in range(3)])
+    found = spread(pos + 9.0, shapes, range(4, 7), 2)[:, 0, 0].tolist()
+    assert found == [1.0, 2.0, 9.0, 2.0, 9.0, 1.0]  # of samples 4, 5 and 6, and then of their second starts
+    assert spread(pos + 9.0, shapes[:1], range(4, 7), 2)[:, 0, 0].tolist() == [9.0] * 6
+
+
 @compiled
 def test_restarts_turn_and_twist_about_the_place():
     _, ligand = example("1s3v")
     pos = poses("1s3v")[:3]
-    starts, seeds = restarted(ligand, pos, pos.mean(1), key=("restart", 0, "a"), first=0, count=4)
+    starts, seeds = restarted(ligand, np.tile(pos, (4, 1, 1)), pos.mean(1), key=("restart", 0, "a"), first=0, count=4)
     assert starts.shape == (12, *pos.shape[1:]) and len(set(seeds)) == 12
     away = np.linalg.norm(starts.mean(1) - np.tile(pos.mean(1), (4, 1)), axis=1)
     assert 0.1 < away.mean() < 4 * RESTART_SHIFT
