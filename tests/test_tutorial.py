@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
-MAX_BYTES = 1_000_000
+MAX_BYTES = 1_500_000
 
 
 def test_tutorial_is_executed_small_and_of_the_project_only():

@@ -47,6 +47,7 @@ class _Live:
     stage: str = "starting"
     leave: bool = False
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class JobQueue:
@@ -198,8 +199,9 @@ class JobQueue:
         live = self._live.get(job.id) if job.state == "running" else None
         first = next((one for one in job.complexes if REPORT in one.files), None)
         return JobView(
-            **{name: getattr(job, name) for name in Job.model_fields if name != "warnings"},
+            **{name: getattr(job, name) for name in Job.model_fields if name not in ("warnings", "notes")},
             warnings=job.warnings if live is None else tuple(live.warnings),
+            notes=job.notes if live is None else tuple(live.notes),
             progress=live.progress if live is not None else float(job.state == "done"),
             stage=live.stage if live is not None else STAGES[job.state],
             position=position,
@@ -316,8 +318,8 @@ class JobQueue:
             if kind == "progress":
                 live.progress = max(live.progress, values[0])
                 live.stage = values[1]
-            elif kind == "note":
-                live.warnings.append(values[0])
+            else:
+                (live.warnings if kind == "warning" else live.notes).append(values[0])
 
     def _settle(self, job: Job, live: _Live, kind: str, sentence: str, complexes: tuple[Complex, ...]) -> None:
         """Keep how a job ended; one that was left because the server stops goes back into the queue."""
@@ -327,7 +329,7 @@ class JobQueue:
                 self.store.delete(job.id)
             if live.leave:
                 return
-            job = job.model_copy(update={"warnings": tuple(live.warnings)})
+            job = job.model_copy(update={"warnings": tuple(live.warnings), "notes": tuple(live.notes)})
             if kind == "stopped":
                 self._put(job.model_copy(update={"state": "queued", "attempts": job.attempts - 1}))
             elif kind == "done":

@@ -67,9 +67,8 @@ class Job(BaseModel):
     started: float | None = None
     finished: float | None = None
     attempts: int = Field(default=0, description="How often it was begun; more than once after the server was killed.")
-    warnings: tuple[str, ...] = Field(
-        default=(), description="What to know about inputs and results, one sentence each."
-    )
+    warnings: tuple[str, ...] = Field(default=(), description="What must be known of the results, one sentence each.")
+    notes: tuple[str, ...] = Field(default=(), description="What else there is to know of inputs and results.")
     error: str | None = Field(default=None, description="Why it failed, in one sentence.")
     complexes: tuple[Complex, ...] = ()
     share: str | None = Field(

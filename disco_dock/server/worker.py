@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from disco_dock.runtime.errors import DiscoError, InputError
+from disco_dock.runtime.notes import Caution
 from disco_dock.server.records import FILES, Job
 from disco_dock.server.store import INPUT, OUTPUT
 from disco_dock.server.wording import form_words
@@ -49,7 +50,7 @@ def serve_jobs(pipe: Connection, load: Loader, threads: int | None, max_ligands:
     """Body of the process: dock what comes through the pipe until it closes.
 
     Messages to the server: ("ready",), ("unusable", sentence), ("progress", fraction, stage), ("note", sentence),
-    and one of ("done", complexes), ("failed", sentence), ("stopped",) for each job.
+    ("warning", sentence), and one of ("done", complexes), ("failed", sentence), ("stopped",) for each job.
 
     Args:
         pipe: to the server.
@@ -235,7 +236,7 @@ class JobProgress:
         """Pass a sentence on, each once."""
         if text not in self._noted:
             self._noted.add(text)
-            self._pipe.send(("note", form_words(text)))
+            self._pipe.send(("warning" if isinstance(text, Caution) else "note", form_words(text)))
 
     def finish(self, row: ComplexSummary) -> None:
         """The complex is done."""

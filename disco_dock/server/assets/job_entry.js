@@ -1,6 +1,6 @@
 // One job of the list.
 import { ask, JOBS } from "./api.js";
-import { count, make } from "./dom.js";
+import { count, make, sentence } from "./dom.js";
 import { shareButton } from "./share.js";
 
 export const ago = (seconds) => {
@@ -18,8 +18,11 @@ export function stateText(job) {
   return job.state;
 }
 
+// The name behind a SMILES, or what was given.
+const ligandName = (text) => (/\.\w{2,6}(\.gz)?$/.test(text) ? text : text.replace(/^\S+\s+(?=\S)/, ""));
+
 function detail(job) {
-  const parts = [`${job.ligand} in ${job.protein}`, count(job.options.num_poses, "pose")];
+  const parts = [`${ligandName(job.ligand)} in ${job.protein}`, count(job.options.num_poses, "pose")];
   if (job.options.seed) parts.push(`seed ${job.options.seed}`);
   if (job.source === "nim") parts.push("by the NIM interface");
   parts.push(job.finished && job.started ? `took ${span(job.finished - job.started)}, ${ago(job.finished)}` : ago(job.created));
@@ -52,7 +55,8 @@ function files(job) {
 
 export function entry(job, act) {
   const running = job.state === "running", active = running || job.state === "queued";
-  const notes = job.warnings.map((text) => make("li", {}, text));
+  const notes = job.notes.map((text) => make("li", {}, text));
+  const warnings = job.warnings.map((text) => make("p", { class: "caution" }, sentence(text)));
   const only = job.complexes.length === 1 ? verdict(job.complexes[0]) : [];
   const button = (what, name, address, method) => make("button", { type: "button", class: "spread", "data-act": what, "aria-label": `${name} ${job.title}`, onclick: () => act(() => ask(address, { method })) }, name);
   return make("li", { "data-job": job.id, "data-state": job.state },
@@ -62,6 +66,7 @@ export function entry(job, act) {
     running ? make("p", { class: "what" }, job.stage) : null,
     job.error ? make("p", { class: "error" }, job.error) : null,
     only.length ? make("p", { class: "verdict" }, ...only) : null,
+    ...warnings,
     job.complexes.length ? files(job) : null,
     notes.length ? make("details", { "data-part": "notes" }, make("summary", {}, count(notes.length, "note")), make("ul", {}, ...notes)) : null,
     make("div", { class: "actions" },
