@@ -47,7 +47,9 @@ def add_arguments(parser: Parser) -> None:
         "disco-dock screen --protein FILE --ligands FILE... --store FILE.sqlite [options]\n"
         "       disco-dock screen (status | retry-failed | merge) ...   (each with its own --help)"
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions on a store")
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", title="actions on a store", prog="disco-dock screen"
+    )
     _add_actions(actions)
     _add_inputs(parser)
     add_pocket(parser)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from disco_dock.cli.main import main
 from disco_dock.screening import screen
 from disco_dock.screening.workers import ligand_docker as dock_ligands
 from disco_dock.weights import networks as build
@@ -134,3 +135,10 @@ def test_configurations_of_open_stereo(disco, screened, tmp_path):
     other = screened()
     assert other.status == 1 and "stereo_isomers 4 (now null)" in other.err
     assert screened("--stereo-isomers", 0).status == 2
+
+
+@pytest.mark.parametrize("action", ["status", "retry-failed", "merge"])
+def test_actions_have_their_own_usage(capsys, action):
+    with pytest.raises(SystemExit):
+        main(["screen", action, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: disco-dock screen {action} [-h]")
