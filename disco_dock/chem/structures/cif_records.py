@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gemmi
+import numpy as np
 
 from disco_dock.chem.structures.atom_elements import (
     VIRTUAL,
@@ -19,6 +20,7 @@ from disco_dock.chem.structures.atom_records import AtomRecord
 from disco_dock.runtime.errors import InputError, one_line
 
 MISSING = ("", ".", "?")
+LONGEST_BOND = 1.95  # Angstrom
 
 
 def cif_block(path: Path, text: str, category: str) -> gemmi.cif.Block | None:
@@ -83,10 +85,12 @@ def cif_atoms(path: Path, text: str) -> tuple[list[list[AtomRecord]], int]:
         what = "label_atom_id" if not any(names) else "label_comp_id"
         raise InputError(f"{path}: has no _atom_site.{what}; give a file that names its atoms and residues")
     chains = column("auth_asym_id", "label_asym_id")
-    numbers = column("auth_seq_id", "label_seq_id", default="1")
     records, symbols = column("group_pdb"), column("type_symbol")
     insertions, altlocs = column("pdbx_pdb_ins_code"), column("label_alt_id")
     occupancies, model_numbers = column("occupancy", default="1"), column("pdbx_pdb_model_num", default="1")
+    numbers = column("auth_seq_id", "label_seq_id")
+    if not all(numbers):
+        numbers = _numbered([*zip(model_numbers, chains, residues, names, strict=True)], numbers, places)
     models: dict[str, list[AtomRecord]] = {}
     virtual = 0
     for row in range(rows):
@@ -114,6 +118,41 @@ def cif_atoms(path: Path, text: str) -> tuple[list[list[AtomRecord]], int]:
             )
         )
     return list(models.values()), virtual
+
+
+def _numbered(
+    atoms: Sequence[tuple[str, str, str, str]], numbers: Sequence[str], places: Sequence[Sequence[str]]
+) -> list[str]:
+    """Residue numbers with those that are not given: one more than the largest of the chain for each residue.
+
+    A residue begins with another model, chain or name, or where its first atom's name comes again: that of an amino
+    acid, or of a molecule that no bond joins to the one before.
+
+    Args:
+        atoms: model, chain, residue and atom name of each row.
+        numbers: of each row, "" where it is not given.
+        places: x, y and z of each row.
+    """
+    largest: dict[tuple[str, str], int] = {}
+    for (model, chain, *_), text in zip(atoms, numbers, strict=True):
+        if text.lstrip("-").isdecimal():
+            largest[model, chain] = max(largest.get((model, chain), 0), int(text))
+    found, owner, first, points = [], None, "", np.zeros((0, 3))
+    for (model, chain, residue, name), text, place in zip(atoms, numbers, zip(*places, strict=True), strict=True):
+        if text:
+            found.append(text)
+            owner = None
+            continue
+        point = np.array([gemmi.cif.as_number(value) for value in place])
+        again = name == first and (
+            has_known_names(residue) or not (np.linalg.norm(points - point, axis=1) < LONGEST_BOND).any()
+        )
+        if owner != (model, chain, residue) or again:
+            owner, first, points = (model, chain, residue), name, np.zeros((0, 3))
+            largest[model, chain] = largest.get((model, chain), 0) + 1
+        points = np.concatenate([points, point[None]])
+        found.append(str(largest[model, chain]))
+    return found
 
 
 def _first(values: tuple[str, ...], default: str) -> str:

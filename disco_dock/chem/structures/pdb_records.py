@@ -278,6 +278,18 @@ def _of_words(words: Sequence[str]) -> str | None:
     return f"{record.upper():<6}    1 {padded:<4} {residue:<4}{where}   {place}"
 
 
+def is_separated(lines: Sequence[str]) -> bool:
+    """Whether atom records have their fields between blanks, as PQR, and few have them in the columns of PDB."""
+    words = [line.split() for line in lines]
+    if not all(map(_of_words, words)):
+        return False
+    in_columns = sum(
+        all(map(_is_number, _coordinates(line))) and [line[12:16].strip(), line[17:20].strip()] == fields[2:4]
+        for line, fields in zip(lines, words, strict=True)
+    )
+    return 2 * in_columns < len(lines)
+
+
 def _residue_and_chain(line: str) -> tuple[str, str]:
     """Residue name and two columns of the chain; names of four letters reach into the first of them.
 

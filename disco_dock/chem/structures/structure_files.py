@@ -16,7 +16,7 @@ from disco_dock.chem.ligands.ligand_files import suffix_of
 from disco_dock.chem.structures.atom_records import AtomRecord, RecordTally
 from disco_dock.chem.structures.cif_records import cif_atoms
 from disco_dock.chem.structures.file_models import is_assembly
-from disco_dock.chem.structures.pdb_records import ATOMS, atoms_of, pdb_models
+from disco_dock.chem.structures.pdb_records import ATOMS, atoms_of, is_separated, pdb_models
 from disco_dock.chem.structures.residue_sites import Site, name_copies, sites_of
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.user_files import MIB, check_lines, read_bytes
@@ -175,8 +175,9 @@ def _pdb_kind(path: Path, text: str) -> str:
     if suffix == ".pdbqt" or _PDBQT.search(text):
         return "pdbqt"
     lines = [line for line in text.splitlines() if line.startswith(ATOMS)][:50]
-    typed = [line for line in lines if _AUTODOCK_LINE.fullmatch(line)]
-    return "pdbqt" if lines and len(typed) == len(lines) else "pdb"
+    if lines and all(map(_AUTODOCK_LINE.fullmatch, lines)):
+        return "pdbqt"
+    return "pqr" if is_separated(lines) else "pdb"
 
 
 def _chosen_models(

@@ -276,14 +276,16 @@ def test_pdbqt_types_are_no_elements(read):
         assert [group.elements for group in found.groups] == [("N", "C", "C", "O")] * 6
 
 
+@pytest.mark.parametrize("name", ["r.pqr", "r.pdb", "r.ent", "r"])
+@pytest.mark.parametrize("blank", [" ", "   ", "\t"])
 @pytest.mark.parametrize("with_chain", [True, False])
-def test_pqr(read, with_chain):
+def test_pqr(read, with_chain, blank, name):
     def words(one):
         where = ["A"] if with_chain else []
         fields = [one[:6], one[6:11], one[12:16], one[17:20], *where, one[22:26], one[30:38], one[38:46], one[46:54]]
-        return " ".join([*fields, "-0.3000", "1.8500"])
+        return blank.join([*(field.strip() for field in fields), "-0.3000", "1.8500"])
 
-    found = read(edited(chain(PEPTIDE), words), "r.pqr")
+    found = read(edited(chain(PEPTIDE), words), name)
     assert [group.name for group in found.groups] == PEPTIDE
     assert found.groups[1].elements == ("N", "C", "C", "O")
     np.testing.assert_allclose(found.groups[3].pos, [atom.pos for atom in chain(PEPTIDE)[12:16]], atol=1e-3)
@@ -355,6 +357,17 @@ def test_one_alternate_location_for_a_whole_residue(read):
     assert len(set(found.groups[1].pos[:, 2])) == 1
 
 
+COMPLEX = (
+    chain(PEPTIDE)
+    + chain(PEPTIDE, "B", offset=30.0)
+    + hetero("LIG", "A", 301, [(f"C{k}", "C") for k in range(7)], (0.0, 50.0, 0.0))
+    + hetero("LIG", "B", 302, [(f"C{k}", "C") for k in range(7)], (0.0, 60.0, 0.0))
+    + hetero("XXX", "B", 303, [("C", "C")] * 5, (0.0, 70.0, 0.0))
+    + hetero("ZN", "A", 304, [("ZN", "ZN")], (0.0, 80.0, 0.0))
+    + [one for k in range(3) for one in hetero("HOH", "A", 401 + k, [("O", "O")], (5.0 * k, 90.0, 0.0))]
+)
+"""Two chains, equal ligands, a group of one name, a metal and waters."""
+
 OPTIONAL = [
     *("id", "label_alt_id", "label_entity_id", "label_seq_id", "pdbx_PDB_ins_code", "occupancy", "B_iso_or_equiv"),
     *("auth_seq_id", "auth_comp_id", "auth_asym_id", "auth_atom_id", "pdbx_PDB_model_num", "type_symbol", "group_PDB"),
@@ -366,21 +379,23 @@ OPTIONAL = [
     absent=st.sets(st.sampled_from(OPTIONAL)), unknown=st.sets(st.sampled_from(OPTIONAL)), mark=st.sampled_from("?.")
 )
 def test_mmcif_without_optional_items(tmp_path_factory, absent, unknown, mark):
-    if {"label_seq_id", "auth_seq_id"} <= absent | unknown:
-        absent, unknown = absent - {"auth_seq_id"}, unknown - {"auth_seq_id"}
-    rows = cif_text(chain(PEPTIDE)).splitlines()
+    """Also without any residue numbers: a residue begins where its names tell."""
+    rows = cif_text(COMPLEX).splitlines()
     keep = [place for place, name in enumerate(COLUMNS) if name not in absent]
     lines = ["data_made", "loop_", *(f"_atom_site.{COLUMNS[place]}" for place in keep)]
     for row in rows:
-        if row.startswith("ATOM"):
+        if row.startswith(("ATOM", "HETATM")):
             words = row.split()
             lines.append(" ".join(mark if COLUMNS[place] in unknown else words[place] for place in keep))
     path = tmp_path_factory.mktemp("cif") / "p.cif"
     path.write_text("\n".join([*lines, "#", ""]))
     found = read_structure(path)
-    assert [group.name for group in found.groups] == PEPTIDE
-    assert [group.elements for group in found.groups] == [("N", "C", "C", "O")] * 6
     everything_is_accounted_for(found)
+    sizes = sorted((group.name, len(group.atom_names)) for group in found.groups)
+    assert sizes == sorted(
+        [(name, 4) for name in PEPTIDE] * 2 + [("LIG", 7)] * 2 + [("XXX", 5), ("ZN", 1)] + [("HOH", 1)] * 3
+    )
+    assert found.tally.total == len(COMPLEX) == found.tally.kept
 
 
 @settings(max_examples=60)
