@@ -21,9 +21,10 @@ from disco_dock.runtime.errors import InputError
 Rung = Literal["etkdg", "random-coordinates", "relaxed", "input"]
 
 _RELAXED_ATTEMPTS = 10
+_ETKDG_TRIES = 300  # large peptides have no initial coordinates of this kind, and thousands of tries take seconds
 _AXIS_ATTEMPTS = 12  # more, for the right one of two atropisomers
-WALL_FACTOR = 20
-"""How many times the processor time an embedding may take on a busy machine."""
+WALL_FACTOR = 1_000
+"""How many times the processor time an embedding may take: on a machine so busy, or a process stopped for so long."""
 
 _OPEN_ATTEMPTS, _OPEN_STEP, _OPEN_SECONDS = 8, 7919, 2.0
 _OPEN_STEPS = 300  # of relaxation
@@ -135,8 +136,10 @@ def _attempt(
         except (RuntimeError, ValueError):
             return None, time.thread_time() - begin
         used, passed = time.thread_time() - begin, time.perf_counter() - clock
-        if conformer_id >= 0:
+        if conformer_id >= 0 and used <= seconds:
             break
+        if conformer_id >= 0:  # an idle machine would have given up
+            return None, used
         if passed < parameters.timeout or used >= 0.8 * seconds or wall >= WALL_FACTOR * seconds:
             return None, used
         wall = min(WALL_FACTOR * seconds, wall * max(2.0, 1.2 * seconds / max(used, 1e-3)))
@@ -196,11 +199,13 @@ def _etkdg(seed: int) -> rdDistGeom.EmbedParameters:
     parameters = rdDistGeom.ETKDGv3()
     parameters.randomSeed = seed
     parameters.numThreads = 1
+    parameters.maxIterations = _ETKDG_TRIES
     return parameters
 
 
 def _random_coordinates(seed: int) -> rdDistGeom.EmbedParameters:
     parameters = _etkdg(seed)
+    parameters.maxIterations = 0  # RDKit's own number
     parameters.useRandomCoords = True
     return parameters
 
