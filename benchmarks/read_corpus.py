@@ -77,10 +77,11 @@ def structure(path: Path) -> str:
     return f"differs: {len(lost)} only of gemmi {lost[:3]}, {len(more)} only here {more[:3]}"
 
 
-def _is_hydrogen(atom: gemmi.Atom) -> bool:
-    """Whether an atom is hydrogen; by its name where the file does not tell its element."""
-    unknown = atom.element == gemmi.Element("X")
-    return atom.is_hydrogen() or (unknown and atom.name.lstrip("0123456789")[:1] == "H")
+def _is_hydrogen(atom: gemmi.Atom, residue: str) -> bool:
+    """Whether an atom is hydrogen; in an amino acid by its name, for gemmi takes HE without its element for helium."""
+    known = gemmi.find_tabulated_residue(residue)
+    by_name = known.is_amino_acid() or atom.element == gemmi.Element("X")
+    return atom.is_hydrogen() or (by_name and atom.name.lstrip("0123456789")[:1] == "H")
 
 
 def _residues(chain: gemmi.Chain) -> Iterator[tuple[str, int, str, int]]:
@@ -90,7 +91,7 @@ def _residues(chain: gemmi.Chain) -> Iterator[tuple[str, int, str, int]]:
     are compared: gemmi reads no more from PDB.
     """
     for residue in chain.first_conformer():
-        heavy = [(atom.name, atom.altloc) for atom in residue if not _is_hydrogen(atom)]
+        heavy = [(atom.name, atom.altloc) for atom in residue if not _is_hydrogen(atom, residue.name)]
         count = sum(altloc == "\0" for _, altloc in heavy) + len({name for name, altloc in heavy if altloc != "\0"})
         if count:
             yield residue.name.upper()[:3], residue.seqid.num or 0, residue.seqid.icode.strip(), count
@@ -118,6 +119,8 @@ def molecules(path: Path, suffix: str) -> Iterator[str]:
         other = theirs[number] if number < len(theirs) else None
         if not isinstance(one, Ligand):
             yield f"refused: {one.message}"
+        elif any("hydrogens are restored" in note for note in one.notes):
+            yield "hydrogens restored"
         elif other is None:
             yield "read"
         else:

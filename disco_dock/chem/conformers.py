@@ -75,8 +75,8 @@ def embed(mol: Chem.Mol, *, seed: int, time_limit: float = 30.0) -> Conformer:
         full = Chem.AddHs(template)
         spent = 0.0
         turned = _AXIS_ATTEMPTS if held_axes(mol) else 0
-        for position, (rung, make, attempts) in enumerate(_RUNGS):
-            deadline = spent + (time_limit - spent) / (len(_RUNGS) - position)
+        for rung, make, attempts in _RUNGS:
+            deadline = spent + (time_limit - spent) * _SHARES[rung]
             for attempt in range(attempts + turned):
                 if deadline - spent <= 0:
                     break
@@ -220,6 +220,9 @@ def _relaxed(seed: int) -> rdDistGeom.EmbedParameters:
     parameters.ignoreSmoothingFailures = True
     return parameters
 
+
+_SHARES: dict[Rung, float] = {"etkdg": 1 / 3, "random-coordinates": 2 / 3, "relaxed": 1.0}
+"""Of the time that is left, how much a rung may take."""
 
 _RUNGS: tuple[tuple[Rung, Callable[[int], rdDistGeom.EmbedParameters], int], ...] = (
     ("etkdg", _etkdg, 1),

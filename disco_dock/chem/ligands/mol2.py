@@ -49,6 +49,7 @@ class _Atom:
     """An atom of a record; `sigma` is the sum of its bond orders with each `ar` bond as one."""
 
     number: str
+    kind: str
     symbol: str
     pos: tuple[float, float, float]
     partial: float
@@ -85,6 +86,7 @@ class Mol2Molecule:
                     self._bond(line)
         if not self.atoms:
             raise InputError("not a readable MOL2 record; export the molecule again")
+        self._delocalise()
 
     def molecule(self) -> Chem.Mol:
         """The molecule with its hydrogens, unsanitised, with one conformer.
@@ -119,6 +121,20 @@ class Mol2Molecule:
         mol.AddConformer(conformer, assignId=True)
         return mol.GetMol()
 
+    def _delocalise(self) -> None:
+        """Take double bonds to several `O.co2` of one atom, as PRODRG writes carboxylates, for `ar`."""
+        ends: dict[int, list[int]] = {}
+        for index, (first, second, kind) in enumerate(self.bonds):
+            for atom, other in ((first, second), (second, first)):
+                if kind == "2" and self.atoms[other].kind == "o.co2":
+                    ends.setdefault(atom, []).append(index)
+        for indices in ends.values():
+            for index in indices if len(indices) > 1 else ():
+                first, second, _ = self.bonds[index]
+                self.bonds[index] = (first, second, _AROMATIC)
+                for atom in (self.atoms[first], self.atoms[second]):
+                    atom.sigma, atom.aromatic = atom.sigma - 1, atom.aromatic + 1
+
     def _atom(self, line: str) -> None:
         words = line.split()
         try:
@@ -136,7 +152,7 @@ class Mol2Molecule:
             self._left_out.add(number)
             return
         self._place[number] = len(self.atoms)
-        self.atoms.append(_Atom(number, symbol, pos, partial if math.isfinite(partial) else 0.0))
+        self.atoms.append(_Atom(number, kind.lower(), symbol, pos, partial if math.isfinite(partial) else 0.0))
 
     def _attributes(self, lines: list[str]) -> None:
         """Formal charges: `atom count`, then so many lines `name value`."""

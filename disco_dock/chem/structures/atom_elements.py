@@ -86,7 +86,8 @@ def guessed_element(padded: str, residue: str, *, aligned: bool) -> str:
     if aligned and padded[:1] == " ":
         return word[0].capitalize() if is_symbol(word[0]) else "X"
     if aligned and len(name) < 4 and len(word) >= 2 and is_symbol(word[:2]):
-        return word[:2].capitalize()
+        numbered = word[:2] in _UNLIKELY and (len(name) > 2 or residue[:3] in _HEMES)
+        return word[0] if numbered else word[:2].capitalize()
     if _TWO_LETTERS.fullmatch(bare):
         return word[:2].capitalize()
     if is_symbol(word[0]):
@@ -99,6 +100,8 @@ _IONS_BY_NAME = {
     **{"IP": "Na", "IM": "Cl", "C0": "Ca", "CIO": "Cs", "NA+": "Na", "K+": "K", "CL-": "Cl", "ZN2": "Zn", "MG2": "Mg"},
 }
 """Lone ions whose names in CHARMM and AMBER do not begin with their symbol, or might be read as another one."""
+_UNLIKELY = frozenset("HO HE HF HG CE CO CD CS CA CM CF NA NB ND NE NP NO OS PA PB PD PM PR SB SC SM SR".split())
+"""Symbols that are more often one letter and the place of an atom in a molecule: HO1, CE1, NA1."""
 _HEMES = frozenset({"HEM", "HEC", "HEA", "HEB", "HEO", "HAS", "HDD"})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rdkit import Chem
 from rdkit.Chem import rdBase
 
@@ -10,10 +12,12 @@ from disco_dock.chem.ligands.ligand_checks import is_nitroxide_oxygen
 _HYDROGENS, _CARE, _VALENCE = slice(42, 45), slice(45, 48), slice(48, 51)
 _TOPOLOGY = slice(15, 18)
 _ATOMS = ("ATOM", "HETATM")
+_COUNTS = re.compile(r"(?<=\S) +HCOUNT=-?[0-9]+(?=\s)")  # V3000
+_VALENCES = re.compile(r"(?<=\S) +VAL=-?[0-9]+(?=\s)")
 
 
 def without_query_columns(text: str, notes: list[str]) -> str:
-    """A V2000 MOL block without counts of hydrogens (X-TOOL) and without valences that make its atoms radicals.
+    """A MOL block without counts of hydrogens (X-TOOL) and without valences that make its atoms radicals.
 
     The count of hydrogens is a query for RDKit, and X-TOOL's valence is a number of neighbours. Open Babel writes the
     valence that a molecule without hydrogens has, so that each atom would be a radical.
@@ -23,7 +27,10 @@ def without_query_columns(text: str, notes: list[str]) -> str:
         notes: gets a sentence when hydrogens are restored.
     """
     lines = text.splitlines()
-    if len(lines) < 4 or "V3000" in lines[3][:39] or not lines[3][:3].strip().isdecimal():
+    if len(lines) > 4 and "V3000" in lines[3][:39]:
+        text = _COUNTS.sub("", text)
+        return _with_hydrogens(text, _VALENCES.sub("", text), notes) if _VALENCES.search(text) else text
+    if len(lines) < 4 or not lines[3][:3].strip().isdecimal():
         return text
     rows = range(4, min(4 + int(lines[3][:3]), len(lines)))
     bonds = range(rows.stop, min(rows.stop + _number(lines[3][3:6]), len(lines)))
@@ -34,12 +41,16 @@ def without_query_columns(text: str, notes: list[str]) -> str:
         return _cleared(lines, rows)
     if not any(_number(lines[row][_VALENCE]) for row in rows):
         return text
+    return _with_hydrogens(text, _cleared(lines, rows), notes)
+
+
+def _with_hydrogens(text: str, cleared: str, notes: list[str]) -> str:
+    """The block without its valences where these make radicals of atoms that are not declared to be some."""
     found = _radicals(text)
-    declared = _declared_radicals(lines)
+    declared = _declared_radicals(text.splitlines())
     undeclared = [atom for atom in found if atom.GetIdx() + 1 not in declared]
     if not undeclared or all(map(is_nitroxide_oxygen, found)):
         return text
-    cleared = _cleared(lines, rows)
     if len(_radicals(cleared)) >= len(found):
         return text
     notes.append(f"hydrogens are restored at {len(undeclared)} atoms that the file's valence column leaves without")

@@ -132,11 +132,11 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: is not a possible path ({error}); check it") from error
     if not raw.strip():
         raise InputError(f"{path}: is empty; give a PDB or mmCIF file")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(f"{path}: is UTF-16 text; save it as UTF-8 or ASCII")
     if b"\x00" in raw[:4096]:
         raise InputError(f"{path}: is a binary file, not PDB or mmCIF text; convert it first")
     check_lines(path, raw)
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"{path}: is UTF-16 text; save it as UTF-8 or ASCII")
     if raw.count(b"\n") > MAX_STRUCTURE_LINES:
         raise InputError(f"{path}: has more than {MAX_STRUCTURE_LINES} lines, the most that are read; check what it is")
     atoms = raw.count(b"\nATOM") + raw.count(b"\nHETATM")

@@ -61,6 +61,21 @@ def test_valences_without_hydrogens(read, smiles):
     assert "hydrogens are restored" in found.notes[0]
 
 
+@pytest.mark.parametrize("smiles", [SMILES, "OCC1OC(O)C(O)C(O)C1O", "CC(=O)NCCO"])
+@pytest.mark.parametrize("attribute", ["HCOUNT=1", "VAL"])
+def test_counts_and_valences_of_v3000(read, smiles, attribute):
+    mol = Chem.MolFromMolBlock(block(smiles, hydrogens=False))
+    Chem.Kekulize(mol, clearAromaticFlags=True)
+    lines = Chem.MolToV3KMolBlock(mol).splitlines()
+    first = lines.index("M  V30 BEGIN ATOM") + 1
+    for row, atom in enumerate(mol.GetAtoms(), start=first):
+        orders = int(sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds()))
+        lines[row] += f" VAL={orders}" if attribute == "VAL" else f" {attribute}"
+    found = read("\n".join([*lines, ""]))
+    assert Chem.MolToSmiles(found.mol, isomericSmiles=False) == Chem.CanonSmiles(smiles)
+    assert any("hydrogens are restored" in note for note in found.notes) == (attribute == "VAL")
+
+
 TEMPO = "CC1(C)CCCC(C)(C)N1[O]"
 
 

@@ -260,6 +260,24 @@ def test_what_is_wrong_is_said(old, new, message):
         read(text.replace(old, new, 1))
 
 
+@pytest.mark.parametrize("smiles", ["CC(=O)[O-]", "[O-]C(=O)CCC(=O)[O-]", "COP(=O)([O-])[O-]", "CS(=O)(=O)[O-]"])
+def test_double_bonds_to_both_oxygens_of_an_anion(smiles):
+    """As PRODRG writes them."""
+    text = mol2_text(smiles, aromatic="groups", charges=False)
+    head, bonds = text.split("@<TRIPOS>BOND\n")
+    oxygens = {line.split()[0] for line in head.splitlines() if len(line.split()) > 5 and line.split()[5] == "O"}
+    ends = [word for line in bonds.splitlines() for word in line.split()[1:3]]
+    oxygens = {one for one in oxygens if ends.count(one) == 1}
+    head = "\n".join(
+        line.replace(" O 1 UNL", " O.co2 1 UNL") if line.split() and line.split()[0] in oxygens else line
+        for line in head.splitlines()
+    )
+    bonds = "\n".join(
+        " ".join([*line.split()[:3], "2"]) if oxygens & set(line.split()[1:3]) else line for line in bonds.splitlines()
+    )
+    assert read(f"{head}\n@<TRIPOS>BOND\n{bonds}\n").smiles == Chem.CanonSmiles(smiles)
+
+
 def test_lone_pairs_and_unconnected_bonds_are_left_out():
     text = mol2_text("CCO").replace(
         "@<TRIPOS>BOND\n", " 98 LP1 0 0 9 LP 1 UNL1 0\n@<TRIPOS>BOND\n 98 98 3 1\n 99 1 3 nc\n"
