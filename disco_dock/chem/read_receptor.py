@@ -16,7 +16,7 @@ from disco_dock.chem.ligands.ligand_files import suffix_of
 from disco_dock.chem.receptor import HeteroGroup, Receptor
 from disco_dock.chem.residue_features import HEAVY_ATOMS, parent_residue, residue_type_index
 from disco_dock.chem.structures.atom_records import RecordTally
-from disco_dock.chem.structures.structure_files import Group, StructureFile, as_structure, read_structure, read_text
+from disco_dock.chem.structures.structure_files import Group, StructureFile, as_structure
 from disco_dock.runtime.errors import InputError
 
 PEPTIDE_BOND = 2.0  # Angstrom between C and the next N, generous
@@ -102,23 +102,6 @@ def read_receptor(
         tally=tally.as_dict(),
         file_chains=found.originals,
     )
-
-
-def read_context(path: str | Path) -> tuple[HeteroGroup, ...]:
-    """The groups of a PDB file that holds no protein: metals, ions, cofactors, ligands and others, no water.
-
-    A file without atoms holds none.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
-    path = Path(path)
-    if not any(line.startswith(("ATOM", "HETATM")) for line in read_text(path).splitlines()):
-        return ()
-    found = read_structure(path)
-    groups = _context(found.groups, found.tally)
-    groups, _ = choose_groups(str(path), groups, np.zeros((0, 3)), GroupChoice(), originals=found.originals)
-    return tuple(group for group in groups if group.kind != "water")
 
 
 def _atoms(groups: Sequence[Group]) -> int:

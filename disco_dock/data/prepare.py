@@ -18,8 +18,8 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligands.hetatm_ligand import hetatm_code, read_hetatm_ligand
 from disco_dock.chem.ligands.ligand_files import suffix_of
 from disco_dock.chem.ligands.read_ligand import read_ligand
-from disco_dock.chem.read_receptor import read_context, read_receptor
-from disco_dock.chem.receptor import Receptor
+from disco_dock.chem.read_receptor import read_receptor
+from disco_dock.chem.structures.atom_records import RecordTally
 from disco_dock.chem.structures.components import read_components
 from disco_dock.chem.structures.structure_files import CIF_SUFFIXES, StructureFile, read_structure
 from disco_dock.chem.torsions import rotatable_bonds
@@ -27,6 +27,7 @@ from disco_dock.data.example import TrainingExample
 from disco_dock.data.sources import HetatmLigand, Source
 from disco_dock.graph.build import build_complex
 from disco_dock.runtime.errors import InputError
+from disco_dock.runtime.user_files import read_text
 
 CHAIN_CUTOFF = 10.0  # Angstrom; chains without a residue this close to the ligand are dropped, as in training DiffDock
 MIN_ATOMS, MAX_ATOMS = 3, 255  # an atom index is one byte in a shard
@@ -37,14 +38,21 @@ SAME_PLACE = 1.2  # Angstrom; a group this close to a ligand atom is the ligand 
 EMBED_SECONDS = 60.0  # generous: a limit that is met makes the result depend on the machine
 
 
-def read_source(source: Source) -> tuple[Ligand, Path | StructureFile]:
-    """The ligand of a complex and its structure file, read already where the ligand is in it.
+def read_source(source: Source, *, context: bool = False) -> tuple[Ligand, Path | StructureFile]:
+    """The ligand of a complex and its structure file, read already where the ligand is in it or groups join it.
+
+    Args:
+        source: files of the complex.
+        context: with the groups that lie in a file of their own.
 
     Raises:
-        InputError: the ligand cannot be read.
+        InputError: the ligand, or the groups, cannot be read.
     """
     if source.hetatm is None:
-        return read_source_ligand(source), source.protein
+        ligand = read_source_ligand(source)
+        if not context or source.context is None or ligand.pos is None:
+            return ligand, source.protein
+        return ligand, _with_context(source.protein, source.context, ligand.pos)
     structure = read_structure(source.protein)
     return _hetatm_ligand(source.hetatm, structure), structure
 
@@ -85,11 +93,22 @@ def prepare_all_atoms(source: Source) -> tuple[TrainingExample, dict[str, Any]]:
     return prepare(source, all_atoms=True)
 
 
-def _with_context(receptor: Receptor, path: Path, ligand: np.ndarray) -> Receptor:
-    """The receptor with the groups of another file, less those that are the ligand itself."""
-    groups = read_context(path)
-    apart = [group for group in groups if cdist(group.pos, ligand).min() > SAME_PLACE]
-    return replace(receptor, context=(*receptor.context, *apart))
+def _with_context(protein: Path, path: Path, ligand: np.ndarray) -> Path | StructureFile:
+    """The structure with the groups of another file, less those that are the ligand itself."""
+    if not any(line.startswith(("ATOM", "HETATM")) for line in read_text(path).splitlines()):
+        return protein
+    structure, others = read_structure(protein), read_structure(path)
+    apart = [group for group in others.groups if cdist(group.pos, ligand).min() > SAME_PLACE]
+    tally = RecordTally(structure.tally.total + others.tally.total, structure.tally.dropped + others.tally.dropped)
+    lost = sum(len(group.atom_names) for group in others.groups) - sum(len(group.atom_names) for group in apart)
+    tally.drop("the ligand itself", lost)
+    return replace(
+        structure,
+        groups=[*structure.groups, *apart],
+        notes=[*structure.notes, *others.notes],
+        tally=tally,
+        originals={**others.originals, **structure.originals},
+    )
 
 
 def prepare(source: Source, *, seed: int = 0, all_atoms: bool = False) -> tuple[TrainingExample, dict[str, Any]]:
@@ -103,7 +122,7 @@ def prepare(source: Source, *, seed: int = 0, all_atoms: bool = False) -> tuple[
     Raises:
         InputError: files that cannot be used, or sizes out of range.
     """
-    ligand, structure = read_source(source)
+    ligand, structure = read_source(source, context=all_atoms)
     if ligand.pos is None:
         raise InputError(f"{source.name}: the ligand file has no 3-D pose; a training complex needs one")
     if not MIN_ATOMS <= len(ligand.pos) <= MAX_ATOMS:
@@ -121,8 +140,6 @@ def prepare(source: Source, *, seed: int = 0, all_atoms: bool = False) -> tuple[
     matched, rmsd = match_to(ligand.mol, conformer.pos, ligand.pos, rotatable_bonds(ligand.mol))
     if len(set(receptor.chains)) > MAX_CHAINS:
         raise InputError(f"{source.name}: more than {MAX_CHAINS} chains near the ligand; leave it out")
-    if all_atoms and source.context is not None:
-        receptor = _with_context(receptor, source.context, ligand.pos)
     graph = build_complex(receptor, ligand, conformer.pos, all_atoms=all_atoms)
     if graph.heavy_atoms is not None:
         crystal = torch.from_numpy(ligand.pos - graph.origin)

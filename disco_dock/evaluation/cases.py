@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,6 +25,14 @@ from disco_dock.graph.molecule import ligand_of
 from disco_dock.graph.schema import ComplexGraph
 from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.random import derive_seed
+
+
+class Bound(NamedTuple):
+    """A ligand in its crystal pose and its receptor, in the frame of the receptor's file."""
+
+    name: str
+    ligand: Ligand
+    receptor: Receptor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,7 +74,8 @@ class Cases(Protocol):
 
 
 class FileCases:
-    """Complexes of a folder, see `SourceFolder`; receptors are the chains within 10 Angstrom of the ligand.
+    """Complexes of a folder, see `SourceFolder`; receptors are the chains within 10 Angstrom of the ligand, with the
+    groups of a `hetero.pdb` beside them.
 
     Args:
         root: the folder.
@@ -93,17 +102,25 @@ class FileCases:
         self.ids = self._folder.names() if ids is None else list(ids)
         self._seed, self._lm_dim, self._all_atoms, self._groups = seed, lm_dim, all_atoms, groups or GroupChoice()
 
-    def load(self, name: str) -> Case:
-        """One complex, read and prepared as for a prediction."""
-        source = self._folder.find(name)
-        ligand, structure = read_source(source)
+    def read(self, name: str) -> Bound:
+        """A ligand in its crystal pose and its receptor.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+        ligand, structure = read_source(self._folder.find(name), context=True)
         if ligand.pos is None:
             raise InputError(f"{name}: the ligand file has no 3-D pose to compare with; leave it out")
         near = (ligand.pos, CHAIN_CUTOFF)
         receptor = read_receptor(structure, keep_within=near, groups=self._groups, replaced=ligand.pos)
+        return Bound(name=name, ligand=ligand, receptor=receptor)
+
+    def load(self, name: str) -> Case:
+        """One complex, read and prepared as for a prediction."""
+        _, ligand, receptor = self.read(name)
         blank = without_pose(ligand.mol)  # so that no fallback starts from the answer
         conformer = embed(blank, seed=derive_seed("conformer", self._seed, ligand.smiles))
-        features = read_embeddings(None, source.protein, receptor, self._lm_dim)
+        features = read_embeddings(None, self._folder.find(name).protein, receptor, self._lm_dim)
         graph = build_complex(receptor, ligand, conformer.pos, features, all_atoms=self._all_atoms)
         return Case(name=name, ligand=ligand, graph=graph, receptor=receptor)
 

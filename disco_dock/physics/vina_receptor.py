@@ -44,7 +44,7 @@ class VinaReceptor(NamedTuple):
 
 def vina_receptor(receptor: Receptor) -> VinaReceptor:
     """The heavy atoms of `named_atoms` with their kinds."""
-    pos, elements, names, hydrogen = named_atoms(receptor)
+    pos, elements, names, hydrogen, _ = named_atoms(receptor)
     heavy = np.flatnonzero(~hydrogen)
     bonds = _Bonds(pos[heavy], elements[heavy].tolist())
     bears = _bear_hydrogen(pos[heavy], elements[heavy], pos[hydrogen])

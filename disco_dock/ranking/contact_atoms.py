@@ -6,20 +6,28 @@ from collections.abc import Sequence
 
 import numpy as np
 from rdkit import Chem
+from scipy.spatial import KDTree
 
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.structures.named_atoms import named_atoms
 from disco_dock.physics.vina_ligand import ligand_kinds
-from disco_dock.physics.vina_terms import ACCEPTOR, DONOR, HYDROPHOBIC
+from disco_dock.physics.vina_terms import ACCEPTOR, DONOR, HALOGENS, HYDROPHOBIC
 
 RECEPTOR_CLASSES = (
     *("alpha carbon", "carbonyl carbon", "aliphatic carbon", "aromatic carbon", "polar carbon"),
     *("backbone nitrogen", "amide nitrogen", "charged nitrogen", "ring nitrogen"),
     *("backbone oxygen", "amide oxygen", "carboxylate oxygen", "hydroxyl oxygen", "phenol oxygen"),
     "sulfur",
+    *("zinc", "magnesium", "calcium", "manganese", "iron", "copper", "other metal", "bound metal", "monovalent ion"),
+    *("phosphorus", "phosphate oxygen", "group oxygen", "group nitrogen", "group carbon", "group polar carbon"),
+    *("group sulfur", "halogen"),
 )
+"""From zinc on they are of groups: lone metals, metals of a heme or cluster, cofactors, ions, waters that were kept."""
 NO_CLASS = -1
-"""Class of metals, phosphorus, halogens and other atoms that the fit did not see; only Vina's energy sees them."""
+METALS = {"Zn": "zinc", "Mg": "magnesium", "Ca": "calcium", "Mn": "manganese", "Fe": "iron", "Cu": "copper"}
+MONOVALENT = frozenset({"Li", "Na", "K", "Rb", "Cs", "Tl", "Ag"})
+GROUP_ELEMENTS = {"N": "group nitrogen", "S": "group sulfur", "Se": "group sulfur", "P": "phosphorus"}
+P_O_BOND = 1.8  # Angstrom, at most
 ELEMENTS = ("C", "N", "O", "S", "P", "F", "Cl", "Br", "I")
 RING_RESIDUES = frozenset({"PHE", "TYR", "TRP", "HIS", "HID", "HIE", "HIP"})
 CHARGED, AMIDES, CARBOXYLATES = frozenset({"LYS", "ARG"}), frozenset({"ASN", "GLN"}), frozenset({"ASP", "GLU"})
@@ -34,18 +42,47 @@ def receptor_classes(receptor: Receptor, kinds: np.ndarray) -> np.ndarray:
         kinds: (atoms,) Vina kinds of its heavy atoms.
     """
     atoms = named_atoms(receptor)
-    heavy = np.flatnonzero(~atoms.hydrogen).tolist()
+    heavy = np.flatnonzero(~atoms.hydrogen)
     index = {name: number for number, name in enumerate(RECEPTOR_CLASSES)}
-    found = [
-        _class(str(atoms.elements[atom]), atoms.names[atom], kind)
-        for atom, kind in zip(heavy, kinds.tolist(), strict=True)
-    ]
-    return np.array([NO_CLASS if name is None else index[name] for name in found], dtype=np.int64)
+    sizes = np.bincount(atoms.group[heavy] + 1)
+    on_phosphorus = _near(atoms.pos[heavy], atoms.pos[atoms.elements == "P"], P_O_BOND)
+    found = []
+    for place, (atom, kind) in enumerate(zip(heavy.tolist(), kinds.tolist(), strict=True)):
+        element, group = str(atoms.elements[atom]), int(atoms.group[atom])
+        if group < 0:
+            name = _class(element, atoms.names[atom], kind)
+        else:
+            name = _class_in_group(element, kind, sizes[group + 1] == 1, on_phosphorus[place])
+        found.append(NO_CLASS if name is None else index[name])
+    return np.array(found, dtype=np.int64)
+
+
+def _near(pos: np.ndarray, others: np.ndarray, distance: float) -> np.ndarray:
+    """(len(pos),) bool, whether one of the others is that close."""
+    if not len(others):
+        return np.zeros(len(pos), dtype=bool)
+    return np.isfinite(KDTree(others).query(pos, distance_upper_bound=distance)[0])
+
+
+def _class_in_group(element: str, kind: int, alone: bool, on_phosphorus: bool) -> str:
+    if element in ("C", "B", "Si"):
+        return "group carbon" if kind & HYDROPHOBIC else "group polar carbon"
+    if element == "O":
+        return "phosphate oxygen" if on_phosphorus else "group oxygen"
+    if element in HALOGENS:
+        return "halogen"
+    if element in GROUP_ELEMENTS:
+        return GROUP_ELEMENTS[element]
+    if element in MONOVALENT:
+        return "monovalent ion"
+    return METALS.get(element, "other metal") if alone else "bound metal"
 
 
 def _class(element: str, residue_and_name: tuple[str, str], kind: int) -> str | None:
     if element in ("S", "Se"):
         return "sulfur"
+    if element == "P":
+        return "phosphorus"
     classify = {"C": _carbon, "N": _nitrogen, "O": _oxygen}.get(element)
     return None if classify is None else classify(*residue_and_name, kind)
 

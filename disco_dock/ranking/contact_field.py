@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 
 from disco_dock.chem.receptor import Receptor
 from disco_dock.physics.vina_receptor import VinaReceptor
-from disco_dock.ranking.contact_atoms import NO_CLASS, receptor_classes
+from disco_dock.ranking.contact_atoms import NO_CLASS, RECEPTOR_CLASSES, receptor_classes
 
 
 class NearAtoms(NamedTuple):
@@ -39,15 +39,17 @@ class ContactField:
         known = classes != NO_CLASS
         self._classes, self._tree = classes[known], KDTree(atoms.pos[known])
 
-    def near(self, pos: np.ndarray, cutoff: float) -> NearAtoms:
+    def near(self, pos: np.ndarray, cutoff: float, classes: int = len(RECEPTOR_CLASSES)) -> NearAtoms:
         """The pairs closer than a cutoff in Angstrom.
 
         Args:
             pos: (P, L, 3) Angstrom in the receptor's frame.
             cutoff: Angstrom.
+            classes: how many a score knows; atoms of the others are not there for it.
         """
         atoms = KDTree(pos.reshape(-1, 3))
         pairs = atoms.sparse_distance_matrix(self._tree, cutoff, output_type="ndarray")
+        pairs = pairs[self._classes[pairs["j"]] < classes]
         pairs = pairs[np.lexsort((pairs["j"], pairs["i"]))]  # the last bits of the sums depend on the order
         first = np.searchsorted(pairs["i"], np.arange(pos.shape[0] * pos.shape[1]))
         return NearAtoms(first, self._classes[pairs["j"]], pairs["v"])

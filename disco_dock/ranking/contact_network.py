@@ -31,7 +31,7 @@ class ContactScorerConfig:
 
     members: int = 8
     hidden: int = 32
-    receptor_classes: int = 15
+    receptor_classes: int = 33
     ligand_features: int = 27
     knots: tuple[float, ...] = (2.4, 2.8, 3.1, 3.4, 3.7, 4.0, 4.4, 4.8, 5.3, 5.8, 6.5, 7.2, 8.0)
     dropout: float = 0.2
@@ -70,6 +70,22 @@ class PoseContacts(NamedTuple):
     distance: Tensor
     ligand: Tensor
     energy: Tensor
+
+    def pairs_of_atoms(self) -> Tensor:
+        """(P * L,) int64 number of pairs of each atom of each pose."""
+        return torch.diff(self.first, append=self.first.new_tensor([len(self.distance)]))
+
+    def poses(self, kept: Tensor) -> PoseContacts:
+        """Some of the poses.
+
+        Args:
+            kept: (P,) bool.
+        """
+        atoms = kept.repeat_interleave(len(self.ligand))
+        counts = self.pairs_of_atoms()
+        pairs = atoms.repeat_interleave(counts)
+        first = counts[atoms].cumsum(0) - counts[atoms]
+        return PoseContacts(first, self.receptor_class[pairs], self.distance[pairs], self.ligand, self.energy[kept])
 
 
 class ContactScorer(nn.Module):
@@ -128,8 +144,13 @@ class ContactScorer(nn.Module):
         upper = torch.searchsorted(knots, distance, right=True).clamp(1, len(knots) - 1)
         blend = ((distance - knots[upper - 1]) / (knots[upper] - knots[upper - 1])).clamp(max=1)
         row = contacts.receptor_class * len(knots) + upper
-        rows, weights = torch.stack([row - 1, row], 1), torch.stack([1 - blend, blend], 1)
         table = self.table.transpose(0, 1).flatten(1) * self.inside
+        if self.training:  # many poses share few rows: one matrix product is several times faster than summing them
+            atom = torch.repeat_interleave(contacts.pairs_of_atoms()) * len(table)
+            counts = torch.zeros(len(contacts.first) * len(table), dtype=distance.dtype)
+            counts.index_add_(0, atom + row - 1, 1 - blend).index_add_(0, atom + row, blend)
+            return counts.view(-1, len(table)) @ table
+        rows, weights = torch.stack([row - 1, row], 1), torch.stack([1 - blend, blend], 1)
         return F.embedding_bag(
             rows.flatten(), table, 2 * contacts.first, mode="sum", per_sample_weights=weights.flatten()
         )

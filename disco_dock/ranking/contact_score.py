@@ -12,7 +12,7 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.physics.vina_scorer import VinaScores
 from disco_dock.ranking.contact_atoms import ligand_features
 from disco_dock.ranking.contact_field import ContactField
-from disco_dock.ranking.contact_network import ContactScorer, PoseContacts
+from disco_dock.ranking.contact_network import ContactScorer, ContactScorerConfig, PoseContacts
 
 AT_ONCE = 50
 """Poses scored at a time, which bounds memory."""
@@ -27,7 +27,7 @@ def contact_score_of(scorer: ContactScorer, field: ContactField, ligand: Ligand)
 
 
 def pose_contacts(
-    field: ContactField, ligand: Ligand, pos: np.ndarray, energies: VinaScores, cutoff: float
+    field: ContactField, ligand: Ligand, pos: np.ndarray, energies: VinaScores, config: ContactScorerConfig
 ) -> PoseContacts:
     """Input of the contact score, in double precision.
 
@@ -36,9 +36,9 @@ def pose_contacts(
         ligand: of L heavy atoms.
         pos: (poses, L, 3) Angstrom in the receptor's frame.
         energies: of the poses.
-        cutoff: Angstrom.
+        config: of the score.
     """
-    near = field.near(pos, cutoff)
+    near = field.near(pos, config.cutoff, config.receptor_classes)
     energy = np.stack([energies.inter, energies.intra], axis=1).astype(np.float64)
     arrays = (*near, ligand_features(ligand.mol), energy)
     return PoseContacts(*map(torch.from_numpy, arrays))
@@ -49,10 +49,10 @@ def contact_scores(
     scorer: ContactScorer, field: ContactField, ligand: Ligand, pos: np.ndarray, energies: VinaScores
 ) -> np.ndarray:
     """(poses,) scores, higher is better: the mean over members; poses do not influence each other."""
-    scorer, cutoff = copy.deepcopy(scorer).to("cpu", torch.float64), scorer.config.cutoff
+    scorer = copy.deepcopy(scorer).to("cpu", torch.float64)
     found = []
     for first in range(0, len(pos), AT_ONCE):
         some = slice(first, first + AT_ONCE)
         part = VinaScores(*(value[some] for value in energies))
-        found.append(scorer(pose_contacts(field, ligand, pos[some], part, cutoff)).mean(0).numpy())
+        found.append(scorer(pose_contacts(field, ligand, pos[some], part, scorer.config)).mean(0).numpy())
     return np.concatenate(found)

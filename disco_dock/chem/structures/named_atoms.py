@@ -17,12 +17,14 @@ class NamedAtoms(NamedTuple):
         elements: (atoms,) symbols, such as "Cl".
         names: (residue, atom) of each; the residue is "" outside the protein.
         hydrogen: (atoms,) bool.
+        group: (atoms,) int64 which of the receptor's kept groups, -1 for the protein.
     """
 
     pos: np.ndarray
     elements: np.ndarray
     names: list[tuple[str, str]]
     hydrogen: np.ndarray
+    group: np.ndarray
 
 
 def named_atoms(receptor: Receptor) -> NamedAtoms:
@@ -33,4 +35,6 @@ def named_atoms(receptor: Receptor) -> NamedAtoms:
     elements = np.array([element.strip().capitalize() for element in elements], dtype=object)
     owners = [receptor.names[residue] for residue in receptor.atom_residue.tolist()]
     names = [*zip(owners, receptor.atom_names, strict=True), *(("", name) for g in groups for name in g.atom_names)]
-    return NamedAtoms(pos, elements, names, np.isin(elements, ("H", "D")))
+    sizes = [len(receptor.atom_elements), *(len(group.elements) for group in groups)]
+    group = np.repeat(np.arange(-1, len(groups)), sizes)
+    return NamedAtoms(pos, elements, names, np.isin(elements, ("H", "D")), group)

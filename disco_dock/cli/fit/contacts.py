@@ -1,9 +1,8 @@
 """Fit the contact score, which ranks minimised poses, and store it in a checkpoint.
 
-Docks each complex once and searches around its crystal pose; the poses go to OUT/decoys (about 5 s of processor time
-for each complex), and an interrupted run continues from there. Complexes need side chains. Writes
-contacts.safetensors and config.json of the checkpoint, and OUT/contacts.json. Fit the judge anew afterwards
-(disco-dock fit judge).
+Searches the pocket of each complex and its other pockets; the poses go to OUT/decoys (about 2 s of processor time for
+each complex), and an interrupted run continues from there. Complexes need side chains. Writes contacts.safetensors and
+config.json of the checkpoint, and OUT/contacts.json. Fit the judge anew afterwards (disco-dock fit judge).
 """
 
 from __future__ import annotations
@@ -24,15 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="poses and results")
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the complexes")
     parser.add_argument("--seed", type=int, metavar="N", default=0, help="of the fit (%(default)s)")
-    parser.add_argument("--device", default="auto", help="for docking: auto, cpu, cuda, cuda:N or mps (%(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Dock, fit, write the checkpoint, and print how the score ranks clusters that a member did not see."""
     from disco_dock.cli.console import text_table
-    from disco_dock.docking.engine import load_engine
     from disco_dock.evaluation.fit.contact_score import ContactSettings, fit_contact_score
     from disco_dock.evaluation.fit.contact_training import ContactFitSettings
+    from disco_dock.weights.networks import load_models
 
     given = {} if args.epochs is None else {"epochs": args.epochs}
     settings = ContactSettings(
@@ -43,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         held_out=tuple(args.held_out),
         fit=ContactFitSettings(seed=args.seed, **given),
     )
-    found = fit_contact_score(load_engine(args.checkpoint, args.device), settings, report=_report)
+    found = fit_contact_score(load_models(args.checkpoint), settings, report=_report)
     rows = [[name, *(f"{value:.1f} %" for value in row.values())] for name, row in found["unseen_clusters"].items()]
     print(text_table(("first < 2 Å", "Vina energy", "contact score, cluster unseen", "oracle"), rows))
     return 0

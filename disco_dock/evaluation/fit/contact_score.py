@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from disco_dock.data.sources import read_ids
-from disco_dock.docking.engine import Engine
 from disco_dock.evaluation.cases import FileCases
 from disco_dock.evaluation.fit.contact_training import (
     NEAR,
@@ -20,16 +19,16 @@ from disco_dock.evaluation.fit.contact_training import (
     fit_contacts,
     held_out_member,
 )
-from disco_dock.evaluation.fit.decoys import SAMPLED, Decoys, DecoySettings, make_decoys, read_decoys
+from disco_dock.evaluation.fit.decoys import NATIVE, Decoys, DecoySettings, make_decoys, read_decoys
 from disco_dock.evaluation.fit.judge import FEWEST, check_training
 from disco_dock.evaluation.strata import read_manifest
-from disco_dock.physics.vina_scorer import VinaField
+from disco_dock.physics.vina_receptor import vina_receptor
 from disco_dock.ranking.contact_field import ContactField
 from disco_dock.ranking.contact_network import ContactScorer, ContactScorerConfig, PoseContacts
 from disco_dock.ranking.contact_score import pose_contacts
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.tables import write_json
-from disco_dock.weights.networks import save_checkpoint
+from disco_dock.weights.networks import Models, save_checkpoint
 
 CONTACTS_FILE, DECOY_FOLDER = "contacts.json", "decoys"
 Report = Callable[[str], None]
@@ -61,7 +60,7 @@ class ContactSettings:
 
 
 def fit_contact_score(
-    engine: Engine, settings: ContactSettings, *, report: Report = lambda line: None
+    models: Models, settings: ContactSettings, *, report: Report = lambda line: None
 ) -> dict[str, Any]:
     """What `contacts.json` says, after writing it, and the score into the checkpoint.
 
@@ -71,27 +70,21 @@ def fit_contact_score(
     ids = read_ids(settings.train)
     check_training(ids, {name for file in settings.held_out for name in read_ids(file)})
     cluster = read_manifest(settings.manifest, ids).cluster
-    cases = FileCases(
-        settings.data,
-        ids,
-        seed=settings.decoys.seed,
-        lm_dim=engine.models.config.lm_dim,
-        all_atoms=engine.models.config.expert is not None,
-    )
+    cases = FileCases(settings.data, ids, seed=settings.decoys.seed)
     folder = settings.out / DECOY_FOLDER
 
     def told(name: str, error: str, done: int, total: int) -> None:
         if error or done % 50 == 0 or done == total:
             report(f"decoys: {done} of {total}" + (f", {name}: {error}" if error else ""))
 
-    made = make_decoys(engine, cases, settings.decoys, folder, on_case=told)
+    made = make_decoys(cases, settings.decoys, folder, on_case=told)
     if len(made) < FEWEST:
         raise ConfigError(f"{len(made)} complexes have decoys and the fit needs {FEWEST} at least; give more of them")
     kinds, examples = [], []
     for name in made:
         decoys = read_decoys(folder, name)
         kinds.append(decoys.kind)
-        examples.append(contact_example(cases, name, cluster.get(name, name), decoys, settings.scorer.cutoff))
+        examples.append(contact_example(cases, name, cluster.get(name, name), decoys, settings.scorer))
     report(f"fitting {settings.scorer.members} members to {len(examples)} complexes")
     scorer = fit_contacts(
         examples,
@@ -111,18 +104,19 @@ def fit_contact_score(
         "unseen_clusters": compare(scorer, examples, kinds),
     }
     write_json(settings.out / CONTACTS_FILE, summary)
-    config = engine.models.config
+    config = models.config
     config = replace(config, contacts=settings.scorer, training={**config.training, "contacts": facts})
-    save_checkpoint(engine.models.directory, config, {"contacts": scorer})
+    save_checkpoint(models.directory, config, {"contacts": scorer})
     return summary
 
 
-def contact_example(cases: FileCases, name: str, cluster: str, decoys: Decoys, cutoff: float) -> ContactExample:
+def contact_example(
+    cases: FileCases, name: str, cluster: str, decoys: Decoys, config: ContactScorerConfig
+) -> ContactExample:
     """The decoys of a complex as input of the fit, in single precision."""
-    case = cases.load(name)
-    assert case.receptor is not None
-    field = ContactField(case.receptor, VinaField(case.receptor).receptor)
-    contacts = pose_contacts(field, case.ligand, decoys.pos.astype(np.float64), decoys.energies, cutoff)
+    bound = cases.read(name)
+    field = ContactField(bound.receptor, vina_receptor(bound.receptor))
+    contacts = pose_contacts(field, bound.ligand, decoys.pos.astype(np.float64), decoys.energies, config)
     single = (value.float() if value.is_floating_point() else value for value in contacts)
     return ContactExample(
         id=name, cluster=cluster, contacts=PoseContacts(*single), rmsd=torch.from_numpy(decoys.rmsd).float()
@@ -136,14 +130,14 @@ def compare(
     """Share of complexes (%) whose first pose is within 2 Angstrom.
 
     By Vina energy, by the contact score's member that did not see the cluster, and by an oracle.
-    Of the sampled poses alone, and of all with those from starts around the crystal pose.
+    Of all poses, and of those without the ones from starts close to the crystal pose.
     """
     members = scorer.config.members
-    found: dict[str, list[list[bool]]] = {"sampled poses": [], "all poses": []}
+    found: dict[str, list[list[bool]]] = {"searched poses": [], "all poses": []}
     for example, kind in zip(examples, kinds, strict=True):
         score = scorer(example.contacts)[held_out_member(example.cluster, members)].numpy()
         energy, near = example.contacts.energy.sum(1).numpy(), example.rmsd.numpy() < NEAR
-        for name, some in (("sampled poses", kind == SAMPLED), ("all poses", kind >= SAMPLED)):
+        for name, some in (("searched poses", kind != NATIVE), ("all poses", kind >= 0)):
             one = near[some]
             found[name].append([bool(one[energy[some].argmin()]), bool(one[score[some].argmax()]), bool(one.any())])
     rates = {name: (100 * np.mean(rows, axis=0)).round(1).tolist() for name, rows in found.items()}

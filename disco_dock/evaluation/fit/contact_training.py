@@ -132,7 +132,7 @@ def _loss(
     wanted = [(weight, right) for weight, right in wanted if weight and right.any() and not right.all()]
     if not wanted:
         return None
-    log_probability = scorer(example.contacts)[:, keep].log_softmax(1)
+    log_probability = scorer(example.contacts.poses(keep)).log_softmax(1)
     losses = [-weight * log_probability[:, right].logsumexp(1) for weight, right in wanted]
     return torch.stack(losses).sum(0)
 

@@ -10,9 +10,9 @@ from scipy.spatial.transform import Rotation
 
 from disco_dock.chem.conformer_matching import apply_torsions, match_to
 from disco_dock.chem.conformers import embed
+from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.stereo import without_pose
 from disco_dock.chem.torsions import rotatable_bonds
-from disco_dock.evaluation.cases import Case
 from disco_dock.runtime.random import derive_seed
 
 PROBES, PROBE_GAP, PROBE_CLASH, PROBE_REACH = 600, (3.5, 6.0), 3.2, 8.0
@@ -46,16 +46,18 @@ class RebuiltLigand:
     """The ligand with bond lengths, angles and rings of an RDKit conformer, as near to the crystal pose as they get.
 
     Args:
-        case: complex with its crystal pose.
+        ligand: in its crystal pose.
+        name: of the complex.
         seed: of the conformer and the starts.
     """
 
-    def __init__(self, case: Case, seed: int) -> None:
-        blank = without_pose(case.ligand.mol)  # so that no fallback starts from the answer
-        conformer = embed(blank, seed=derive_seed("conformer", seed, case.ligand.smiles)).pos
-        self.torsions = rotatable_bonds(case.ligand.mol)
-        self.pos, _ = match_to(case.ligand.mol, conformer, case.crystal, self.torsions)
-        self._rng = np.random.default_rng(derive_seed("decoys", seed, case.name) % 2**32)
+    def __init__(self, ligand: Ligand, name: str, seed: int) -> None:
+        assert ligand.pos is not None
+        blank = without_pose(ligand.mol)  # so that no fallback starts from the answer
+        conformer = embed(blank, seed=derive_seed("conformer", seed, ligand.smiles)).pos
+        self.torsions = rotatable_bonds(ligand.mol)
+        self.pos, _ = match_to(ligand.mol, conformer, ligand.pos, self.torsions)
+        self._rng = np.random.default_rng(derive_seed("decoys", seed, name) % 2**32)
 
     def around(self, count: int, spread: Spread) -> np.ndarray:
         """(count, atoms, 3) starts around the crystal pose."""

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from disco_dock.chem.read_receptor import read_context, read_receptor
+from disco_dock.chem.read_receptor import read_receptor
 from disco_dock.chem.receptor import HeteroGroup
 from disco_dock.chem.structures.protein_atoms import KINDS
+from disco_dock.data.prepare import read_source
+from disco_dock.data.sources import SourceFolder
 from disco_dock.graph.heavy_atoms import heavy_atoms
 from disco_dock.runtime.errors import InputError
 from tests.support.complexes import write_complexes
@@ -45,23 +47,41 @@ def test_a_carbonyl_points_away_from_its_carbon(receptor):
     torch.testing.assert_close(atoms.side[oxygen], offset / offset.norm(), atol=0.01, rtol=0)
 
 
-def test_metals_come_along_and_ligands_do_not(receptor, tmp_path):
-    plain = heavy_atoms(receptor, np.zeros(3))
-    (tmp_path / "hetero.pdb").write_text(ZINC)
-    context = read_context(tmp_path / "hetero.pdb")
-    assert [group.kind for group in context] == ["metal"]
+def test_metals_come_along_and_ligands_do_not(tmp_path):
+    write_complexes(tmp_path)
+    folder = tmp_path / "made0"
+    plain = heavy_atoms(read_receptor(folder / "protein.pdb"), np.zeros(3))
+    (folder / "hetero.pdb").write_text(ZINC)
+    source = SourceFolder(tmp_path).find("made0")
+    assert not read_receptor(read_source(source)[1]).context
+    receptor = read_receptor(read_source(source, context=True)[1])
+    assert [group.kind for group in receptor.context] == ["metal"]
     ligand = HeteroGroup(
         name="ABC", kept=False, chain="A", number=9, insertion="", kind="ligand", elements=("C",), atom_names=("C1",),
         pos=np.zeros((1, 3)),
     )  # fmt: skip
-    found = heavy_atoms(replace(receptor, context=(*context, ligand)), np.zeros(3))
+    found = heavy_atoms(replace(receptor, context=(*receptor.context, ligand)), np.zeros(3))
     assert len(found.pos) == len(plain.pos) + 1
     assert KINDS[found.kind[-1]] == "group Zn" and found.residue[-1] == -1
 
 
+def test_a_group_that_is_the_ligand_itself_does_not_come_along(tmp_path):
+    write_complexes(tmp_path)
+    source = SourceFolder(tmp_path).find("made0")
+    x, y, z = read_source(source)[0].pos[0]
+    near = ZINC.replace("  10.000  11.000  12.000", f"{x:8.3f}{y:8.3f}{z + 0.5:8.3f}")
+    (tmp_path / "made0" / "hetero.pdb").write_text(near + ZINC.replace("H   1", "H   2"))
+    _, structure = read_source(SourceFolder(tmp_path).find("made0"), context=True)
+    receptor = read_receptor(structure)
+    assert [group.number for group in receptor.context] == [2]
+    assert receptor.tally["dropped"]["the ligand itself"] == 1
+
+
 def test_a_context_file_without_atoms_holds_no_groups(tmp_path):
-    (tmp_path / "hetero.pdb").write_text("END\n")
-    assert read_context(tmp_path / "hetero.pdb") == ()
+    write_complexes(tmp_path)
+    (tmp_path / "made0" / "hetero.pdb").write_text("END\n")
+    _, structure = read_source(SourceFolder(tmp_path).find("made0"), context=True)
+    assert not read_receptor(structure).context
 
 
 def test_a_trace_is_refused(receptor):

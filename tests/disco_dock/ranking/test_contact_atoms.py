@@ -43,6 +43,11 @@ EXPECTED = {
     ("CYS", "SG"): "sulfur",
     ("MET", "SD"): "sulfur",
 }
+LONE = {
+    **{("ZN", "ZN"): "zinc", ("MG", "MG"): "magnesium", ("CA", "CA"): "calcium", ("MN", "MN"): "manganese"},
+    **{("FE2", "FE"): "iron", ("CU", "CU"): "copper", ("NI", "NI"): "other metal", ("K", "K"): "monovalent ion"},
+    **{("CL", "CL"): "halogen", ("HOH", "O"): "group oxygen"},
+}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -58,22 +63,28 @@ def test_classes_of_a_protein(name):
     assert set(EXPECTED) & set(names)
 
 
-def test_metals_have_no_class_and_cofactors_have_that_of_like_atoms():
-    receptor, _ = example("1uou")
-    group = HeteroGroup(
-        name="XYZ",
-        chain="A",
-        number=900,
-        insertion="",
-        kind="cofactor",
-        elements=("ZN", "P", "N", "S", "C"),
-        atom_names=("CA", "C", "N", "O", "CA"),  # names as of a protein, which do not count outside of it
-        pos=np.arange(15.0).reshape(5, 3) * 50 + 500,
+def group(name, elements, pos, kind="cofactor"):
+    names = ("CA", "C", "N", "O", "CB", "CG", "SG")[: len(elements)]  # as of a protein, which do not count outside it
+    return HeteroGroup(
+        name=name, chain="A", number=900, insertion="", kind=kind, elements=elements, atom_names=names, pos=pos
     )
-    receptor = replace(receptor, context=(group,))
-    found = receptor_classes(receptor, vina_receptor(receptor).atoms.kind)[-5:].tolist()
-    named = [None if one == NO_CLASS else RECEPTOR_CLASSES[one] for one in found]
-    assert named == [None, None, "ring nitrogen", "sulfur", "aliphatic carbon"]
+
+
+def test_groups_have_classes_of_their_own():
+    receptor, _ = example("1uou")
+    far = np.arange(21.0).reshape(7, 3) * 50 + 500
+    far[3] = far[1] + [1.5, 0, 0]  # an oxygen on phosphorus
+    context = (
+        group("XYZ", ("FE", "P", "N", "O", "C", "O", "SE"), far),
+        *(group(name, (element,), far[:1] + 9000, kind="metal") for name, element in LONE),
+    )
+    receptor = replace(receptor, context=context)
+    found = receptor_classes(receptor, vina_receptor(receptor).atoms.kind)[-7 - len(LONE) :].tolist()
+    assert [RECEPTOR_CLASSES[one] for one in found] == [
+        *("bound metal", "phosphorus", "group nitrogen", "phosphate oxygen", "group carbon", "group oxygen"),
+        "group sulfur",
+        *LONE.values(),
+    ]
 
 
 def test_features_of_a_ligand():

@@ -64,6 +64,19 @@ def test_a_pair_at_the_cutoff_is_not_felt_and_a_nearer_one_is():
         assert torch.allclose(scorer()(one), scorer()(none), rtol=0, atol=1e-12) != felt
 
 
+@given(seed=st.integers(0, 2**16))
+def test_training_and_scoring_feel_the_same_surroundings(seed):
+    contacts, model = random_contacts(CONFIG, poses=3, atoms=2, seed=seed), scorer(seed)
+    wanted = model._surroundings(contacts)
+    torch.testing.assert_close(model.train()._surroundings(contacts), wanted)
+
+
+@given(seed=st.integers(0, 2**16), kept=st.lists(st.booleans(), min_size=4, max_size=4).filter(any))
+def test_some_poses_score_as_among_all(seed, kept):
+    contacts, some = random_contacts(CONFIG, poses=4, atoms=3, seed=seed), torch.tensor(kept)
+    torch.testing.assert_close(scorer(seed)(contacts.poses(some)), scorer(seed)(contacts)[:, some])
+
+
 def test_a_member_alone_scores_as_among_the_others():
     contacts, every = random_contacts(CONFIG, poses=4, atoms=5, seed=2), scorer()
     for number in range(CONFIG.members):
