@@ -31,7 +31,10 @@ P_O_BOND = 1.8  # Angstrom, at most
 ELEMENTS = ("C", "N", "O", "S", "P", "F", "Cl", "Br", "I")
 RING_RESIDUES = frozenset({"PHE", "TYR", "TRP", "HIS", "HID", "HIE", "HIP"})
 CHARGED, AMIDES, CARBOXYLATES = frozenset({"LYS", "ARG"}), frozenset({"ASN", "GLN"}), frozenset({"ASP", "GLU"})
-LIGAND_FEATURES = len(ELEMENTS) + 18
+OWN_FEATURES = len(ELEMENTS) + 18
+LIGAND_FEATURES = 3 * OWN_FEATURES
+PARTNERS, SECOND_PARTNERS = 2, 6
+"""By which sums over partners, and over partners' partners (the atom itself among them), are divided."""
 
 
 def receptor_classes(receptor: Receptor, kinds: np.ndarray) -> np.ndarray:
@@ -114,12 +117,16 @@ def _oxygen(residue: str, name: str, kind: int) -> str:
 
 
 def ligand_features(mol: Chem.Mol) -> np.ndarray:
-    """(atoms, LIGAND_FEATURES) float64, zeros and ones, of a molecule without explicit hydrogens.
+    """(atoms, LIGAND_FEATURES) float64, of a molecule without explicit hydrogens.
 
-    Element, aromatic, hydrophobic, donor, acceptor, in a ring, sign of charge, hydrogens, neighbours, hybridisation.
+    Zeros and ones of an atom: element, aromatic, hydrophobic, donor, acceptor, in a ring, sign of charge, hydrogens,
+    neighbours, hybridisation. Then the same summed over the atoms one bond away, and over walks of two bonds.
     """
     kinds = ligand_kinds(mol).kind.tolist()
-    return np.array([_features(atom, kind) for atom, kind in zip(mol.GetAtoms(), kinds, strict=True)], dtype=np.float64)
+    own = np.array([_features(atom, kind) for atom, kind in zip(mol.GetAtoms(), kinds, strict=True)], dtype=np.float64)
+    bonded = Chem.GetAdjacencyMatrix(mol).astype(np.float64)
+    partners = bonded @ own
+    return np.concatenate([own, partners / PARTNERS, bonded @ partners / SECOND_PARTNERS], axis=1)
 
 
 def _features(atom: Chem.Atom, kind: int) -> list[float]:

@@ -38,9 +38,9 @@ def pose_contacts(
         energies: of the poses.
         config: of the score.
     """
-    near = field.near(pos, config.cutoff, config.receptor_classes)
+    near = field.near(ligand, pos, config.cutoff, config.receptor_classes)
     energy = np.stack([energies.inter, energies.intra], axis=1).astype(np.float64)
-    arrays = (*near, ligand_features(ligand.mol), energy)
+    arrays = (*near, ligand_features(ligand.mol)[:, : config.ligand_features], energy)
     return PoseContacts(*map(torch.from_numpy, arrays))
 
 

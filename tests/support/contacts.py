@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from disco_dock.evaluation.fit.contact_training import ContactExample
-from disco_dock.ranking.contact_network import ContactScorerConfig, PoseContacts
+from disco_dock.ranking.contact_network import ANGLES, ContactScorerConfig, PoseContacts
 
 
 def random_contacts(config: ContactScorerConfig, *, poses: int, atoms: int, seed: int) -> PoseContacts:
@@ -17,6 +17,7 @@ def random_contacts(config: ContactScorerConfig, *, poses: int, atoms: int, seed
         first=counts.cumsum(0) - counts,
         receptor_class=torch.randint(0, config.receptor_classes, (pairs,), generator=draws),
         distance=1.0 + (config.cutoff - 1.0) * torch.rand(pairs, generator=draws, dtype=torch.float64),
+        angles=torch.rand((pairs, ANGLES), generator=draws, dtype=torch.float64) * 2 - 1,
         ligand=torch.randint(0, 2, (atoms, config.ligand_features), generator=draws).double(),
         energy=torch.randn(poses, 2, generator=draws, dtype=torch.float64),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from disco_dock.runtime.tables import write_json
 from disco_dock.weights.networks import Models, save_checkpoint
 
 CONTACTS_FILE, DECOY_FOLDER = "contacts.json", "decoys"
+ANGLE_KNOTS = (2.2, 2.7, 3.0, 3.4, 3.9, 4.5, 5.2)  # Angstrom
 Report = Callable[[str], None]
 
 
@@ -54,7 +56,7 @@ class ContactSettings:
     manifest: Path
     out: Path
     held_out: tuple[Path, ...] = ()
-    scorer: ContactScorerConfig = field(default_factory=ContactScorerConfig)
+    scorer: ContactScorerConfig = field(default_factory=partial(ContactScorerConfig, angle_knots=ANGLE_KNOTS))
     decoys: DecoySettings = field(default_factory=DecoySettings)
     fit: ContactFitSettings = field(default_factory=ContactFitSettings)
 

@@ -157,7 +157,7 @@ def random_scorer() -> ContactScorer:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         scorer = ContactScorer(ContactScorerConfig(members=2, hidden=4)).eval().requires_grad_(False)
-        scorer.outer.normal_(std=5.0)
+        scorer.outer.normal_(std=50.0)
     return scorer
 
 

@@ -12,10 +12,12 @@ from rdkit import Chem
 from disco_dock.chem.receptor import HeteroGroup
 from disco_dock.chem.structures.named_atoms import named_atoms
 from disco_dock.physics.vina_receptor import vina_receptor
+from disco_dock.ranking.bond_frames import frames, ligand_directions
 from disco_dock.ranking.contact_atoms import (
     ELEMENTS,
     LIGAND_FEATURES,
     NO_CLASS,
+    OWN_FEATURES,
     RECEPTOR_CLASSES,
     ligand_features,
     receptor_classes,
@@ -89,7 +91,7 @@ def test_groups_have_classes_of_their_own():
 
 def test_features_of_a_ligand():
     features = ligand_features(Chem.MolFromSmiles("[O-]C(=O)c1ccc(Cl)cc1"))
-    assert features.shape == (10, LIGAND_FEATURES) and set(np.unique(features)) == {0.0, 1.0}
+    assert features.shape == (10, LIGAND_FEATURES) and set(np.unique(features[:, :OWN_FEATURES])) == {0.0, 1.0}
     assert Counter(features[:, : len(ELEMENTS)].argmax(1).tolist()) == {0: 7, 2: 2, 6: 1}
     assert (features[:, : len(ELEMENTS) + 1].sum(1) == 1).all()
     aromatic, charge = features[:, len(ELEMENTS) + 1], features[:, len(ELEMENTS) + 7]
@@ -101,7 +103,7 @@ def test_near_atoms_are_those_of_all_distances():
     atoms = vina_receptor(receptor)
     classes = receptor_classes(receptor, atoms.atoms.kind)
     pos = np.stack([ligand.pos, ligand.pos + 1.5])
-    near = ContactField(receptor, atoms).near(pos, 5.0)
+    near = ContactField(receptor, atoms).near(ligand, pos, 5.0)
     every = np.linalg.norm(pos.reshape(-1, 1, 3) - atoms.pos, axis=2)
     ends = [*near.first.tolist()[1:], len(near.distance)]
     assert ends[-1] > 200
@@ -109,3 +111,30 @@ def test_near_atoms_are_those_of_all_distances():
         wanted = np.flatnonzero((every[atom] <= 5.0) & (classes != NO_CLASS))
         np.testing.assert_allclose(near.distance[first:end], every[atom][wanted], rtol=1e-12)
         assert near.receptor_class[first:end].tolist() == classes[wanted].tolist()
+
+
+def test_angles_are_those_of_the_frames():
+    receptor, ligand = example("1uou")
+    receptor = replace(receptor, context=())
+    atoms = vina_receptor(receptor)
+    near = ContactField(receptor, atoms).near(ligand, ligand.pos[None], 4.0)
+    named = named_atoms(receptor)
+    known = frames(atoms.pos, named.elements[~named.hydrogen].tolist())
+    bonds = ligand_directions(ligand.mol, ligand.pos[None])[0]
+    every = np.linalg.norm(ligand.pos[:, None] - atoms.pos, axis=2)
+    pairs = np.argwhere(every <= 4.0)
+    assert len(pairs) == len(near.distance) > 50
+    for (own, other), angles in zip(pairs, near.angles, strict=True):
+        line = (ligand.pos[own] - atoms.pos[other]) / every[own, other]
+        flat = (known.normal[other] @ line) ** 2 - 1 / 3 if known.normal[other].any() else 0
+        np.testing.assert_allclose(angles, [known.direction[other] @ line, flat, -bonds[own] @ line], atol=1e-9)
+
+
+def test_a_score_with_fewer_classes_does_not_see_the_atoms_of_the_others():
+    receptor, ligand = example("1uou")
+    zinc = group("ZN", ("ZN",), ligand.pos[:1] + 2.0, kind="metal")
+    receptor = replace(receptor, context=(zinc,))
+    field = ContactField(receptor, vina_receptor(receptor))
+    classes = field.near(ligand, ligand.pos[None], 5.0).receptor_class
+    assert RECEPTOR_CLASSES.index("zinc") in classes
+    assert field.near(ligand, ligand.pos[None], 5.0, classes=15).receptor_class.max() < 15

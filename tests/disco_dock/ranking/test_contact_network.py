@@ -13,7 +13,9 @@ from disco_dock.ranking.contact_network import SUM_SCALE, ContactScorer, Contact
 from disco_dock.runtime.errors import ConfigError
 from tests.support.contacts import random_contacts
 
-CONFIG = ContactScorerConfig(members=3, hidden=4, receptor_classes=2, ligand_features=5, knots=(2.0, 3.0, 5.0, 6.0))
+CONFIG = ContactScorerConfig(
+    members=3, hidden=4, receptor_classes=2, ligand_features=5, knots=(2.0, 3.0, 5.0, 6.0), angle_knots=(2.5, 3.5, 4.5)
+)
 
 
 def scorer(seed: int = 0) -> ContactScorer:
@@ -24,9 +26,17 @@ def scorer(seed: int = 0) -> ContactScorer:
     return made
 
 
+def vector(table: torch.Tensor, knots: tuple[float, ...], kind: int, distance: float) -> torch.Tensor:
+    """Of one pair, interpolated between knots."""
+    place = np.interp(max(distance, knots[0]), knots, np.arange(len(knots)))
+    shares = np.maximum(0.0, 1 - np.abs(place - np.arange(len(knots))))[:-1]  # nothing is felt at the last
+    first = kind * len(knots)
+    return torch.from_numpy(shares) @ table[first : first + len(shares)]
+
+
 def by_loops(model: ContactScorer, contacts: PoseContacts) -> np.ndarray:
     """(members, poses), one atom, pair and knot at a time."""
-    atoms, knots = len(contacts.ligand), CONFIG.knots
+    atoms = len(contacts.ligand)
     ends = [*contacts.first.tolist()[1:], len(contacts.distance)]
     found = np.zeros((CONFIG.members, len(contacts.energy)))
     for member in range(CONFIG.members):
@@ -36,12 +46,11 @@ def by_loops(model: ContactScorer, contacts: PoseContacts) -> np.ndarray:
                 around = torch.zeros(CONFIG.hidden, dtype=torch.float64)
                 place = pose * atoms + atom
                 for pair in range(int(contacts.first[place]), ends[place]):
-                    distance = max(float(contacts.distance[pair]), knots[0])
-                    shares = np.interp(distance, knots, np.arange(len(knots)))
-                    for knot in range(len(knots) - 1):  # nothing is felt at the last
-                        share = max(0.0, 1 - abs(shares - knot))
-                        row = int(contacts.receptor_class[pair]) * len(knots) + knot
-                        around += share * model.table[member, row]
+                    kind, distance = int(contacts.receptor_class[pair]), float(contacts.distance[pair])
+                    around += vector(model.table[member], CONFIG.knots, kind, distance)
+                    for angle, cosine in enumerate(contacts.angles[pair]):
+                        own = angle * CONFIG.receptor_classes + kind
+                        around += cosine * vector(model.angle_table[member], CONFIG.angle_knots, own, distance)
                 features = contacts.ligand[atom]
                 state = silu(SUM_SCALE * around * (1 + features @ model.scale[member]) + features @ model.shift[member])
                 state = silu(state @ model.inner[member] + model.inner_bias[member])
@@ -58,9 +67,15 @@ def test_scores_are_those_of_plain_loops(seed):
 
 def test_a_pair_at_the_cutoff_is_not_felt_and_a_nearer_one_is():
     contacts = random_contacts(CONFIG, poses=1, atoms=1, seed=1)
-    none = PoseContacts(torch.tensor([0]), torch.zeros(0).long(), torch.zeros(0).double(), *contacts[3:])
+    none = PoseContacts(
+        torch.tensor([0]), torch.zeros(0).long(), torch.zeros(0).double(), torch.zeros(0, 3).double(), *contacts[4:]
+    )
     for distance, felt in ((CONFIG.cutoff, False), (CONFIG.cutoff - 0.1, True)):
-        one = none._replace(receptor_class=torch.tensor([1]), distance=torch.tensor([distance]).double())
+        one = none._replace(
+            receptor_class=torch.tensor([1]),
+            distance=torch.tensor([distance]).double(),
+            angles=torch.ones(1, 3).double(),
+        )
         assert torch.allclose(scorer()(one), scorer()(none), rtol=0, atol=1e-12) != felt
 
 
