@@ -122,7 +122,7 @@ def test_mol2_is_the_fallback(tmp_path):
 
 
 def test_component_gives_bond_orders(complexes, plain):
-    with pytest.raises(InputError, match=r"no template for B:LG0500.*LG0\.cif"):
+    with pytest.raises(InputError, match=r"no template for B:LG0:500.*LG0\.cif"):
         read_source_ligand(SourceFolder(plain).find("made0"))
     (plain / "components").mkdir()
     mol = read_ligand(complexes / "made0" / "ligand.sdf").mol
