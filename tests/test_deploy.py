@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,30 @@ def test_a_task_of_an_array_docks_its_shard(tmp_path):
     bare = {"PATH": environment["PATH"]}
     lacking = subprocess.run(command, cwd=tmp_path, env=bare, capture_output=True, text=True, check=False)
     assert lacking.returncode != 0 and "run this with sbatch" in lacking.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("snakemake") is None, reason="no snakemake")
+def test_the_snakemake_workflow_docks_a_folder(tmp_path):
+    """With Snakemake itself: two ligands docked by the package under test, and their table."""
+    example = ROOT / "data" / "examples" / "1s3v"
+    (tmp_path / "ligands").mkdir()
+    for name in ("a", "b"):
+        shutil.copy(example / "ligand.sdf", tmp_path / "ligands" / f"{name}.sdf")
+    command = tmp_path / "disco-dock"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m disco_dock "$@"\n')
+    command.chmod(0o755)
+    config = {
+        "protein": example / "protein.pdb",
+        "ligands": tmp_path / "ligands",
+        "pocket": f"--pocket-ligand {example / 'ligand.sdf'}",
+        "options": "--num-poses 1 --steps 2 --minimize none --check-poses 0",
+    }
+    call = ["snakemake", "-s", str(DEPLOY / "Snakefile"), "--cores", "2"]
+    call += ["--config", *(f"{name}={value}" for name, value in config.items())]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    with (tmp_path / "docked" / "best.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["name"] for row in rows) == ["a", "b"] and all(row["rank"] == "1" for row in rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from disco_dock.api.progress import progress_bar
 from disco_dock.api.result import Result
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligand_states import ligand_states
@@ -45,12 +46,13 @@ class Docker:
         """
         return cls(load_engine(None if checkpoint is None else Path(checkpoint), device))
 
-    def dock(self, protein: str | Path, ligand: str | Path, **settings: Any) -> Result:
+    def dock(self, protein: str | Path, ligand: str | Path, *, progress: bool | None = None, **settings: Any) -> Result:
         """Ranked poses of a ligand in a protein, the same as `disco-dock predict` writes.
 
         Args:
             protein: PDB or mmCIF file, also gzipped.
             ligand: file with one molecule, or a SMILES string.
+            progress: whether a bar shows it; None for one in notebooks only.
             settings: fields of `PredictSettings`, such as `num_poses=10`, `seed=1`, `modes=8`, `trajectory=True`,
                 `valid_only=True`, `protonate=7.4` or `pocket=PocketHint(residues=("A:57",))`.
 
@@ -61,13 +63,15 @@ class Docker:
             TypeError: there is no such setting.
             DiscoError: with one sentence on what is wrong and what to do.
         """
-        found = self.dock_states(protein, ligand, **settings)
+        found = self.dock_states(protein, ligand, progress=progress, **settings)
         predictions = [one.prediction for one in found]
         kept = kept_state(predictions)
         record = found[best_state(predictions)].record
         return Result(kept, {**record, "notes": list(kept.notes)})
 
-    def dock_states(self, protein: str | Path, ligand: str | Path, **settings: Any) -> list[Result]:
+    def dock_states(
+        self, protein: str | Path, ligand: str | Path, *, progress: bool | None = None, **settings: Any
+    ) -> list[Result]:
         """Ranked poses of each protonation state that the settings ask for; arguments and errors as of `dock`.
 
         The same as `disco-dock predict --protonate` writes.
@@ -75,9 +79,11 @@ class Docker:
         Returns:
             One result for each of the `chem.ligand_states`; only one for a ligand that has no others.
         """
-        return self._dock_states(protein, ligand, 0, **settings)
+        return self._dock_states(protein, ligand, 0, progress, settings)
 
-    def dock_isomers(self, protein: str | Path, ligand: str | Path, count: int, **settings: Any) -> list[Result]:
+    def dock_isomers(
+        self, protein: str | Path, ligand: str | Path, count: int, *, progress: bool | None = None, **settings: Any
+    ) -> list[Result]:
         """Ranked poses of each configuration of a ligand with open centres or double bonds.
 
         The same as `disco-dock predict --stereo-isomers` writes.
@@ -86,6 +92,7 @@ class Docker:
             protein: PDB or mmCIF file, also gzipped.
             ligand: file with one molecule, or a SMILES string.
             count: most configurations, at least 1.
+            progress: as of `dock`.
             settings: as of `dock`.
 
         Returns:
@@ -96,21 +103,24 @@ class Docker:
             DiscoError: with one sentence on what is wrong and what to do.
         """
         check_count(count)
-        return self._dock_states(protein, ligand, count, **settings)
+        return self._dock_states(protein, ligand, count, progress, settings)
 
-    def _dock_states(self, protein: str | Path, ligand: str | Path, isomers: int, **settings: Any) -> list[Result]:
+    def _dock_states(
+        self, protein: str | Path, ligand: str | Path, isomers: int, progress: bool | None, settings: dict[str, Any]
+    ) -> list[Result]:
         chosen = PredictSettings(**settings)
         states = ligand_states(_read(ligand, chosen), protonate=chosen.protonate, isomers=isomers)
-        return [self._dock(Path(protein), state, str(ligand), chosen) for state in states]
+        return [self._dock(Path(protein), state, str(ligand), chosen, progress) for state in states]
 
-    def _dock(self, path: Path, molecule: Ligand, spec: str, chosen: PredictSettings) -> Result:
+    def _dock(self, path: Path, molecule: Ligand, spec: str, chosen: PredictSettings, progress: bool | None) -> Result:
         docking_settings(self.engine.models, chosen, None)
         files = settings_files(chosen)
         name = safe_name(complex_name(path, molecule.name))
         job = DockingJob(name=name, protein=path, ligand=molecule, ligand_spec=spec)
         hashes = job_hashes(self.engine, chosen, job, files, file_hash(path))
         store = ReceptorStore(chosen, self.engine.models.config.lm_dim, [path])
-        prediction = predict_complex(self.engine, chosen, store, path, molecule, name=name)
+        with progress_bar(name, progress) as step:
+            prediction = predict_complex(self.engine, chosen, store, path, molecule, name=name, on_step=step)
         return Result(prediction, run_record(self.engine, chosen, job, hashes, prediction))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from functools import cached_property
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,6 @@ from disco_dock.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-VIEW_HEIGHT = 720  # pixels
 
 
 class Result:
@@ -54,6 +51,14 @@ class Result:
         import pandas as pd
 
         return pd.DataFrame(self.prediction.table)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table with the poses: the column `mol` holds RDKit molecules, such as `rdkit.Chem.PandasTools` takes.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return self.table.assign(mol=self.mols)
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -101,13 +106,9 @@ class Result:
         return f"Result({self.prediction.name}: {len(self)} poses, first with confidence {best['confidence']}{trust})"
 
     def _repr_html_(self) -> str:
-        """The view of the report without its tables of details, in a frame of its own."""
+        """The view of `report.notebook_view`."""
         from disco_dock.report.folder import read_folder
-        from disco_dock.report.page import report_page
+        from disco_dock.report.notebook_view import notebook_view
 
         with tempfile.TemporaryDirectory() as folder:
-            page = report_page(read_folder(self.save(folder)), compact=True)
-        return (
-            f'<iframe title="Docked poses" style="width:100%;height:{VIEW_HEIGHT}px;border:0" '
-            f'srcdoc="{escape(page)}"></iframe>'
-        )
+            return notebook_view(read_folder(self.save(folder)))

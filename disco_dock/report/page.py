@@ -124,7 +124,7 @@ def report_page(docked: DockedFolder, *, compact: bool = False) -> str:
         record=json.dumps(record, indent=2, ensure_ascii=False),
         downloads=DOWNLOADS,
         version=record["versions"].get("disco-dock", ""),
-        data=json_text(page_data(docked, found, files=not compact)),
+        data=json_text(page_data(docked, found, whole=not compact)),
         license=Markup(asset("3Dmol-LICENSE.txt").replace("*/", "* /")),  # noqa: S704 - a file of the package
         scripts=[asset(name) for name in SCRIPTS],
     )
@@ -165,16 +165,16 @@ def _cells(row: Mapping[str, str], found: list[Interaction], copies: int | None)
     return cells
 
 
-def page_data(docked: DockedFolder, found: Sequence[list[Interaction]], *, files: bool = True) -> dict[str, Any]:
-    """What the page's script reads."""
+def page_data(docked: DockedFolder, found: Sequence[list[Interaction]], *, whole: bool = True) -> dict[str, Any]:
+    """What the page's script reads; without what the compact page has no controls for, unless whole."""
     reliability = docked.record.get("reliability", [])
     drawn = {row["rank"] for row, _ in distinct(docked.rows)[:DIAGRAMS]}
     poses = zip(docked.rows, docked.mols, found, strict=True)
     return {
         "receptor": docked.receptor_pdb,
         "poses": [_pose(row, mol, own, reliability, drawn=row["rank"] in drawn) for row, mol, own in poses],
-        "frames": None if docked.frames is None else docked.frames.round(2).tolist(),
-        "files": _files(docked) if files else {},
+        "frames": None if docked.frames is None or not whole else docked.frames.round(2).tolist(),
+        "files": _files(docked) if whole else {},
     }
 
 

@@ -50,6 +50,14 @@ def test_saved_folder_is_that_of_the_command_line(result, peptide, tmp_path):
 def test_view_in_a_notebook(result):
     html = result._repr_html_()
     assert html.startswith("<iframe") and "&lt;html" in html and "class=&quot;compact&quot;" in html
+    assert 'sandbox="allow-scripts"' in html
+
+
+def test_pandas_and_rdkit_types(result):
+    pytest.importorskip("pandas")
+    frame = result.to_pandas()
+    assert frame["mol"].map(lambda mol: mol.GetProp("rank")).tolist() == ["1", "2", "3", "4"]
+    assert "mol" not in result.table
 
 
 def test_valid_poses_and_novelty(peptide):

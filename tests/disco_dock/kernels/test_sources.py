@@ -33,6 +33,12 @@ def put(folder, number):
     return path
 
 
+def test_no_source_is_forgotten():
+    """A wheel is made of what is listed."""
+    assert sorted(sources.SOURCES) == sorted(path.name for path in KERNELS.glob("*.c"))
+    assert sorted(sources.HEADERS) == sorted(path.name for path in KERNELS.glob("*.h"))
+
+
 def test_the_best_library_that_the_processor_runs(folder):
     assert sources.prebuilt_library(folder, AVX2) is None
     plain, avx2, avx512 = (put(folder, number) for number in (2, 1, 0))

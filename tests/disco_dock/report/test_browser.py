@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 
+from disco_dock.report.notebook_view import notebook_view
 from tests.support.browser import PATIENCE, chromium
 
 image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
@@ -179,4 +180,25 @@ def test_narrow_page_does_not_scroll_sideways(browser, report_path):
     page.goto(report_path.as_uri(), timeout=PATIENCE)
     page.wait_for_selector("#view[data-ready]", timeout=PATIENCE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
+    page.close()
+
+
+def test_the_view_of_a_notebook_works_in_its_frame(browser, docked, tmp_path):
+    """The whole page's movie and files are not in it, and its script must not look for them."""
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><body>{notebook_view(docked)}</body>", encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1000, "height": 950}, color_scheme="light")
+    page.set_default_timeout(PATIENCE)
+    errors, asked = [], []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    frame = page.frame_locator("iframe")
+    frame.locator("#view[data-ready]").wait_for()
+    assert errors == [] and [url for url in asked if not url.startswith(("file:", "about:", "blob:"))] == []
+    assert frame.locator("#diagram svg").count() == 1
+    frame.locator('tr[data-rank="1"]').click()
+    assert frame.locator("#summary").is_visible()
+    seen = np.asarray(image.open(io.BytesIO(frame.locator("#view").screenshot())).convert("RGB")).astype(float)
+    assert (np.abs(seen - np.median(seen.reshape(-1, 3), 0)).max(-1) > 25).mean() > 0.005
     page.close()
