@@ -36,8 +36,9 @@ def prepare_receptor(pdb: str, center: list[float], size: list[float]) -> str:
     """
     import rustina
 
+    (x, y, z), (a, b, c) = center, size
     options: dict[str, Any] = {"additives": frozenset(), "timeout": PREPARE_WALL_SECONDS}
-    return rustina.prepare_receptor(pdb, tuple(center), tuple(size), **options)["pdbqt"]
+    return rustina.prepare_receptor(pdb, (x, y, z), (a, b, c), **options)["pdbqt"]
 
 
 def dock(
@@ -84,7 +85,8 @@ def _docked(
     import rustina
 
     wanted = {} if num_poses is None else {"num_modes": num_poses, "pose_pool_size": max(num_poses, 10)}
-    return list(rustina.dock(receptor, ligand, *box, runs=runs, seed=seed, threads=1, **wanted))
+    found = rustina.dock(receptor, ligand, *box, runs=runs, seed=seed, threads=1, **wanted)
+    return [dict(one) for one in found]
 
 
 def fused(poses: list[dict[str, Any]]) -> np.ndarray:
