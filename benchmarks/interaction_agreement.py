@@ -1,12 +1,14 @@
 """How far the list of interactions agrees with PLIP and ProLIF on crystal poses, by kind and residue.
 
     pip install prolif openbabel-wheel && pip install --no-deps plip lxml
-    python benchmarks/interaction_agreement.py COMPLEXES --ids val.txt --limit 20 [--metals 6] [--list]
+    python benchmarks/interaction_agreement.py COMPLEXES --ids val.txt --limit 20 [--metals 6] [--groups] [--list]
 
 COMPLEXES holds folders <id>/protein.pdb + ligand.sdf and, where there is one, hetero.pdb. All three programs read the
 crystal pose; PLIP and ProLIF place hydrogens by Open Babel and RDKit, ours needs none. A pair (kind, residue) is found
-or not. PLIP takes a metal for a ligand of its own, so metals are compared with ProLIF only. Prints one line of JSON and
-appends it to benchmarks/results/interaction_agreement.jsonl. PLIP is under the GPL: it is only run here, never shipped.
+or not. With --groups the complexes are those with another kept group at the ligand, and all three programs get the
+groups that `predict` keeps; pairs with groups are counted apart ("hydrogen bond, group"). PLIP takes a metal for a
+ligand of its own, so metals are compared with ProLIF only. Prints one line of JSON and appends it to
+benchmarks/results/interaction_agreement.jsonl. PLIP is under the GPL: it is only run here, never shipped.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from disco_dock.interactions.ligand_groups import AMINE
 from disco_dock.interactions.pocket import PocketContacts
 
 RESULTS = Path(__file__).parent / "results" / "interaction_agreement.jsonl"
+NEAR = 4.0  # Angstrom
 POLAR = ("hydrogen bond", "salt bridge")
 AROMATIC = ("HIS", "PHE", "TRP", "TYR")
 PROLIF = {
@@ -99,10 +102,10 @@ def _named(ligand: Chem.Mol) -> Chem.Mol:
 
 
 def by_prolif(receptor: Path, ligand: Chem.Mol) -> Found:
-    """Kind and residue by ProLIF with its default thresholds."""
+    """Kind and residue by ProLIF with its default thresholds; bond orders of groups are not known to it."""
     import prolif
 
-    lines = [line for line in receptor.read_text().splitlines() if line.startswith("ATOM") or _is_metal(line)]
+    lines = [line for line in receptor.read_text().splitlines() if line.startswith(("ATOM", "HETATM"))]
     protein = Chem.MolFromPDBBlock("\n".join([*lines, "END"]), sanitize=False, removeHs=False)
     Chem.SanitizeMol(protein, catchErrors=True)
     protein = Chem.AddHs(_charged(protein), addCoords=True, addResidueInfo=True)
@@ -147,7 +150,7 @@ def charged_ligand(mol: Chem.Mol) -> Chem.Mol:
     return mol
 
 
-def measure(folder: Path, listed: bool) -> dict[str, dict[str, Counter]]:
+def measure(folder: Path, listed: bool, groups: bool) -> dict[str, dict[str, Counter]]:
     """Counts of both, ours only and theirs only, by program and kind."""
     ligand = Chem.MolFromMolFile(str(folder / "ligand.sdf"))
     if ligand is None:
@@ -155,7 +158,9 @@ def measure(folder: Path, listed: bool) -> dict[str, dict[str, Counter]]:
     ligand = charged_ligand(Chem.RemoveHs(ligand))
     text = (folder / "protein.pdb").read_text().rstrip().removesuffix("END")
     hetero = folder / "hetero.pdb"
-    metals = [line for line in hetero.read_text().splitlines() if _is_metal(line)] if hetero.is_file() else []
+    lines = hetero.read_text().splitlines() if hetero.is_file() else []
+    wanted = kept_groups(folder) if groups else set()
+    metals = [line for line in lines if _is_metal(line) or _place_of(line) in wanted]
     with tempfile.TemporaryDirectory() as scratch:
         receptor = Path(scratch) / "receptor.pdb"
         receptor.write_text("\n".join([text, *metals, "END", ""]))
@@ -166,11 +171,26 @@ def measure(folder: Path, listed: bool) -> dict[str, dict[str, Counter]]:
             for kind, residue in own | other:
                 if program == "plip" and kind == "metal":
                     continue
+                name = f"{kind}, group" if residue in wanted and kind != "metal" else kind
                 side = "both" if (kind, residue) in own & other else "ours" if (kind, residue) in own else "theirs"
-                counts[program][kind][side] += 1
+                counts[program][name][side] += 1
                 if listed and side != "both":
                     print(f"{folder.name} {program}: only {side}: {kind} {residue}", file=sys.stderr)
     return counts
+
+
+def kept_groups(folder: Path) -> set[str]:
+    """Places ("A:301") of the groups of hetero.pdb that `predict` keeps, but for metals and ions."""
+    text = (folder / "protein.pdb").read_text().rstrip().removesuffix("END")
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "all.pdb"
+        path.write_text("\n".join([text, (folder / "hetero.pdb").read_text(), "END", ""]))
+        receptor = read_receptor(path)
+    return {f"{one.chain}:{one.number}" for one in receptor.context if one.kept and one.kind not in ("metal", "ion")}
+
+
+def _place_of(line: str) -> str:
+    return f"{line[21].strip() or '_'}:{line[22:26].strip()}" if line.startswith("HETATM") else ""
 
 
 def _is_metal(line: str) -> bool:
@@ -184,12 +204,16 @@ def main() -> None:
     parser.add_argument("--ids", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=20)
     parser.add_argument("--metals", type=int, default=6, help="of them, how many have a metal")
+    parser.add_argument("--groups", action="store_true", help="complexes with a kept group at the ligand, with groups")
     parser.add_argument("--list", action="store_true", help="name each difference")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     RDLogger.DisableLog("rdApp.*")
     ids = [name for name in args.ids.read_text().split() if (args.complexes / name).is_dir()]
     with_metal = [name for name in ids if _has_metal(args.complexes / name)][: args.metals]
+    if args.groups:
+        ids, with_metal = [name for name in ids if _has_group(args.complexes / name)], []
+        print(f"{len(ids)} complexes have a kept group at the ligand", file=sys.stderr)
     others = [name for name in ids if name not in with_metal]
     chosen = [*with_metal, *others[:: max(1, len(others) // args.limit)]]  # spread over the list
     total: dict[str, dict[str, Counter]] = {"plip": defaultdict(Counter), "prolif": defaultdict(Counter)}
@@ -198,7 +222,7 @@ def main() -> None:
         if len(done) == args.limit:
             break
         try:
-            counts = measure(args.complexes / name, args.list)
+            counts = measure(args.complexes / name, args.list, args.groups)
         except Exception as error:  # a program that fails on a file
             print(f"{name}: left out ({type(error).__name__}: {error})", file=sys.stderr)
             continue
@@ -206,7 +230,9 @@ def main() -> None:
         for program, kinds in counts.items():
             for kind, counter in kinds.items():
                 total[program][kind] += counter
-    line = json.dumps({"complexes": done, **{p: {k: dict(v) for k, v in t.items()} for p, t in total.items()}})
+    line = json.dumps(
+        {"complexes": done, "groups": args.groups, **{p: {k: dict(v) for k, v in t.items()} for p, t in total.items()}}
+    )
     print(line)
     with RESULTS.open("a") as file:
         file.write(line + "\n")
@@ -215,6 +241,20 @@ def main() -> None:
             print(
                 f"{program:7} {kind:20} both {counter['both']:4} ours {counter['ours']:4} theirs {counter['theirs']:4}"
             )
+
+
+def _has_group(folder: Path) -> bool:
+    """Whether a group that is kept, and is no metal or ion, has an atom within 4 Angstrom of the ligand."""
+    ligand = Chem.MolFromMolFile(str(folder / "ligand.sdf"))
+    if ligand is None or not (folder / "hetero.pdb").is_file():
+        return False
+    pos, wanted = ligand.GetConformer().GetPositions(), kept_groups(folder)
+    for line in (folder / "hetero.pdb").read_text().splitlines():
+        if _place_of(line) in wanted:
+            place = [float(line[start : start + 8]) for start in (30, 38, 46)]
+            if (((pos - place) ** 2).sum(1) < NEAR**2).any():
+                return True
+    return False
 
 
 def _has_metal(folder: Path) -> bool:
