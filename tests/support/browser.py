@@ -11,7 +11,7 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SOFTWARE = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-PATIENCE = 120_000  # milliseconds; views are drawn by software here
+PATIENCE = 240_000  # milliseconds; views are drawn by software here
 
 
 @contextmanager
