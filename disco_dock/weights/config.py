@@ -80,7 +80,7 @@ class CheckpointConfig:
     calibration: Calibration | None = None
     pose_judge: PoseJudge | None = None
     physics: PhysicsSettings = NO_PHYSICS
-    cnn_weight: float = 0.5
+    cnn_weight: float = 0.8
     training: dict[str, Any] = field(default_factory=dict)
     base: str = ""
 
