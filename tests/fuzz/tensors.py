@@ -144,7 +144,7 @@ def tensor_header(data: bytes, rng: Random) -> bytes:
     header, body = data[8 : 8 + length], data[8 + length :]
     if rng.random() < 0.3:
         length = rng.choice((0, 1, length - 1, length + 1, len(data), 2**31, 2**63, 2**64 - 1))
-        return struct.pack("<Q", length) + header + body
+        return struct.pack("<Q", length % (1 << 64)) + header + body
     try:
         tree = json.loads(header)
         name = rng.choice(list(tree))

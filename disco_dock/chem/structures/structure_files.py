@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from disco_dock.chem.ligands.ligand_files import suffix_of
 from disco_dock.chem.structures.atom_records import AtomRecord, RecordTally
@@ -219,6 +220,10 @@ def _with_nearest_copy(sites: Sequence[Site]) -> None:
         if site.polymer:
             by_copy.setdefault(site.chain, {}).setdefault(site.copy, []).append(site)
     repeated = {chain: copies for chain, copies in by_copy.items() if len(copies) > 1}
+    trees = {
+        chain: {copy: KDTree([one.pos for part in parts for one in part.records]) for copy, parts in copies.items()}
+        for chain, copies in repeated.items()
+    }
     for site in sites:
         if site.polymer or site.chain not in repeated:
             continue
@@ -229,14 +234,7 @@ def _with_nearest_copy(sites: Sequence[Site]) -> None:
             site.copy = same[0]
             continue
         pos = np.array([record.pos for record in site.records])
-        nearest = {
-            copy: min(
-                float(np.linalg.norm(pos[:, None] - np.array(record.pos), axis=-1).min())
-                for part in parts
-                for record in part.records
-            )
-            for copy, parts in copies.items()
-        }
+        nearest = {copy: float(tree.query(pos)[0].min()) for copy, tree in trees[site.chain].items()}
         site.copy = min(nearest, key=lambda copy: (nearest[copy], copy))
 
 
