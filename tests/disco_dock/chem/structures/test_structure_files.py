@@ -298,6 +298,15 @@ def test_pqr(read, with_chain, blank, name):
     np.testing.assert_allclose(found.groups[3].pos, [atom.pos for atom in chain(PEPTIDE)[12:16]], atol=1e-3)
 
 
+def test_columns_that_touch_are_no_pqr(read):
+    """Alternate locations stand before the residue's name, and numbers above 999 behind the chain."""
+    low = [one._replace(altloc="A", occupancy=0.3) for one in chain(PEPTIDE, start=1001)]
+    high = [one._replace(altloc="B", occupancy=0.7, pos=(one.pos[0], one.pos[1], 5.0)) for one in low]
+    found = read(pdb_text(low + high))
+    assert [group.name for group in found.groups] == PEPTIDE and found.groups[0].number == 1001
+    assert {float(place) for group in found.groups for place in group.pos[:, 2]} == {5.0}
+
+
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
 def test_byte_order_mark_and_line_ends(read, ends):
     text = pdb_text(chain(PEPTIDE)).replace("\n", ends)
