@@ -284,7 +284,9 @@ def is_separated(lines: Sequence[str]) -> bool:
     if not all(map(_of_words, words)):
         return False
     in_columns = sum(
-        all(map(_is_number, _coordinates(line))) and [line[12:16].strip(), line[16:20].strip()] == fields[2:4]
+        all(map(_is_number, _coordinates(line)))
+        and line[12:16].strip() == fields[2]
+        and line[17:20].strip() in (fields[3][:3], fields[3][-3:])  # an alternate location may stand before it
         for line, fields in zip(lines, words, strict=True)
     )
     return 2 * in_columns < len(lines)
