@@ -78,7 +78,8 @@ def laid_over(
             parameters = rdDistGeom.ETKDGv3()
             parameters.randomSeed = (seed + attempt) & 0x7FFFFFFF
             parameters.useRandomCoords = attempt > 0
-            parameters.SetCoordMap({own: Point3D(*there[other]) for own, other in core})
+            places = {own: Point3D(*there[other]) for own, other in core}
+            parameters.SetCoordMap(places)  # pyright: ignore[reportCallIssue] - RDKit stubs take it for a static method
             if rdDistGeom.EmbedMolecule(full, parameters) < 0:
                 continue
             rmsd = rdMolAlign.AlignMol(full, reference, atomMap=list(core))

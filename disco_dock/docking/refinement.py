@@ -12,6 +12,7 @@ import numpy as np
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
 from disco_dock.docking.pose_search import search_poses
+from disco_dock.kernels.compiled import available
 from disco_dock.physics.core_hold import CoreHold
 from disco_dock.physics.mmff import for_each_pose, relax_in_pocket, strain
 from disco_dock.physics.search_settings import Sphere
@@ -21,6 +22,8 @@ from disco_dock.physics.vina_scorer import VinaField, VinaScorer
 from disco_dock.ranking.contact_score import PoseScore
 
 MIN_ATOMS_PER_RESIDUE = 4  # a backbone
+SLOW = {"moves": 100, "restarts": 1, "scatter": 1}
+"""At most, without compiled kernels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +112,10 @@ def is_trace(receptor: Receptor) -> bool:
 
 
 def physics_for(receptor: Receptor, settings: PhysicsSettings, *, requested: bool) -> tuple[PhysicsSettings, str]:
-    """Physics settings for a receptor, and why they are less than the given ones, or "". A trace gets no physics.
+    """Physics settings for a receptor, and why they are less than the given ones, or "".
+
+    A trace gets no physics. Without compiled kernels a search on maps would be one on pairs of as many moves, which
+    takes minutes: it gets fewer, unless the user asked for physics.
 
     Args:
         receptor: as read.
@@ -119,6 +125,14 @@ def physics_for(receptor: Receptor, settings: PhysicsSettings, *, requested: boo
     if settings.scores and not requested and is_trace(receptor):
         why = "the receptor is a trace without side chains, so poses are not minimised and are ranked by confidence"
         return NO_PHYSICS_SETTINGS, why
+    if settings.minimize == "vina" and settings.search == "maps" and not requested and not available():
+        fewest = {name: min(getattr(settings, name), most) for name, most in SLOW.items()}
+        fewer = replace(settings, search="pairs", basins=1, **fewest)
+        why = (
+            "there are no compiled kernels (disco-dock doctor), so poses are searched with "
+            f"{fewer.moves} moves in the place of {settings.moves}, and {fewer.restarts} restart of each"
+        )
+        return fewer, why
     return settings, ""
 
 

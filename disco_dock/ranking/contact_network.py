@@ -34,7 +34,7 @@ class ContactScorerConfig:
 
     members: int = 8
     hidden: int = 32
-    receptor_classes: int = 33
+    receptor_classes: int = 32
     ligand_features: int = 81
     knots: tuple[float, ...] = (2.4, 2.8, 3.1, 3.4, 3.7, 4.0, 4.4, 4.8, 5.3, 5.8, 6.5, 7.2, 8.0)
     angle_knots: tuple[float, ...] = ()

@@ -110,6 +110,7 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
         search=physics.search,
         basins=physics.basins,
         apart=physics.apart,
+        rings=physics.rings,
     )
     judge = fit_judge(fitted, names, made, held_out=held_out)
     found = measure_ranking(judge, measured, physics.rank_by)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from disco_dock.docking import refinement
 from disco_dock.docking.pose_search import RESTART_SHIFT, chosen_of_each, lowest_places, restarted, spread
-from disco_dock.docking.refinement import refine, refinement_notes
+from disco_dock.docking.refinement import physics_for, refine, refinement_notes
 from disco_dock.kernels.compiled import available
 from disco_dock.physics.free_space import free_points
 from disco_dock.physics.search_settings import Sphere
@@ -187,3 +188,15 @@ def test_restarts_turn_and_twist_about_the_place():
 
 def settings(finalists: int) -> PhysicsSettings:
     return PhysicsSettings(minimize="vina", moves=2, finalists=finalists, final_moves=20)
+
+
+def test_without_compiled_kernels_the_checkpoints_search_is_shorter_and_a_users_is_not(monkeypatch):
+    receptor, _ = example("1uou")
+    own = PhysicsSettings(minimize="vina", search="maps", moves=300, restarts=3, scatter=1, apart=1.0, basins=2)
+    monkeypatch.setattr(refinement, "available", lambda: True)
+    assert physics_for(receptor, own, requested=False) == (own, "")
+    monkeypatch.setattr(refinement, "available", lambda: False)
+    assert physics_for(receptor, own, requested=True) == (own, "")
+    fewer, why = physics_for(receptor, own, requested=False)
+    assert fewer == replace(own, search="pairs", moves=100, restarts=1, basins=1)
+    assert "100 moves in the place of 300" in why and "disco-dock doctor" in why
