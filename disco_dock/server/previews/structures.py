@@ -155,7 +155,7 @@ def _looks_like_protein(path: Path) -> bool:
 
 
 def _molecule(ligand: Ligand) -> dict[str, Any]:
-    from rdkit.Chem import Descriptors
+    from rdkit import Chem
     from rdkit.Chem.rdMolDescriptors import CalcNumRotatableBonds
 
     from disco_dock.docking.ligand_size import size_notes
@@ -167,7 +167,7 @@ def _molecule(ligand: Ligand) -> dict[str, Any]:
         "smiles": ligand.smiles,
         "heavy_atoms": ligand.num_atoms,
         "rotatable_bonds": CalcNumRotatableBonds(ligand.mol),
-        "weight": round(Descriptors.MolWt(ligand.mol), 1),
+        "weight": round(sum(atom.GetMass() for atom in Chem.AddHs(ligand.mol).GetAtoms()), 1),
         "warnings": [*cautions(ligand.notes), *size_notes(ligand)],
         "light": depict(ligand.mol, numbers=False),
         "dark": depict(ligand.mol, dark=True, numbers=False),
