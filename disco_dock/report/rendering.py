@@ -12,16 +12,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 
-@cache
-def environment() -> Environment:
-    """Where templates come from; what is put into them is escaped, and a name that is missing is an error."""
-    made = Environment(
-        loader=PackageLoader("disco_dock.report", "templates"),
+def templates_of(package: str) -> Environment:
+    """The templates of a package; what is put into them is escaped, and a name that is missing is an error."""
+    return Environment(
+        loader=PackageLoader(package, "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@cache
+def environment() -> Environment:
+    """The templates of reports, with their filters."""
+    made = templates_of("disco_dock.report")
     made.filters["percent"] = lambda value: "–" if value in ("", None) else f"{100 * float(value):.0f} %"
     made.filters["number"] = lambda value, digits=1: "–" if value in ("", None) else f"{float(value):.{digits}f}"
     return made

@@ -21,15 +21,9 @@ EXAMPLE_SMILES = "N=C1CCCN1Cc1[nH]c(=O)[nH]c(=O)c1Cl tipiracil"
 @cache
 def page() -> str:
     """The page's HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from disco_dock.report.rendering import templates_of
 
-    templates = Environment(
-        loader=PackageLoader("disco_dock.server", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = templates_of("disco_dock.server")
     styles = sorted(name for name in _assets() if name.endswith(".css"))
     return templates.get_template("page.html").render(
         base=BASE, styles=styles, example=EXAMPLE, example_smiles=EXAMPLE_SMILES

@@ -94,12 +94,7 @@ class Mol2Molecule:
         Raises:
             InputError: charges or bond orders do not follow from the record; the atom is named.
         """
-        double = self._double_bonds()
-        orders = Counter[int]()
-        for index, (first, second, kind) in enumerate(self.bonds):
-            order = _ORDERS.get(kind, 1) + (index in double)
-            orders[first] += order
-            orders[second] += order
+        bonds, orders = self._orders()
         charges = [self._charge(index, orders[index]) for index in range(len(self.atoms))]
         mol = Chem.RWMol()
         for atom, charge in zip(self.atoms, charges, strict=True):
@@ -108,8 +103,8 @@ class Mol2Molecule:
             one.SetNoImplicit(True)
             mol.AddAtom(one)
         kinds = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
-        for index, (first, second, kind) in enumerate(self.bonds):
-            mol.AddBond(first, second, kinds[_ORDERS.get(kind, 1) + (index in double)])
+        for (first, second, kind), order in zip(self.bonds, bonds, strict=True):
+            mol.AddBond(first, second, kinds[order])
             if kind == _AROMATIC:
                 mol.GetBondBetweenAtoms(first, second).SetBoolProp(_WAS_AROMATIC, True)
         self._separate_nitro(mol)
@@ -120,6 +115,15 @@ class Mol2Molecule:
             conformer.SetAtomPosition(index, Point3D(*atom.pos))
         mol.AddConformer(conformer, assignId=True)
         return mol.GetMol()
+
+    def _orders(self) -> tuple[list[int], Counter[int]]:
+        """Order of each bond, and their sum at each atom."""
+        double, bonds, atoms = self._double_bonds(), list[int](), Counter[int]()
+        for index, (first, second, kind) in enumerate(self.bonds):
+            bonds.append(_ORDERS.get(kind, 1) + (index in double))
+            atoms[first] += bonds[-1]
+            atoms[second] += bonds[-1]
+        return bonds, atoms
 
     def _delocalise(self) -> None:
         """Take double bonds to several `O.co2` of one atom, as PRODRG writes carboxylates, for `ar`."""
@@ -335,12 +339,7 @@ class Mol2Molecule:
     def _total_of_sure(self) -> int:
         """Charge of the molecule when every charge is what the bonds say."""
         total = 0
-        double = self._double_bonds()
-        orders = Counter[int]()
-        for index, (first, second, kind) in enumerate(self.bonds):
-            order = _ORDERS.get(kind, 1) + (index in double)
-            orders[first] += order
-            orders[second] += order
+        _, orders = self._orders()
         for index, atom in enumerate(self.atoms):
             fits = (charge for charge in (0, 1, -1) if orders[index] in _VALENCES.get((atom.symbol, charge), ()))
             total += atom.charge if atom.charge is not None else next(fits, 0)

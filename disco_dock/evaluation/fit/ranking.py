@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,19 +99,8 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
         _rows(engine, settings, name, ids, docking, physics, members, on_row)
         for name, ids, members in (("train", training, unseen), ("validation", validation, None))
     )
-    made = HowMade(
-        num_poses=settings.num_poses,
-        steps=docking.sampler.steps,
-        minimize=physics.minimize,
-        moves=physics.moves,
-        restarts=physics.restarts,
-        finalists=physics.finalists,
-        scatter=physics.scatter,
-        search=physics.search,
-        basins=physics.basins,
-        apart=physics.apart,
-        rings=physics.rings,
-    )
+    searched = {one.name: getattr(physics, one.name) for one in fields(HowMade) if hasattr(physics, one.name)}
+    made = HowMade(num_poses=settings.num_poses, steps=docking.sampler.steps, **searched)
     judge = fit_judge(fitted, names, made, held_out=held_out)
     found = measure_ranking(judge, measured, physics.rank_by)
     judge = replace(judge, reliability=judge_reliability(judge, measured, physics.rank_by))
