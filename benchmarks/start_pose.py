@@ -3,10 +3,10 @@
     python benchmarks/start_pose.py COMPLEXES --ids series.txt [--series 10] [--ligands 2] [--poses 8] [--rows FILE]
 
 Complexes of one receptor file are a series. Its first ligand is the template, whose pose is known; ligands spread over
-the others are docked as SMILES: blindly, in the template's pocket, from its pose at several noise levels, and without
-the networks (conformers laid over the template's pose, then the same physics). RMSD is to the ligand's own pose in the
-data. Processor seconds are of docking alone, and of one thread with OMP_NUM_THREADS=1. Rows are kept in a file, and the
-same command goes on where it stopped.
+the others are docked as SMILES: blindly, in the template's pocket, with the template as core, from its pose at several
+noise levels, and without the networks (conformers laid over the template's pose, then physics). RMSD is to the ligand's
+own pose in the data. Processor seconds are of docking alone, and of one thread with OMP_NUM_THREADS=1. Rows are kept in
+a file, and the same command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from disco_dock.docking.start_pose import read_starts
 from disco_dock.physics.settings import PhysicsChoice
 from disco_dock.runtime.errors import DiscoError
 
-MINIMISED, SEARCHED = (PhysicsChoice(minimize="vina", moves=moves) for moves in (0, 100))
+MINIMISED, SEARCHED = PhysicsChoice(minimize="vina", moves=0), PhysicsChoice()
+MOVES = 100  # of the search around conformers that are laid over the template
 
 
 class Case(NamedTuple):
@@ -52,7 +53,8 @@ def cases(folder: Path, ids: list[str], series: int, ligands: int) -> Iterator[C
             by_receptor[hashlib.sha256((folder / name / "protein.pdb").read_bytes()).hexdigest()].append(name)
     for names in sorted(by_receptor.values(), key=lambda names: (-len(names), names))[:series]:
         template, *others = sorted(names)
-        for place in np.linspace(0, len(others) - 1, ligands).astype(int) if len(others) >= ligands else ():
+        places = (np.arange(ligands) + 0.5) * len(others) / ligands
+        for place in places.astype(int) if len(others) >= ligands else ():
             own = folder / others[place] / "ligand.sdf"
             smiles = Chem.MolToSmiles(read_ligand(str(own)).mol)
             yield Case(folder / others[place] / "protein.pdb", smiles, own, folder / template / "ligand.sdf")
@@ -85,9 +87,10 @@ def ways(docker: Docker, poses: int, times: list[float]) -> dict[str, Callable[[
     found: dict[str, Callable[[Case], Result]] = {
         "blind": dock,
         "template's pocket": lambda case: dock(case, pocket=PocketHint(ligand=case.template)),
+        "the template as core": lambda case: dock(case, core=case.template),
         "laid over, scored": over,
         "laid over, minimised": lambda case: over(case, minimize="vina"),
-        "laid over, searched": lambda case: over(case, minimize="vina", search_moves=SEARCHED.moves or 0),
+        "laid over, searched": lambda case: over(case, minimize="vina", search_moves=MOVES),
     }
     for t in times:
         for name, physics in (("minimised", MINIMISED), ("searched", SEARCHED)):

@@ -27,7 +27,7 @@ def rescore(
     group: str = "",
     minimize: Literal["none", "vina", "mmff"] = "none",
     search_moves: int = 0,
-    rank_by: Literal["contacts", "vina"] | None = None,
+    rank_by: str | None = None,
     seed: int = 0,
     chains: Sequence[str] | None = None,
     check_poses: int | None = None,
@@ -44,7 +44,8 @@ def rescore(
         group: residue name of the ligand in a complex.
         minimize: "vina" or "mmff" moves each pose to the nearest minimum first.
         search_moves: Monte-Carlo steps around each pose with "vina".
-        rank_by: "contacts" or "vina"; None for contacts where the checkpoint has them.
+        rank_by: "contacts", "vina", or with the extra `cnn` "cnn" and "fused"; None for contacts where the checkpoint
+            has them.
         seed: of these steps.
         chains: receptor chains to keep; None for all.
         check_poses: best-ranked poses that PoseBusters checks; None for all if it is installed.

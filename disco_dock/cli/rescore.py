@@ -8,6 +8,7 @@ from pathlib import Path
 
 from disco_dock.cli.options import add_groups
 from disco_dock.cli.parsing import UsageError, names
+from disco_dock.ranking.pose_scores import given_rankings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     scoring.add_argument("--seed", type=int, metavar="N", default=0, help="random seed of these steps (%(default)s)")
     scoring.add_argument(
-        "--rank-by", choices=("contacts", "vina"), default=hidden, help="contact score (default) or Vina energy"
+        "--rank-by",
+        choices=given_rankings(),
+        default=hidden,
+        help="contact score (default), Vina energy, GNINA's network (cnn) or its logit with the contact score (fused)",
     )
     scoring.add_argument(
         "--check-poses",

@@ -12,12 +12,12 @@ from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
 from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
 from disco_dock.docking.refinement import RefinedPoses
-from disco_dock.physics.settings import PhysicsChoice, PhysicsSettings
+from disco_dock.physics.settings import RANKINGS, PhysicsChoice, PhysicsSettings
 from disco_dock.ranking.confidence_calibration import Calibration
 from disco_dock.ranking.evidence import NEIGHBOURHOOD, PoseInputs
 from disco_dock.ranking.judge import HowMade, PoseJudge
 from disco_dock.ranking.order import rank_order
-from disco_dock.ranking.pose_scores import added, added_scores
+from disco_dock.ranking.pose_scores import added, added_scores, check_added_score
 from disco_dock.ranking.reliability import Reliability
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.notes import Caution
@@ -67,6 +67,10 @@ class Verdict:
             found[name] = np.empty(len(score), dtype=np.int64)
             found[name][rank_order(score, stereo_kept)] = np.arange(1, len(score) + 1)
         return found
+
+    def added(self, pose: int) -> dict[str, float]:
+        """What the added scores give a pose, by name."""
+        return {name: float(score[pose]) for name, score in self.scores.items() if name not in RANKINGS}
 
 
 def judge_poses(
@@ -147,12 +151,7 @@ def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
         raise ConfigError(
             "this checkpoint has no contact score; rank by confidence or vina, or fit one with disco-dock fit contacts"
         )
-    score = added(settings.rank_by)
-    if score is not None:
-        if score.check is not None:
-            score.check()
-        if settings.rank_by == score.fused_as and models.contacts is None:
-            raise ConfigError(f"this checkpoint has no contact score to fuse with; rank by {score.name}")
+    check_added_score(settings.rank_by, models.contacts)
     if settings.rank_by != "consensus":
         return settings
     if judge is None or _lacks(judge, models.confidence, models.contacts):

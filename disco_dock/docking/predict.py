@@ -28,7 +28,6 @@ from disco_dock.docking.refinement import RefinedPoses, refinement_notes
 from disco_dock.docking.sample_and_refine import OnStep, after_physics, sample_and_refine
 from disco_dock.docking.settings import PredictSettings
 from disco_dock.docking.validity import PoseValidity, pose_validity, prepare_checks
-from disco_dock.physics.settings import RANKINGS
 from disco_dock.ranking.order import rank_order
 from disco_dock.sampling.sample import DockedPoses
 
@@ -210,7 +209,7 @@ def _ranked(
             core_rmsd=None if core_rmsd is None else float(core_rmsd[sample]),
             p_rmsd_under_5=None if verdict.far is None else float(verdict.far[sample]),
             ranks={name: int(rank[sample]) for name, rank in ranks.items()},
-            added={name: float(verdict.scores[name][sample]) for name in verdict.scores if name not in RANKINGS},
+            added=verdict.added(sample),
             mode=int(number[sample]) if has_latents else None,
             cluster=int(cluster[sample]),
             copy_of=copy_of[rank - 1],

@@ -186,7 +186,8 @@ class Prediction:
         names = dict.fromkeys(name for pose in self.ranked for name in pose.given)
         long = {name for pose in self.ranked for name, value in pose.given.items() if not _is_short(value)}
         added = (column for name in self.ranked[0].added for column, _ in _added_columns(self.ranked[0], name))
-        return (*POSE_COLUMNS, *added, *(_given_column(name) for name in names if name not in long))
+        given = (_given_column(self.ranked[0], name) for name in names if name not in long)
+        return (*POSE_COLUMNS, *added, *given)
 
     @cached_property
     def poses(self) -> list[Chem.Mol]:
@@ -294,7 +295,7 @@ class Prediction:
             "contacts_recovered": None if known is None else _rounded(known.contacts_recovered, 3),
         }
         values |= {column: value for name in pose.added for column, value in _added_columns(pose, name)}
-        values |= {_given_column(name): _given_value(value) for name, value in pose.given.items()}
+        values |= {_given_column(pose, name): _given_value(value) for name, value in pose.given.items()}
         return {column: values.get(column) for column in self.columns}
 
 
@@ -307,12 +308,14 @@ def _added_columns(pose: RankedPose, name: str) -> Iterator[tuple[str, float | N
 def _record(pose: RankedPose, row: Mapping[str, Any]) -> PoseRecord:
     """Positions of a pose and its row's values as SD tags, without the empty ones; what was given stays as it was."""
     tags = {key: cell_text(value) for key, value in row.items() if value is not None}
-    return PoseRecord(pos=pose.pos, tags=tags | {_given_column(name): value for name, value in pose.given.items()})
+    given = {_given_column(pose, name): value for name, value in pose.given.items()}
+    return PoseRecord(pos=pose.pos, tags=tags | given)
 
 
-def _given_column(name: str) -> str:
+def _given_column(pose: RankedPose, name: str) -> str:
     """The column of a given tag, which must not take the place of one of ours."""
-    return f"given_{name}" if name in POSE_COLUMNS else name
+    own = (*POSE_COLUMNS, *(column for score in pose.added for column, _ in _added_columns(pose, score)))
+    return f"given_{name}" if name in own else name
 
 
 def _is_short(text: str) -> bool:

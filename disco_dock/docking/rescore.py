@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from disco_dock.chem.group_request import GroupChoice
+from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.ligands.read_poses import GivenPoses
 from disco_dock.chem.stereo import stereo_kept_each
 from disco_dock.data.novelty import Novelty, novelty
@@ -30,6 +31,7 @@ from disco_dock.interactions.reference import atom_maps, read_reference
 from disco_dock.physics.settings import PhysicsChoice, PhysicsSettings
 from disco_dock.ranking.contact_score import contact_score_of
 from disco_dock.ranking.order import rank_order
+from disco_dock.ranking.pose_scores import added, added_scores, check_added_score, given_rankings
 from disco_dock.runtime.errors import ConfigError
 
 NO_PROBABILITY = (
@@ -46,7 +48,8 @@ class RescoreSettings:
     Attributes:
         minimize: "none" scores poses as they are; "vina" or "mmff" moves each to the nearest minimum first.
         search_moves: Monte-Carlo steps around each pose with "vina"; 0 only minimises.
-        rank_by: "contacts" or "vina", or None for contacts where the checkpoint has them.
+        rank_by: "contacts", "vina" or an added score (`ranking.pose_scores`), or None for contacts where the checkpoint
+            has them.
         seed: of the Monte-Carlo steps.
         groups: which groups of the receptor's file are obstacles.
         chains: receptor chains to keep, or None for all.
@@ -56,7 +59,7 @@ class RescoreSettings:
 
     minimize: Literal["none", "vina", "mmff"] = "none"
     search_moves: int = 0
-    rank_by: Literal["contacts", "vina"] | None = None
+    rank_by: str | None = None
     seed: int = 0
     groups: GroupChoice = GroupChoice()
     chains: tuple[str, ...] | None = None
@@ -65,13 +68,13 @@ class RescoreSettings:
 
     def __post_init__(self) -> None:
         """Check the choices."""
-        if self.rank_by not in ("contacts", "vina", None):
-            raise ConfigError(f"given poses are ranked by contacts or vina, not {self.rank_by!r}")
+        if self.rank_by not in (None, *(known := given_rankings())):
+            raise ConfigError(f"given poses are ranked by {', '.join(known[:-1])} or {known[-1]}, not {self.rank_by!r}")
         if self.search_moves and self.minimize != "vina":
             raise ConfigError("search moves have no effect without minimizing by vina; leave them out or ask for it")
         self.predict(1, "vina")
 
-    def predict(self, num_poses: int, rank_by: Literal["contacts", "vina"]) -> PredictSettings:
+    def predict(self, num_poses: int, rank_by: str) -> PredictSettings:
         """The same as settings of a docking run with this number of poses."""
         moves, none = (self.search_moves, 0) if self.minimize == "vina" else (None, None)
         return PredictSettings(
@@ -86,17 +89,18 @@ class RescoreSettings:
             reference=self.reference,
         )
 
-    def ranking(self, engine: Engine) -> Literal["contacts", "vina"]:
+    def ranking(self, engine: Engine) -> str:
         """The score that ranks the poses with the engine's checkpoint.
 
         Raises:
-            ConfigError: contacts are asked for and the checkpoint has none.
+            ConfigError: contacts are asked for and the checkpoint has none; or an added score cannot be computed.
         """
-        if engine.models.contacts is not None:
-            return self.rank_by or "contacts"
-        if self.rank_by == "contacts":
+        contacts = engine.models.contacts
+        if self.rank_by == "contacts" and contacts is None:
             raise ConfigError("this checkpoint has no contact score; rank by vina, or use another checkpoint")
-        return "vina"
+        chosen = self.rank_by or ("vina" if contacts is None else "contacts")
+        check_added_score(chosen, contacts)
+        return chosen
 
 
 def rescore_poses(
@@ -133,7 +137,7 @@ def rescore_poses(
             contacts=None if scorer is None else contact_score_of(scorer, prepared.contacts, ligand),
         )
     with clock.phase("checks"):
-        verdict = _verdict(refined, physics)
+        verdict = _verdict(engine, prepared, ligand, refined, physics)
         ranked = _ranked(prepared, given, refined, verdict)
         near = _novelty(engine.models.directory, prepared, given, physics)
     problem = ""
@@ -167,14 +171,21 @@ def rescore_poses(
     )
 
 
-def _verdict(refined: RefinedPoses, physics: PhysicsSettings) -> Verdict:
+def _verdict(
+    engine: Engine, prepared: PreparedReceptor, ligand: Ligand, refined: RefinedPoses, physics: PhysicsSettings
+) -> Verdict:
     """Scores that rank the poses; no probability."""
     assert refined.energy is not None
     scores = {"vina": -refined.energy}
     if refined.contacts is not None:
         scores["contacts"] = refined.contacts
-    notes = (f"vina_score is an energy of the pose in kcal/mol, {NOT_AN_AFFINITY}", NO_PROBABILITY)
-    return Verdict(scores=scores, rank_by=physics.rank_by, notes=notes)
+    rank_by, weight = physics.rank_by, engine.models.config.cnn_weight
+    scores |= added_scores(rank_by, prepared.receptor, ligand, refined.pos, refined.contacts, weight)
+    notes = [f"vina_score is an energy of the pose in kcal/mol, {NOT_AN_AFFINITY}", NO_PROBABILITY]
+    score = added(rank_by)
+    if score is not None and score.note is not None:
+        notes.append(score.note())
+    return Verdict(scores=scores, rank_by=rank_by, notes=tuple(notes))
 
 
 def _ranked(
@@ -200,6 +211,7 @@ def _ranked(
             clash_count=int(clashes[sample]),
             stereo_kept=bool(kept[sample]),
             ranks={name: int(place[sample]) for name, place in ranks.items()},
+            added=verdict.added(sample),
             cluster=int(clusters[rank - 1]),
             copy_of=copy_of[rank - 1],
             copies=copies[rank - 1],

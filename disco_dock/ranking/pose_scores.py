@@ -81,6 +81,30 @@ def rankings() -> tuple[str, ...]:
     return (*RANKINGS, *ADDED_RANKINGS)
 
 
+def given_rankings() -> tuple[str, ...]:
+    """Names that poses of another program can be ranked by: scores that need no more than receptor and pose."""
+    return ("contacts", "vina", *ADDED_RANKINGS)
+
+
+def check_added_score(rank_by: str, contacts: object | None) -> None:
+    """Check that an added score can be computed; nothing for the product's own names.
+
+    Args:
+        rank_by: the name that ranks.
+        contacts: the checkpoint's contact score, or None.
+
+    Raises:
+        ConfigError: its package is missing, or there is no contact score that it could be fused with.
+    """
+    score = added(rank_by)
+    if score is None:
+        return
+    if score.check is not None:
+        score.check()
+    if rank_by == score.fused_as and contacts is None:
+        raise ConfigError(f"this checkpoint has no contact score to fuse with; rank by {score.name}")
+
+
 def added(rank_by: str) -> PoseScore | None:
     """The score that ranks under a name, alone or with the contact score; None for the product's own names."""
     return next((score for score in _ADDED.values() if rank_by in score.names), None)

@@ -9,7 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from disco_dock.chem.group_request import PLACE, GroupChoice
 from disco_dock.docking.settings import PocketHint, PredictSettings
-from disco_dock.physics.settings import PhysicsChoice, Ranking
+from disco_dock.physics.settings import PhysicsChoice
+from disco_dock.ranking.pose_scores import added, rankings
 from disco_dock.runtime.errors import ConfigError
 
 MAX_ISOMERS = 64
@@ -21,6 +22,22 @@ Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9:_
 def _parts(value: Any) -> Any:
     """A text of values separated by commas or blanks as their list; a form field is text."""
     return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _check_ranking(rank_by: str | None) -> None:
+    """Check that poses can be ranked by a score here; what the checkpoint has for it is checked where it is loaded.
+
+    Raises:
+        ConfigError: there is no such score, or its package is not installed.
+    """
+    if rank_by is not None and rank_by not in (known := rankings()):
+        raise ConfigError(f"rank_by: must be {', '.join(known[:-1])} or {known[-1]}, not {rank_by}")
+    score = None if rank_by is None else added(rank_by)
+    if score is not None and score.check is not None:
+        try:
+            score.check()
+        except ConfigError as error:
+            raise ConfigError(f"rank_by: {error}") from error
 
 
 class JobOptions(BaseModel):
@@ -91,8 +108,10 @@ class JobOptions(BaseModel):
     finalists: int | None = Field(
         default=None, ge=0, le=100, description="Places of lowest energy whose best pose is searched further."
     )
-    rank_by: Ranking | None = Field(
-        default=None, description="What poses are ranked by; as the checkpoint says when absent."
+    rank_by: Name | None = Field(
+        default=None,
+        description=f"What poses are ranked by: {', '.join(rankings())}; as the checkpoint says when absent. `cnn` and "
+        "`fused` need the extra `cnn` where the server runs.",
     )
     min_rmsd: float | None = Field(
         default=None, gt=0, le=100, description="Merge poses this near (Angstrom) to a better one with it."
@@ -117,8 +136,9 @@ class JobOptions(BaseModel):
             pocket_ligand: uploaded molecule that sits in the pocket.
 
         Raises:
-            ConfigError: options do not fit together.
+            ConfigError: options do not fit together, or what poses are ranked by cannot be computed here.
         """
+        _check_ranking(self.rank_by)
         if self.pocket_group is not None and pocket_ligand is not None:
             raise ConfigError("pocket_group: a pocket_ligand is given too; give one of them")
         reference = self.pocket_group or pocket_ligand

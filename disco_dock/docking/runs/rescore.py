@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from disco_dock.chem.ligand import Ligand, LigandFailure
 from disco_dock.chem.ligands.read_poses import GivenPoses
@@ -49,7 +49,7 @@ class Rescoring:
 
     def __init__(self, engine: Engine, settings: RescoreSettings, protein: Path, files: Sequence[Path] = ()) -> None:
         self._engine, self._settings, self._protein, self._files = engine, settings, protein, files
-        self._ranking: Literal["contacts", "vina"] = settings.ranking(engine)
+        self._ranking = settings.ranking(engine)
         self._protein_hash = file_hash(existing_file(protein))
         text = " ".join(file_hash(path) for path in files)
         self._hashes = settings_files(settings.predict(1, self._ranking))

@@ -19,6 +19,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from disco_dock.docking.runs.outputs import RECORD, TABLE
+from disco_dock.ranking.pose_scores import rankings
 from disco_dock.report.explain import explain_pose
 from disco_dock.runtime.errors import DiscoError, InputError
 from disco_dock.runtime.versions import package_version
@@ -113,6 +114,9 @@ def _add_jobs(server: MCPServer, queue: JobQueue, files: Root) -> None:
         seed: Annotated[int, Field(description="The same seed gives the same poses.")] = 0,
         chains: Annotated[list[str], Field(description="Chains of the protein to keep; all when empty.")] = [],  # noqa: B006
         template_smiles: Annotated[str, Field(description="Bond orders of a PDB ligand.")] = "",
+        rank_by: Annotated[
+            str, Field(description=f"What poses are ranked by, else as the checkpoint says: {', '.join(rankings())}.")
+        ] = "",
         title: str = "",
     ) -> dict[str, Any]:
         """Start to dock a ligand into a protein. The whole protein is searched unless a pocket is given."""
@@ -122,6 +126,7 @@ def _add_jobs(server: MCPServer, queue: JobQueue, files: Root) -> None:
             "seed": seed,
             "template_smiles": template_smiles,
             "title": title,
+            "rank_by": rank_by,
             "chains": tuple(chains),
             "pocket_residues": tuple(pocket_residues),
             **({} if pocket_center is None else {"pocket_center": tuple(pocket_center)}),

@@ -75,6 +75,8 @@ def test_several_molecules_have_folders(disco, peptide, posed, tmp_path):
     [
         (("--search-moves", 5), 2, "search moves have no effect"),
         (("--rank-by", "contacts"), 1, "no contact score"),
+        (("--rank-by", "fused"), 1, "no contact score to fuse with"),
+        (("--rank-by", "confidence"), 2, "choose from"),
         (("--ligand", "CCO"), 1, "another molecule than --ligand"),
         (("--check-poses", -1), 2, "must not be negative"),
     ],

@@ -6,6 +6,7 @@ import gzip
 
 import pytest
 
+from disco_dock.ranking import cnn_score
 from tests.disco_dock.server.serving import ASPIRIN, JOBS, submit
 
 
@@ -30,6 +31,7 @@ def refused(answer, status: int) -> str:
         ({"pocket_center": "1,2,3", "pocket_residues": "A:1"}, "exactly one"),
         ({"pocket_residues": "A:57;rm -rf"}, "pocket_residues"),
         ({"minimize": "gnina"}, "minimize"),
+        ({"rank_by": "gnina"}, "rank_by: must be confidence, vina, contacts, consensus, cnn or fused, not gnina"),
         ({"title": "x" * 81}, "title"),
         ({"ligand": "/etc/passwd"}, "text is never taken for a path"),
         ({"smiles": ASPIRIN + "\n" + ASPIRIN}, "one line"),
@@ -37,6 +39,13 @@ def refused(answer, status: int) -> str:
 )
 def test_fields(idle, peptide_bytes, fields, word):
     assert word in refused(submit(idle(), peptide_bytes, **fields), 422)
+
+
+@pytest.mark.parametrize("rank_by", ["cnn", "fused"])
+def test_gninas_network_without_rustina(idle, peptide_bytes, monkeypatch, rank_by):
+    monkeypatch.setattr(cnn_score, "find_spec", lambda name: None)
+    answer = submit(idle(), peptide_bytes, rank_by=rank_by)
+    assert "pip install 'disco-dock[cnn]'" in refused(answer, 422) and answer.json()["field"] == "rank_by"
 
 
 def test_parts(idle, peptide_bytes):

@@ -121,6 +121,17 @@ def test_pocket_and_physics_reach_the_run(client, peptide_bytes):
     assert record["settings"]["seed"] == 5 and record["settings"]["physics"]["minimize"] == "none"
 
 
+def test_poses_are_ranked_by_gninas_network(client, peptide_bytes):
+    pytest.importorskip("rustina", reason="rustina is not installed")
+    job = finished(client, submit(client, peptide_bytes, rank_by="cnn").json()["id"])
+    assert job["state"] == "done", job
+    rows = list(csv.DictReader(io.StringIO(client.get(f"{JOBS}/{job['id']}/files/results.csv").text)))
+    assert [row["rank_cnn"] for row in rows] == ["1", "2", "3"]
+    assert [float(row["cnn"]) for row in rows] == sorted((float(row["cnn"]) for row in rows), reverse=True)
+    fused = finished(client, submit(client, peptide_bytes, rank_by="fused").json()["id"])
+    assert fused["state"] == "failed" and "no contact score to fuse with" in fused["error"]
+
+
 def test_a_bound_ligand_is_a_pocket(client, peptide_bytes):
     bound = with_bound_ring(peptide_bytes)
     job = finished(client, submit(client, bound, pocket_group="B:BNZ900").json()["id"])

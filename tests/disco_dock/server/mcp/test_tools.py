@@ -11,6 +11,7 @@ import pytest
 mcp = pytest.importorskip("mcp", reason="mcp is not installed")
 
 from disco_dock.docking.runs.self_test import write_peptide  # noqa: E402
+from disco_dock.ranking import cnn_score  # noqa: E402
 from disco_dock.runtime.errors import ConfigError  # noqa: E402
 from disco_dock.server.mcp.tools import create_mcp  # noqa: E402
 from tests.disco_dock.server.serving import ASPIRIN, quick_engine, settings, slow_engine  # noqa: E402
@@ -54,7 +55,7 @@ def talk(folder, conversation, load=quick_engine, **changes):
 
 def test_a_ligand_is_docked_explained_and_reported(folder):
     async def conversation(call):
-        job = await call("dock", **QUICK, pocket_residues=["A:3"], title="first")
+        job = await call("dock", **QUICK, pocket_residues=["A:3"], title="first", rank_by="vina")
         assert job["state"] in ("queued", "running") and job["title"] == "first"
         done = await call("job", job_id=job["id"], wait_seconds=120)
         assert done["state"] == "done" and done["complexes"][0]["num_poses"] == 3
@@ -87,10 +88,13 @@ REFUSED = (
     ({"ligand_file": "p.pdb"}, "give one of ligand"),
     ({"pocket_residues": ["A:3; rm"]}, "pocket_residues"),
     ({"pocket_radius": 4.0}, "pocket_radius: needs"),
+    ({"rank_by": "gnina"}, "rank_by: must be"),
+    ({"rank_by": "cnn"}, "pip install"),
 )
 
 
-def test_limits_and_guards(folder):
+def test_limits_and_guards(folder, monkeypatch):
+    monkeypatch.setattr(cnn_score, "find_spec", lambda name: None)
     (folder.parent / "secret.pdb").write_text("ATOM")
     (folder / "link.pdb").symlink_to(folder.parent / "secret.pdb")
     (folder / "large.pdb").write_bytes(b" " * (1 << 20))
