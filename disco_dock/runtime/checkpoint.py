@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,19 @@ def load_weights(path: str | Path, limit: int = MAX_WEIGHTS_BYTES) -> tuple[dict
     Raises:
         CheckpointError: the file is missing, truncated, written by another program or by a newer version.
     """
+    return _read(path, limit, tensors=True)
+
+
+def load_metadata(path: str | Path) -> dict[str, Any]:
+    """Metadata of a file written by `save_weights`; the tensors are not read.
+
+    Raises:
+        CheckpointError: as `load_weights`.
+    """
+    return _read(path, sys.maxsize, tensors=False)[1]
+
+
+def _read(path: str | Path, limit: int, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint file; check the path")
@@ -54,7 +68,8 @@ def load_weights(path: str | Path, limit: int = MAX_WEIGHTS_BYTES) -> tuple[dict
     try:
         with safe_open(str(path), framework="pt") as handle:
             header = (handle.metadata() or {}).get("disco")
-            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a mapping
+            names = handle.keys() if tensors else ()
+            found_tensors = {name: handle.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error}); fetch or write it again") from error
     if header is None:
@@ -70,7 +85,7 @@ def load_weights(path: str | Path, limit: int = MAX_WEIGHTS_BYTES) -> tuple[dict
         raise CheckpointError(
             f"{path}: checkpoint format {found}, this version reads format {FORMAT}; update disco-dock"
         )
-    return tensors, metadata
+    return found_tensors, metadata
 
 
 def _check_size(path: Path, limit: int) -> None:

@@ -1,4 +1,4 @@
-"""Import the weights of an EDM network (ADM or DDPM++), to sample from or to fine-tune with latents.
+"""Import the weights of an EDM or EDM2 network (ADM, DDPM++, img64), to sample from or to fine-tune with latents.
 
 EDM_STATE is a state dict as safetensors, or as torch.save writes it. EDM's pickles are not read: they run what was
 packed into them. Where EDM's code is at hand, two lines make a state dict of one:
@@ -36,19 +36,25 @@ def run(args: argparse.Namespace) -> int:
     from disco_image.models.checkpoint import FOLDER, save_part
     from disco_image.models.costs import parameters
     from disco_image.models.denoiser import Denoiser
+    from disco_image.models.edm2_weights import edm2_config, from_edm2, is_edm2
     from disco_image.models.edm_weights import edm_config, from_edm, read_edm_state
 
-    state = read_edm_state(args.state)
-    config = edm_config(state, str(args.state))
-    tensors = from_edm(state, config, str(args.state))
+    state, where = read_edm_state(args.state), str(args.state)
+    if is_edm2(state):
+        config, family = edm2_config(state, where), "edm2"
+        tensors = from_edm2(state, config, where)
+    else:
+        config = edm_config(state, where)
+        tensors = from_edm(state, config, where)
+        assert config.unet is not None
+        family = config.unet.family
     with torch.device("meta"):
         denoiser = Denoiser(config)
     denoiser.load_state_dict(tensors, assign=True)
     facts = {"converted_from": args.state.name, "sha256": sha256_file(args.state)}
     save_part(args.out / FOLDER, "denoiser", denoiser, config, facts)
-    assert config.unet is not None
     print(
-        f"{config.unet.family} at {config.resolution} x {config.resolution}, {config.num_classes} classes, "
+        f"{family} at {config.resolution} x {config.resolution}, {config.num_classes} classes, "
         f"{parameters(denoiser):,} parameters"
     )
     print(f"checkpoint: {args.out / FOLDER}")

@@ -10,13 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from disco_dock.runtime.command_line import Parser, run_command
-from disco_image.cli.parsing import command_parser
-
-if TYPE_CHECKING:
-    from disco_image.data.decode import Crop
+from disco_image.cli.parsing import add_sampling_options, command_parser, images_of_run, opened, sampling_settings
 
 
 def build_parser() -> Parser:
@@ -27,6 +23,7 @@ def build_parser() -> Parser:
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="folder of the report (CHECKPOINT/evaluation)")
     parser.add_argument("--data", metavar="SOURCE", help="images to compare with (those of training)")
     parser.add_argument("--count", type=int, default=1024, help="samples; FID is usual at 50000 (%(default)s)")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="of the samples (%(default)s)")
     parser.add_argument("--latents", choices=("prior", "oracle", "null"), default="prior", help="(%(default)s)")
     parser.add_argument("--weights", default="", metavar="FILE", help="Inception weights of torch-fidelity, for FID")
     parser.add_argument(
@@ -43,59 +40,42 @@ def build_parser() -> Parser:
         metavar="N",
         help="training of the classifier, where no weights are given",
     )
-    parser.add_argument("--guidance", type=float, default=0.0, metavar="W", help="D_z + W (D_z - D_null) (%(default)s)")
-    parser.add_argument(
-        "--solver",
-        default="heun",
-        help="heun, euler, churn, restart, ancestral or the published restart-imagenet64 (%(default)s)",
-    )
-    parser.add_argument("--steps", type=int, help="levels of the grid (18, or those of a published solver)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="of sampling, such as solver.churn=20"
-    )
-    parser.add_argument("--batch-size", type=int, default=128, help="images at once (%(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
+    add_sampling_options(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, and print the numbers."""
-    from contextlib import contextmanager
-
     from disco_dock.runtime.config import from_dict
     from disco_dock.runtime.device import resolve_device
     from disco_dock.runtime.distributed import process_group, processes
     from disco_dock.runtime.errors import ConfigError
     from disco_dock.runtime.log import setup_logging
-    from disco_image.cli.progress import Progress
-    from disco_image.metrics.report import EvaluateConfig, compare_sets, reference_of
+    from disco_image.cli.progress import watch_of
+    from disco_image.metrics.report import compare_sets, reference_of
+    from disco_image.metrics.samples import EvaluateConfig
     from disco_image.metrics.statistics import write_reference
 
     if args.checkpoint is None and args.data is None:
         raise ConfigError(
             "give a run folder to measure, or --data SOURCE with --images FOLDER or --write-reference NPZ"
         )
-    names = ("count", "latents", "weights", "reference", "by_steps", "feature_steps")
+    names = ("count", "first_seed", "latents", "weights", "reference", "by_steps", "feature_steps")
     config = from_dict(EvaluateConfig, {name: getattr(args, name) for name in names}, where="settings")
     with process_group(args.device) as device_name:
         group = processes()
         setup_logging(1 if group.first else 0)
         device = resolve_device(device_name)
-
-        @contextmanager
-        def progress(what: str, total: int):
-            with Progress(what, "images", total, silent=not group.first) as shown:
-                yield shown.advance
-
+        progress = watch_of(group.first)
         if args.write_reference is not None:
-            with _images(args, args.data) as images:
+            with opened(args.data, args.batch_size) as images:
                 moments = reference_of(images, config, device, progress)
             if group.first:
                 write_reference(args.write_reference, moments)
                 print(f"reference: {args.write_reference}")
             return 0
         if args.images is not None:
-            with _images(args, args.images) as made, _images(args, args.data) as images:
+            with opened(args.images, args.batch_size) as made, opened(args.data, args.batch_size) as images:
                 report, where = compare_sets(made, images, config, device, progress), None
         else:
             report, where = _measure(args, config, device, progress)
@@ -108,40 +88,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _images(args: argparse.Namespace, source: str, resolution: int = 0, crop: Crop = "edm"):
-    """A context with the images of a source."""
-    from contextlib import closing
-
-    from disco_image.data.batches import ImageBatches
-    from disco_image.data.open_source import open_source
-
-    return closing(ImageBatches(open_source(source, resolution, crop), batch_size=args.batch_size, seed=0))
-
-
 def _measure(args: argparse.Namespace, config, device, progress) -> tuple[dict, Path]:
     """The report of a checkpoint and its file."""
-    from disco_dock.runtime.config import apply_overrides, from_dict, read_yaml
-    from disco_dock.runtime.errors import ConfigError
     from disco_image.metrics.report import evaluate_images
     from disco_image.models.checkpoint import load_models
-    from disco_image.sampling.generate import SampleConfig
-    from disco_image.sampling.solvers import solver_settings
 
-    given = {
-        "solver": solver_settings(args.solver, args.steps),
-        "guidance": {"weight": args.guidance},
-        "batch_size": args.batch_size,
-    }
-    sampling = from_dict(SampleConfig, apply_overrides(given, args.set), where="settings")
+    sampling = sampling_settings(args)
     models = load_models(args.checkpoint, device, with_encoder=True)
-    source, crop, settings = args.data, "edm", args.checkpoint / "settings.yaml"
-    if source is None:
-        if not settings.is_file():
-            raise ConfigError(f"{settings}: no such file, so the images of training are not known; give --data")
-        data = read_yaml(settings)["data"]
-        source, crop = data["source"], data.get("crop", "edm")
+    source, crop = images_of_run(args.checkpoint, args.data)
     out = args.out or args.checkpoint / "evaluation"
-    with _images(args, source, models.config.resolution, crop) as images:
+    with opened(source, args.batch_size, models.config.resolution, crop) as images:
         return evaluate_images(models, images, sampling, config, out, progress), out / "report.json"
 
 

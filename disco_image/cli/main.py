@@ -14,6 +14,7 @@ COMMANDS = {
     "dataset": ("disco_image.cli.dataset", "crop, resize and store images as one zip with labels"),
     "convert": ("disco_image.cli.convert", "import the weights of an EDM network"),
     "evaluate": ("disco_image.cli.evaluate", "measure a trained model against its images"),
+    "choose": ("disco_image.cli.choose", "choose the best of the averages that a run kept"),
     "toy": ("disco_image.toy.__main__", "compare plain, discrete and continuous latents on 2-D data"),
 }
 """Name: (module, what it does)."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
 LINE_SECONDS = 30.0
@@ -88,6 +90,17 @@ class Progress:
             self._bar.stop()
             self._bar = None
             Progress._shown = None
+
+
+def watch_of(shows: bool) -> Callable[[str, int], AbstractContextManager[Callable[[int], None]]]:
+    """A function (what, how many) -> context with a function that counts images that are done."""
+
+    @contextmanager
+    def watch(what: str, total: int) -> Iterator[Callable[[int], None]]:
+        with Progress(what, "images", total, silent=not shows) as shown:
+            yield shown.advance
+
+    return watch
 
 
 def duration(seconds: float) -> str:

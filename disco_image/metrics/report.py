@@ -3,73 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from disco_dock.latents.metrics import code_usage, perplexity
-from disco_dock.runtime.distributed import from_first, processes, wait_for_all
-from disco_dock.runtime.errors import ConfigError, InputError
+from disco_dock.runtime.distributed import from_first, processes
+from disco_dock.runtime.errors import InputError
 from disco_dock.runtime.files import atomic_write
 from disco_image.data.batches import ImageBatches
 from disco_image.metrics.by_level import loss_by_level, path_by_level
-from disco_image.metrics.distances import Moments
-from disco_image.metrics.features import Features, cached_classifier, classifier_path, in_batches, inception_features
 from disco_image.metrics.plots import line_plot
-from disco_image.metrics.statistics import SetStatistics, compare, read_reference, set_statistics
+from disco_image.metrics.samples import (
+    EvaluateConfig,
+    Watch,
+    image_features,
+    image_order,
+    no_progress,
+    real_statistics,
+    sample_statistics,
+)
+from disco_image.metrics.statistics import SetStatistics, compare, set_statistics
 from disco_image.models.checkpoint import ImageModels
-from disco_image.sampling.generate import SampleConfig, class_labels, draw_latents, generate, infer_latents
+from disco_image.sampling.generate import SampleConfig, infer_latents
 from disco_image.sampling.grids import write_grid
 
 CHUNK = 256
 PROBES = 32
 CODE_COLUMNS = 8
-GRID_IMAGES = 64
-CLASSIFIER_IMAGES = 50_000
-"""Images that the classifier is trained on at most."""
 CODE_IMAGES = 50_000
 """Images whose codes are counted at most."""
-Watch = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""(what, how many) -> a context that gives a function to count what is done."""
-
-
-@contextmanager
-def no_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A `Watch` that shows nothing."""
-    yield lambda count: None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EvaluateConfig:
-    """What is measured, and on how many images.
-
-    Attributes:
-        count: samples that are made; FID is usual at 50,000.
-        latents: ``prior``, ``oracle`` (inferred from training images) or ``null``.
-        weights: Inception weights for FID; empty for a distance on features of a classifier trained on the same images.
-        reference: npz of the moments of the real images' features; empty to measure the images.
-        feature_steps: of training that classifier.
-        level_images: images for the loss by level.
-        by_steps: numbers of Heun steps at which the distance is measured too.
-    """
-
-    count: int = 1024
-    latents: Literal["prior", "oracle", "null"] = "prior"
-    weights: str = ""
-    reference: str = ""
-    feature_steps: int = 600
-    level_images: int = 256
-    by_steps: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        if self.count < 2 or self.feature_steps < 1 or self.level_images < 1:
-            raise ConfigError("evaluation needs count >= 2, feature_steps >= 1 and level_images >= 1")
 
 
 def evaluate_images(
@@ -103,8 +70,8 @@ def evaluate_images(
         )
     watch = progress or no_progress
     features, name, accuracy = image_features(config, batches, models.device)
-    real = _real(config, features, batches, watch)
-    made, first = _made(models, batches, sampling, config, features, watch)
+    real = real_statistics(config, features, batches, watch)
+    made, first = sample_statistics(models, batches, sampling, config, features, watch)
     report: dict[str, Any] = {
         "samples": config.count,
         "real_images": real.count if isinstance(real, SetStatistics) else "reference",
@@ -116,7 +83,7 @@ def evaluate_images(
     if config.by_steps:
         report["frechet_by_steps"] = {}
         for steps in config.by_steps:
-            fewer, _ = _made(models, batches, _with_steps(sampling, steps), config, features, watch)
+            fewer, _ = sample_statistics(models, batches, _with_steps(sampling, steps), config, features, watch)
             report["frechet_by_steps"][steps] = compare(real, fewer, name)[name]
     if processes().first:
         out.mkdir(parents=True, exist_ok=True)
@@ -148,7 +115,7 @@ def compare_sets(
     features, name, _ = image_features(config, batches, device)
     with watch(a.name, a.count) as advance:
         ours = set_statistics(features, a.count, made.stack, advance)
-    real = _real(config, features, batches, watch)
+    real = real_statistics(config, features, batches, watch)
     return {"images": a.count, **compare(real, ours, name)}
 
 
@@ -159,85 +126,8 @@ def reference_of(batches: ImageBatches, config: EvaluateConfig, device: torch.de
         return set_statistics(features, batches.source.info.count, batches.stack, advance).moments
 
 
-def _real(config: EvaluateConfig, features: Features, batches: ImageBatches, watch: Watch) -> SetStatistics | Moments:
-    count = batches.source.info.count
-    if config.reference:
-        width = in_batches(features, batches.stack([0])).shape[1]
-        return read_reference(Path(config.reference), width)
-    with watch("images", count) as advance:
-        return set_statistics(features, count, batches.stack, advance)
-
-
-def _made(
-    models: ImageModels,
-    batches: ImageBatches,
-    sampling: SampleConfig,
-    config: EvaluateConfig,
-    features: Features,
-    watch: Watch,
-) -> tuple[SetStatistics, Tensor]:
-    """Statistics of samples, and the first 64 of them."""
-    order = image_order(batches.source.info.count, config.count)
-    first: list[Tensor] = []
-
-    def load(seeds: list[int]) -> Tensor:
-        labels = class_labels(models, seeds)
-        rows = [order[seed] for seed in seeds]
-        if config.latents == "oracle" and labels is not None:
-            labels = batches.classes(rows)
-        keep, latents = True, None
-        if models.config.latents.kind != "none":
-            if config.latents == "oracle":
-                latents = infer_latents(models, batches.stack(rows), labels, seeds)
-            elif config.latents == "prior":
-                latents = draw_latents(models, seeds, labels, sampling.inverse_temperature)
-            else:
-                keep, latents = False, torch.zeros(len(seeds), *models.config.latents.shape())
-        images = generate(models, seeds, sampling, latents=latents, labels=labels, keep_latents=keep)
-        if seeds[0] == 0:
-            first.append(images[:GRID_IMAGES])
-        return images
-
-    with watch("samples", config.count) as advance:
-        made = set_statistics(features, config.count, load, advance)
-    return made, torch.cat(first) if first else torch.zeros(0)
-
-
 def _with_steps(sampling: SampleConfig, steps: int) -> SampleConfig:
     return replace(sampling, solver=replace(sampling.solver, steps=steps))
-
-
-def image_features(
-    config: EvaluateConfig, batches: ImageBatches, device: torch.device
-) -> tuple[Features, str, float | None]:
-    """The features, the name of the Frechet distance on them, and the accuracy of a classifier trained here.
-
-    Raises:
-        ConfigError: neither weights nor classes.
-        InputError: the weights cannot be read.
-    """
-    if config.weights:
-        return inception_features(Path(config.weights), device), "FID", None
-    info = batches.source.info
-    if not info.classes:
-        raise ConfigError(
-            f"{info.name}: images without classes have no classifier to take features from; give --weights for FID"
-        )
-    rows = sorted(image_order(info.count, min(info.count, CLASSIFIER_IMAGES)))
-    images, classes = batches.stack(rows), batches.classes(rows)
-    count, steps = len(info.classes), config.feature_steps
-    path = classifier_path(images, classes, count, steps=steps)
-    if processes().first:
-        cached_classifier(path, images, classes, count, steps=steps)
-    wait_for_all()
-    network, accuracy = cached_classifier(path, images, classes, count, steps=steps)
-    return network.features, "frechet_classifier_distance", accuracy
-
-
-def image_order(images: int, count: int) -> list[int]:
-    """Places of `count` images in a fixed random order, repeated where there are too few."""
-    order = torch.randperm(images, generator=torch.Generator().manual_seed(1)).tolist()
-    return [order[place % images] for place in range(count)]
 
 
 def _inferred(models: ImageModels, batches: ImageBatches, rows: Sequence[int]) -> Tensor | None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from disco_dock.runtime.errors import ConfigError
+from disco_image.models.edm2 import Edm2Config, Edm2UNet
 from disco_image.models.latents import LatentConfig, LatentEncoder, LatentTokens
 from disco_image.models.unet import UNet, UNetConfig
 from disco_image.models.uvit import UViT, UViTConfig
@@ -28,7 +29,8 @@ class ModelConfig:
         process: the noise.
         latents: what is inferred from the images.
         unet: sizes of the U-Net, or None.
-        uvit: sizes of the U-ViT, or None; exactly one of the two is given.
+        uvit: sizes of the U-ViT, or None.
+        edm2: sizes of EDM2's U-Net, or None; exactly one of the three is given.
     """
 
     resolution: int
@@ -39,12 +41,13 @@ class ModelConfig:
     latents: LatentConfig = field(default_factory=LatentConfig)
     unet: UNetConfig | None = None
     uvit: UViTConfig | None = None
+    edm2: Edm2Config | None = None
 
     def __post_init__(self) -> None:
         """Check that there is one network."""
-        if (self.unet is None) == (self.uvit is None):
-            raise ConfigError("model needs exactly one of unet and uvit; set the other to null")
-        if self.uvit is not None and self.latents.group_resolutions:
+        if sum(sizes is not None for sizes in (self.unet, self.uvit, self.edm2)) != 1:
+            raise ConfigError("model needs exactly one of unet, uvit and edm2; set the others to null")
+        if self.unet is None and self.latents.group_resolutions:
             raise ConfigError("latents.group_resolutions needs a unet: groups feed its up-sampling blocks")
         if self.resolution < 1 or self.channels < 1 or self.num_classes < 0:
             raise ConfigError("model needs resolution >= 1, channels >= 1 and num_classes >= 0")
@@ -75,6 +78,8 @@ class Denoiser(nn.Module):
         self.tokens = LatentTokens(config.latents) if with_latents else None
         if config.unet is not None:
             self.network: nn.Module = UNet(config.unet, group_resolutions=config.latents.group_resolutions, **shared)
+        elif config.edm2 is not None:
+            self.network = Edm2UNet(config.edm2, **shared)
         else:
             assert config.uvit is not None
             self.network = UViT(config.uvit, **shared)

@@ -40,7 +40,6 @@ PICKLE_HELP = (
     'net = pickle.load(open("MODEL.pkl", "rb"))["ema"]; torch.save(net.state_dict(), "MODEL.pt")'
 )
 STRANGERS = {
-    r"emb_gain$|out_gain$|logvar_linear": "an EDM2 network, whose layers are others",
     r"map_noise\.freqs$|_aux_(?:down|skip|up)": "an NCSN++ network; of EDM's CIFAR-10 networks DDPM++ (vp) is read",
     r"^u$": "a network with iDDPM's preconditioning, not EDM's",
 }
@@ -84,7 +83,7 @@ def edm_config(state: Mapping[str, Tensor], where: str) -> ModelConfig:
     """
     for pattern, what in STRANGERS.items():
         if any(re.search(pattern, name) for name in state):
-            raise CheckpointError(f"{where}: {what}; give EDM's ADM or DDPM++ network")
+            raise CheckpointError(f"{where}: {what}; give an ADM, DDPM++ or EDM2 network")
     inlets = [match for name in state if (match := re.fullmatch(r"enc\.(\d+)x\1_conv\.weight", name))]
     if not inlets or "map_layer0.weight" not in state:
         raise CheckpointError(f"{where}: no EDM network (enc.64x64_conv and map_layer0 are missing); check the file")

@@ -9,6 +9,7 @@ from disco_dock.latents.schedule import TemperatureSchedule
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.loop import LoopConfig
 from disco_image.data.decode import Crop
+from disco_image.models.edm2 import Edm2Config
 from disco_image.models.latents import LatentConfig
 from disco_image.models.unet import UNetConfig
 from disco_image.models.uvit import UViTConfig
@@ -77,7 +78,8 @@ class DenoiserStageConfig:
         ema_half_life: images after which the past counts half, in one average that is exported in place of the others
             (EDM's); 0 for power-function averages.
         ema_ramp_up: the half-life is at most this share of the images seen.
-        ema_snapshots: whether each tick keeps the averages, so that other widths can be made after training.
+        ema_snapshots: whether each tick keeps the averages, so that the best one can be chosen by its distance, and
+            other widths be made after training.
         tick_images: images between grids; 0 for none before the end.
         weight_decay: of AdamW.
         betas: of AdamW; EDM's by default.
@@ -112,8 +114,6 @@ class DenoiserStageConfig:
             raise ConfigError("denoiser.ema_power needs relative widths between 0 and 0.28")
         if self.ema_half_life < 0 or self.ema_ramp_up < 0:
             raise ConfigError("denoiser.ema_half_life and denoiser.ema_ramp_up must not be negative")
-        if self.ema_half_life and self.ema_snapshots:
-            raise ConfigError("denoiser.ema_snapshots keeps power-function averages; set denoiser.ema_half_life to 0")
         if not 0 < self.encoder_share <= 1:
             raise ConfigError(f"denoiser.encoder_share must be in (0, 1], got {self.encoder_share}")
         if not all(0 <= beta < 1 for beta in self.betas):
@@ -169,7 +169,8 @@ class TrainConfig:
         levels: the training noise levels.
         latents: what is inferred from the images.
         unet: sizes of the U-Net, or None.
-        uvit: sizes of the U-ViT, or None; exactly one of the two is given.
+        uvit: sizes of the U-ViT, or None.
+        edm2: sizes of EDM2's U-Net, or None; exactly one of the three is given.
         denoiser: stage 1.
         prior: stage 2.
         speed: precision and layout.
@@ -182,6 +183,7 @@ class TrainConfig:
     latents: LatentConfig = field(default_factory=LatentConfig)
     unet: UNetConfig | None = None
     uvit: UViTConfig | None = None
+    edm2: Edm2Config | None = None
     denoiser: DenoiserStageConfig = field(default_factory=DenoiserStageConfig)
     prior: PriorStageConfig = field(default_factory=PriorStageConfig)
     speed: SpeedConfig = field(default_factory=SpeedConfig)

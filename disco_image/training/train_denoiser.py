@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from disco_dock.runtime.checkpoint import save_weights
 from disco_dock.runtime.distributed import processes, total
 from disco_dock.runtime.errors import CheckpointError, ConfigError
 from disco_dock.runtime.loop import TrainingRun
@@ -23,6 +22,7 @@ from disco_image.models.checkpoint import FOLDER, read_part, run_checkpoint, sav
 from disco_image.models.denoiser import DenoiserWithEncoder, ModelConfig
 from disco_image.processes.levels import AdaptiveLevels
 from disco_image.sampling.generate import SampleConfig
+from disco_image.training.average import store_averages
 from disco_image.training.denoiser_stage import DenoiserStage, StageBatch, batch_maker
 from disco_image.training.half_life import HalfLifeAverage
 from disco_image.training.settings import DenoiserStageConfig, TrainConfig
@@ -50,6 +50,7 @@ def model_config(config: TrainConfig, info: SourceInfo) -> ModelConfig:
         latents=config.latents,
         unet=config.unet,
         uvit=config.uvit,
+        edm2=config.edm2,
     )
 
 
@@ -216,8 +217,8 @@ def train_denoiser(
         logger.info("%s", status.line(step // tick if tick else 1, step * stage_config.batch_size))
         with averages.swapped(model):
             grids.write(model, step, device)
-        if stage_config.ema_snapshots and isinstance(averages, PowerAverages):
-            _snapshot(out, averages, stage_config.ema_power)
+        if stage_config.ema_snapshots:
+            store_averages(out, averages, stage_config.ema_power, stage_config.batch_size)
 
     def loss_fn(batch: StageBatch, step: int) -> tuple[Tensor, dict[str, float]]:
         if tick and step and step % tick == 0:
@@ -266,10 +267,3 @@ def train_denoiser(
     finally:
         prefetch.close()
         batches.close()
-
-
-def _snapshot(out: Path, averages: PowerAverages, widths: Sequence[float]) -> None:
-    """Keep the averages of this moment, for `training.average`."""
-    for width, shadow in zip(widths, averages.shadows, strict=True):
-        name = f"{averages.updates:08d}-{width:g}.safetensors"
-        save_weights(out / "averages" / name, shadow, {"updates": averages.updates, "width": width})

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from disco_dock.runtime.checkpoint import load_into, load_state, load_weights, save_state, save_weights
+from disco_dock.runtime.checkpoint import load_into, load_metadata, load_state, load_weights, save_state, save_weights
 from disco_dock.runtime.errors import CheckpointError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
@@ -32,6 +32,11 @@ def whole(tmp_path_factory):
     save_weights(folder / "w.safetensors", {"a": torch.arange(12.0).view(3, 4), "b": torch.ones(2)}, {"part": "score"})
     save_state(folder / "s.pt", {"step": 3, "value": torch.arange(20.0), "nested": {"list": [1, 2.5, "x", None]}})
     return folder
+
+
+def test_metadata_is_read_alone(whole, tmp_path):
+    assert load_metadata(whole / "w.safetensors") == load_weights(whole / "w.safetensors")[1] == {"part": "score"}
+    refused(load_metadata, tmp_path / "absent")
 
 
 @given(st.data())

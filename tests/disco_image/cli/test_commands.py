@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from disco_image.cli import evaluate, sample, train
+from disco_image.cli import choose, evaluate, sample, train
 from disco_image.cli.main import COMMANDS, main
 from disco_image.cli.sample import parse_seeds
 from disco_image.data.open_source import open_source
@@ -153,7 +153,7 @@ def test_console_script_finds_the_commands(capsys):
 
 
 def test_modules_run_as_before():
-    for name in ("train", "sample", "evaluate", "convert", "dataset"):
+    for name in ("train", "sample", "evaluate", "convert", "dataset", "choose"):
         argv = [sys.executable, "-m", f"disco_image.{name}", "--help"]
         out = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert out.returncode == 0 and "usage" in out.stdout
@@ -187,3 +187,11 @@ def test_another_average_is_made_after_training(tmp_path, capsys):
     assert sample.main([str(tmp_path / "checkpoint-0.2"), "-o", str(tmp_path / "s"), "--steps", "2"]) == 0
     assert train.main(["-o", str(tmp_path), "--average", "0.5"]) == 1
     assert "0.2887" in capsys.readouterr().err
+
+    argv = [str(tmp_path), "--count", "8", "--steps", "2", "--feature-steps", "5", "--widths", "0.1"]
+    assert choose.main([*argv, "--last", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:-1]] == ["00000006-0.05", "00000006-0.2", "00000006-0.1"]
+    assert "kimg 0.1" in lines[0] and lines[-1].startswith("best: 00000006-0.")
+    assert sample.main([str(tmp_path / "best"), "-o", str(tmp_path / "t"), "--steps", "2", "--no-files"]) == 0
+    assert choose.main([*argv, "-o", str(tmp_path)]) == 1 and "is the run itself" in capsys.readouterr().err

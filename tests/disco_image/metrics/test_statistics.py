@@ -31,6 +31,23 @@ def test_parts_give_the_moments_of_the_whole():
     assert found.halves is not None and 0 < frechet_distance(*found.halves) < 0.2
 
 
+def test_what_is_kept_of_a_set_sorted_by_class_is_a_sample_of_it(monkeypatch):
+    from disco_image.metrics import statistics
+    from disco_image.metrics.samples import image_order
+
+    monkeypatch.setattr(statistics, "MANIFOLD", 200)
+    kinds = torch.arange(10).repeat_interleave(200)  # 2,000 images, class after class
+    images = data(2000) + 5.0 * kinds[:, None, None, None]
+    found = set_statistics(features, 2000, lambda rows: images[rows])
+    assert len(found.kept) == 200 and found.halves is not None
+    classes = (found.kept.mean(1) / 5).round().long()
+    assert torch.bincount(classes, minlength=10).min() >= 8  # the first 200 rows would be one class
+    assert frechet_distance(*found.halves) < 50  # of the first and the second half, 3,750
+    order = image_order(2000, 200)
+    assert len(set(order)) == 200 and torch.bincount(kinds[order], minlength=10).min() >= 8
+    assert sorted(image_order(50, 100)) == sorted(list(range(50)) * 2)
+
+
 def test_two_processes_see_what_one_sees(monkeypatch):
     """The chunks of both ranks, joined as all_gather joins them, are those of one process."""
     from disco_dock.runtime.distributed import Processes

@@ -82,7 +82,7 @@ def test_other_files_are_told(tmp_path, capsys):
     state = {name.removeprefix("model."): value for name, value in published_state(**SONG).items()}
     for changed, message in (
         ({**state, "map_noise.freqs": torch.zeros(8)}, r"NCSN\+\+"),
-        ({**state, "unet.out_gain": torch.zeros(1)}, "EDM2"),
+        ({**state, "u": torch.zeros(3)}, "iDDPM"),
         ({"weight": torch.zeros(1)}, "no EDM network"),
     ):
         with pytest.raises(CheckpointError, match=message):

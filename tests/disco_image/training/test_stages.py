@@ -232,8 +232,6 @@ def test_half_life_average_is_exported_and_ticks_tell_how_it_goes(tmp_path, capl
     assert torch.equal(weights["network.inlet.weight"], state["ema"]["shadow"]["denoiser.network.inlet.weight"])
     lines = [record.message for record in caplog.records if record.message.startswith("tick ")]
     assert lines[0].startswith("tick 1   kimg 0.0   loss ") and "s/kimg" in lines[1] and "GiB" in lines[1]
-    with pytest.raises(ConfigError, match="ema_half_life"):
-        replace(stage, ema_snapshots=True)
 
 
 def test_levels_that_follow_the_loss_are_part_of_the_state(tmp_path):
