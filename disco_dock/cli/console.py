@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from disco_dock.cli.group_table import group_table
+from disco_dock.cli.wording import WIDTH, tail, wrapped
 from disco_dock.runtime.errors import one_line
 from disco_dock.runtime.notes import Caution
 from disco_dock.runtime.tables import cell_text
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 SHOWN_POSES = 5
 SHOWN_ROWS = 20
-WIDTH = 80
 MAX_CELL = 60
 SAMPLING = 0.7  # share of the bar that sampling fills
 LOG_STEPS = 4  # lines per complex when the output is no terminal
@@ -113,7 +113,7 @@ class Console:
         """Show one line above the bar."""
         text = one_line(text)
         if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(wrapped(text), markup=False, highlight=False, soft_wrap=True)
         else:
             print(text, file=sys.stderr, flush=True)
 
@@ -219,7 +219,8 @@ def headline(job: DockingJob, settings: PredictSettings) -> str:
     if settings.core is not None:
         where = f"on the core of {settings.core} in"
     poses = "1 pose" if settings.num_poses == 1 else f"{settings.num_poses} poses"
-    return f"docking {job.ligand.name} ({atoms} heavy atoms) {where} {job.protein}: {poses}"
+    begin, end = f"docking {job.ligand.name} ({atoms} heavy atoms) {where} ", f": {poses}"
+    return f"{begin}{tail(str(job.protein), max(WIDTH - len(begin) - len(end), len(job.protein.name)))}{end}"
 
 
 def _facts(row: ComplexSummary, record: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from disco_dock.cli.options import add_groups, add_physics, group_choice, physic
 from disco_dock.cli.parsing import UsageError
 from disco_dock.ranking.pose_scores import rankings
 
+PATH_ROOM = 40  # columns
 BASELINES = tuple(f"{program}{where}" for program in ("vina", "rustina") for where in ("", "-blind", "-pocket"))
 
 
@@ -83,15 +84,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="also measure the same poses in this order, beside --rank-by; repeatable",
     )
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="all rates; twice for debugging")
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, going on where an earlier run stopped, and print the methods side by side."""
-    from disco_dock.cli.console import text_table
+    from disco_dock.cli.evaluate_console import EvaluateConsole, blocks, compact, turned
+    from disco_dock.cli.wording import count, say, tail, wrapped
     from disco_dock.evaluation.baselines import baselines_of
     from disco_dock.evaluation.report import leads, side_by_side
     from disco_dock.evaluation.run import EvaluationSettings, run_evaluation
     from disco_dock.runtime.errors import ConfigError
+    from disco_dock.runtime.log import setup_logging
 
     if args.num_poses < 1 or args.batch_size < 1 or args.check_poses < -1:
         raise UsageError("--num-poses and --batch-size must be at least 1, and --check-poses -1 or more")
@@ -133,14 +137,15 @@ def run(args: argparse.Namespace) -> int:
         groups=groups,
     )
 
-    def report(method: str, done: int, total: int) -> None:
-        if done % 10 == 0 or done == total:
-            print(f"{method}: {done} of {total} complexes", flush=True)
-
-    summary = run_evaluation(settings, on_row=report)
-    print(text_table(*side_by_side(summary)))
+    setup_logging(args.verbose)
+    say(f"evaluating {tail(str(args.data), PATH_ROOM)}: {count(args.num_poses, 'pose')} of each complex")
+    with EvaluateConsole() as console:
+        summary = run_evaluation(settings, on_row=console.row)
+    print(blocks(*(side_by_side(summary) if args.verbose else compact(summary))))
     if args.baseline:
-        print(text_table(*leads(summary)))
-    print(f"budget: {summary['budget']}")
-    print(f"results in {args.out}")
+        print(f"\n{blocks(*turned(*leads(summary)))}")
+        print(wrapped(f"budget: {summary['budget']}"))
+    print(wrapped(f"in {args.out}: complexes.csv (every complex), summary.json (all rates), poses/"))
+    if not args.verbose:
+        print("next: the same command with -v prints all rates, and docks nothing again")
     return 0

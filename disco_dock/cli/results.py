@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from disco_dock.screening.ledger.query import Query, Results
 
 SHOWN, DRAWN = 20, 24
+STATUSES = ("docked", "unmet", "failed", "duplicate", "pending", "all")
 COLUMNS = (
     "name",
     "status",
@@ -43,6 +44,19 @@ COLUMNS = (
 """On the screen: what ranks a ligand first, where it came from last."""
 
 
+HEADS = {
+    "p_rmsd_under_2": "P(<2 A)",
+    "p_rmsd_under_5": "P(<5 A)",
+    "vina_score": "Vina",
+    "ligand_efficiency": "LE",
+    "contact_score": "contacts",
+    "clash_count": "clashes",
+}
+DIGITS = {"vina_score": 1, "ligand_efficiency": 2, "contact_score": 2, "strain": 1, "confidence": 2}
+"""Headings and decimals on the screen."""
+MAX_NAME, SHOWN_RESIDUES = 24, 3
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `results`."""
     parser.add_argument("file", type=Path, metavar="STORE", help="made by disco-dock screen; a run may be on")
@@ -50,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top", type=int, metavar="N", default=None, help=f"the best N ({SHOWN} on the screen, all in a file)"
     )
     parser.add_argument(
-        "--status", choices=("docked", "failed", "duplicate", "pending", "all"), default="docked", help="(%(default)s)"
+        "--status", choices=STATUSES, default="docked", help="(docked); unmet: docked without what the screen required"
     )
     parser.add_argument(
         "--sort",
@@ -115,7 +129,9 @@ def run(args: argparse.Namespace) -> int:
             if args.out is not None:
                 print(f"{export(results, query, args.out, poses=args.poses)} ligands in {args.out}")
             elif args.report is None:
-                print(_table(list(results.rows(query)), alike=args.status != "all"))
+                print(_table(list(results.rows(query)), alike=args.status != "all", store=args.file))
+            if args.status == "docked":
+                _tell_unmet(args.file, results)
     except ConfigError as error:
         raise UsageError(str(error)) from error
     return 0
@@ -130,9 +146,21 @@ def _report(args: argparse.Namespace, query: Query, results: Results) -> str:
     return f"{len(facts.best)} of {len(facts.values)} ligands drawn in {path}"
 
 
-def _table(rows: list[dict], *, alike: bool) -> str:
+def _tell_unmet(store: Path, results: Results) -> None:
+    """Say how many ligands are not shown, because no pose has the interactions that the screen asked for."""
+    from disco_dock.cli.screen_console import unmet_line
+    from disco_dock.cli.wording import say
+    from disco_dock.screening.ledger.status import store_status
+
+    counts = store_status(store).counts
+    if counts.unmet:
+        say(unmet_line(counts.unmet, counts.of("docked"), results.asked(), store))
+
+
+def _table(rows: list[dict], *, alike: bool, store: Path) -> str:
     """The rows without the columns that say nothing, numbers short; `alike` are those of one status."""
-    from disco_dock.cli.console import WIDTH, text_table
+    from disco_dock.cli.console import text_table
+    from disco_dock.cli.wording import WIDTH
 
     if not rows:
         return "no ligands"
@@ -140,15 +168,23 @@ def _table(rows: list[dict], *, alike: bool) -> str:
     columns = [name for name in names if any(row[name] not in (None, "") for row in rows)]
     dropped = 0
     while True:
-        table = text_table(columns, [[_cell(row[name]) for name in columns] for row in rows])
+        heads = [HEADS.get(name, name.replace("_", " ")) for name in columns]
+        table = text_table(heads, [[_cell(name, row[name]) for name in columns] for row in rows])
         if len(columns) == 1 or max(map(len, table.splitlines())) <= WIDTH:
             break
         columns.pop()  # the last ones say where a ligand came from
         dropped += 1
-    return f"{table}\n{dropped} more columns with -o FILE.csv" if dropped else table
+    more = f"{dropped} more columns: disco-dock results {store} -o FILE.csv"
+    return f"{table}\n{more}" if dropped else table
 
 
-def _cell(value: object) -> str:
+def _cell(name: str, value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if name == "key_residues":
+        return " ".join(str(value).split()[:SHOWN_RESIDUES])
+    if name == "name" and len(str(value)) > MAX_NAME:
+        return f"{str(value)[: MAX_NAME - 3]}..."
+    if name.startswith("p_rmsd"):
+        return f"{100 * float(str(value)):.0f} %"
+    return f"{value:.{DIGITS.get(name, 3)}f}" if isinstance(value, float) else str(value)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from disco_dock.interactions.fingerprint import asked_in_words
 from disco_dock.report.screen_page import ScreenFacts, write_screen_page
 from disco_dock.screening.ledger.query import Query, Results
 from disco_dock.screening.ledger.status import store_status
+from disco_dock.screening.ledger.store import Counts
 
 GROUPED = 5000
 """Best ligands that are grouped by scaffold; each takes some 0.3 ms."""
@@ -43,7 +45,7 @@ def write_results_page(results: Results, query: Query, path: Path, *, best: int)
     facts = ScreenFacts(
         title=results.path.stem,
         sentence=f"{len(values)} ligands of {libraries or 'no library'}{asked}, in {results.path.name}",
-        counts={name: status.counts.of(name) for name in ("docked", "failed", "duplicate", "pending")},
+        counts=_counts(status.counts),
         failures=dict(sorted(status.counts.failures.items())),
         column=column,
         values=np.array(values, dtype=float),
@@ -55,9 +57,16 @@ def write_results_page(results: Results, query: Query, path: Path, *, best: int)
     return facts
 
 
+def _counts(counts: Counts) -> dict[str, int]:
+    """Rows by status; those without the interactions that the screen asked for stand beside the docked ones."""
+    unmet = {"of them without the interactions that were asked for": counts.unmet} if counts.unmet else {}
+    found = {name: counts.of(name) for name in ("docked", "failed", "duplicate", "pending")}
+    return {"docked": found.pop("docked"), **unmet, **found}
+
+
 def _asked(query: Query) -> str:
     """The filters of a query in words."""
-    parts = [f"with {text}" for text in query.require] + [f"without {text}" for text in query.exclude]
+    parts = list(filter(None, [asked_in_words(query.require, query.exclude)]))
     if query.min_score is not None:
         parts.append(f"at least as good as {query.min_score:g}")
     if query.where:

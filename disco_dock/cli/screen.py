@@ -57,9 +57,10 @@ def add_arguments(parser: Parser) -> None:
     _add_stops(parser)
     add_physics_group(parser)
     add_listing(parser)
+    _add_asked(parser)
     _add_engine(parser)
-    first = "--protein --ligands --store --num-poses --keep --workers --pocket-ligand --pocket-residues --verbose"
-    parser.show_first(*first.split())
+    first = "--protein --ligands --store --num-poses --keep --workers --pocket-ligand --pocket-residues --require"
+    parser.show_first(*first.split(), "--verbose")
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
@@ -104,6 +105,21 @@ def _add_stops(parser: argparse.ArgumentParser) -> None:
     )
     stops.add_argument(
         "--stop-after", type=float, metavar="S", default=None, help="start no more ligands after S seconds"
+    )
+
+
+def _add_asked(parser: argparse.ArgumentParser) -> None:
+    asked = parser.add_argument_group("interactions that kept poses must have")
+    asked.add_argument(
+        "--require",
+        metavar="WHAT",
+        action="append",
+        default=[],
+        help="keep poses with this interaction: hbond:A:MET793, or A:793 for any kind (repeatable); ligands without "
+        "such a pose are counted and listed apart",
+    )
+    asked.add_argument(
+        "--exclude", metavar="WHAT", action="append", default=[], help="interaction that they must not have"
     )
 
 
@@ -191,7 +207,8 @@ def _screen(args: argparse.Namespace) -> int:
     check_core(given)
     check_files(given)
 
-    from disco_dock.cli.screen_console import ScreenConsole, end_on_signals
+    from disco_dock.cli.screen_console import ScreenConsole, end_on_signals, screen_headline
+    from disco_dock.interactions.fingerprint import asked_in_words
     from disco_dock.runtime.errors import ConfigError
     from disco_dock.runtime.log import setup_logging
     from disco_dock.screening.screen import run_screen
@@ -205,13 +222,14 @@ def _screen(args: argparse.Namespace) -> int:
     request = _request(given, settings, shard)
     make_pool = _engine(args, settings, request.identity)
     with end_on_signals(), ScreenConsole(args.progress, args.progress_file) as console:
+        console.begin(screen_headline(given, settings))
         try:
             end = run_screen(request, make_pool, console)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(
                 f"interrupted; what was done is in {request.store}, run the same command to go on"
             ) from stop
-    console.print_end(request.store, end)
+    console.print_end(request.store, end, asked=asked_in_words(settings.require, settings.exclude))
     return int(bool(end.broken))
 
 
@@ -249,6 +267,8 @@ def _settings(given: dict) -> ScreenSettings:
         stop_when_converged=given["stop_when_converged"],
         time_budget=given["time_budget"],
         stereo_isomers=given.get("stereo_isomers", 0),
+        require=tuple(dict.fromkeys(given["require"])),
+        exclude=tuple(dict.fromkeys(given["exclude"])),
     )
 
 

@@ -1,4 +1,4 @@
-"""What `screen` shows: a bar with rate, time left and failures by kind, lines in a log or of JSON, and a summary."""
+"""What `screen` shows: what is docked, a bar with rate and time left, lines in a log or of JSON, and a summary."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from disco_dock.cli.wording import WIDTH, count, duration, say, tail, wrapped
 
 if TYPE_CHECKING:
+    from disco_dock.screening.ledger.identity import ScreenSettings
     from disco_dock.screening.progress import JsonLines, Snapshot
     from disco_dock.screening.screen import ScreenEnd
 
 LOG_SECONDS = 30.0  # between two lines when stderr is no terminal
+BAR = 12  # columns; the rest is text
 
 
 @contextmanager
@@ -31,6 +35,19 @@ def end_on_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def screen_headline(given: Mapping[str, Any], settings: ScreenSettings) -> str:
+    """What is docked into what, how often, and by how many."""
+    libraries = [Path(name).name for name in given["ligands"]]
+    library = libraries[0] if len(libraries) == 1 else f"{len(libraries)} libraries"
+    where = "anywhere in" if settings.predict.pocket is None else "into a pocket of"
+    poses = f"{count(settings.predict.num_poses, 'pose')} each"
+    workers = count(given["workers"], "worker") if given["workers"] else "no worker"
+    fixed = f"docking {{}} {where} {{}}: {poses}, {workers}"
+    room, protein = max(24, WIDTH - len(fixed) + 4), Path(given["protein"]).name
+    library = tail(library, max(room // 2, room - len(protein)))
+    return fixed.format(library, tail(protein, room - len(library)))
 
 
 class ScreenConsole:
@@ -59,7 +76,7 @@ class ScreenConsole:
             from rich.console import Console as Terminal
             from rich.progress import BarColumn, Progress, TextColumn
 
-            columns = (BarColumn(), TextColumn("{task.description}"))
+            columns = (BarColumn(BAR), TextColumn("{task.description}", markup=False))
             self._bar = Progress(*columns, console=Terminal(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task("starting", total=None)
@@ -71,6 +88,15 @@ class ScreenConsole:
             self._bar.stop()
         if self._file is not None:
             self._file.close()
+
+    def begin(self, headline: str) -> None:
+        """Say what is about to be done."""
+        if self._kind != "auto":
+            return
+        if self._bar is not None:
+            self._bar.console.print(headline, markup=False, highlight=False, soft_wrap=True)
+        else:
+            say(headline)
 
     def update(self, snapshot: Snapshot) -> None:
         """Show where the run is."""
@@ -84,33 +110,54 @@ class ScreenConsole:
             self._shown = time.monotonic()
             print(_line(snapshot), file=sys.stderr, flush=True)
 
-    def print_end(self, store: Path, end: ScreenEnd) -> None:
-        """Print what a run came to."""
+    def print_end(self, store: Path, end: ScreenEnd, *, asked: str = "") -> None:
+        """Print what a run came to, where it is and what to do next; `asked` are wanted interactions in words."""
         if self._kind != "none":
-            print(f"{_counts_line(end.snapshot)}; {store}")
+            snapshot = end.snapshot
+            print(wrapped(_counts_line(snapshot)))
+            if snapshot.unmet:
+                print(wrapped(unmet_line(snapshot.unmet, snapshot.docked, asked, store)))
+            if snapshot.failed:
+                print(wrapped(f"what failed, and why: disco-dock results {store} --status failed"))
+            print(f"results in {store}")
+            to_do = snapshot.pending and "the same command goes on; "
+            print(f"next: {to_do or ''}disco-dock results {store} --report")
         for sentence in end.broken:
             print(f"disco-dock: {sentence}; what came before it is in the ledger", file=sys.stderr)
 
 
+def unmet_line(unmet: int, docked: int, asked: str, store: Path) -> str:
+    """How many ligands have no pose with the wanted interactions, and where they are."""
+    verb = "has" if unmet == 1 else "have"
+    return f"{unmet:,} of {docked:,} docked {verb} no pose {asked}: disco-dock results {store} --status unmet"
+
+
 def _counts_line(snapshot: Snapshot) -> str:
-    copies = f"{snapshot.duplicates} duplicate{'' if snapshot.duplicates == 1 else 's'}"
-    parts = [f"{snapshot.rows} records", f"{snapshot.docked} docked", copies]
-    parts.append(f"{snapshot.failed} failed{_kinds(snapshot.failures)}")
+    parts = [f"{snapshot.docked:,} docked", count(snapshot.duplicates, "duplicate")]
+    parts.append(f"{snapshot.failed:,} failed{_kinds(snapshot.failures)}")
     if snapshot.pending:
-        parts.append(f"{snapshot.pending} to do")
-    return ", ".join(parts)
+        parts.append(f"{snapshot.pending:,} to do")
+    if snapshot.workers_lost:
+        parts.append(f"{count(snapshot.workers_lost, 'worker')} replaced")
+    return f"{count(snapshot.rows, 'record')}: {', '.join(parts)}"
 
 
 def _line(snapshot: Snapshot) -> str:
-    parts = [_counts_line(snapshot)]
-    if snapshot.reading:
-        parts.append("reading on")
+    """Where a run is, beside a bar of `BAR` columns; what matters least gives way where it does not fit."""
+    more = " or more" if snapshot.reading else ""
+    parts = [f"{snapshot.rows - snapshot.pending:,} of {snapshot.rows:,}{more}"]
+    if snapshot.seconds_left is not None and snapshot.pending:
+        parts.append(f"{duration(snapshot.seconds_left)} left")
+    if snapshot.failed:
+        parts.append(f"{snapshot.failed:,} failed")
     if snapshot.per_hour is not None:
         parts.append(f"{snapshot.per_hour:,.0f} an hour")
-    if snapshot.seconds_left is not None:
-        parts.append(f"{duration(snapshot.seconds_left)} left")
+    if snapshot.unmet:
+        parts.append(f"{snapshot.unmet:,} unmet")
     if snapshot.workers_lost:
-        parts.append(f"{snapshot.workers_lost} workers replaced")
+        parts.append(f"{count(snapshot.workers_lost, 'worker')} replaced")
+    while len(", ".join(parts)) > WIDTH - BAR - 2:
+        parts.pop()
     return ", ".join(parts)
 
 
@@ -118,15 +165,6 @@ def _kinds(failures: Mapping[str, int]) -> str:
     if not failures:
         return ""
     return f" ({', '.join(f'{count} {code}' for code, count in sorted(failures.items()))})"
-
-
-def duration(seconds: float) -> str:
-    """A time in words, such as "2 h 05 min"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours / 24:.1f} days"
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def print_status(path: Path, *, as_json: bool) -> None:
@@ -143,7 +181,8 @@ def print_status(path: Path, *, as_json: bool) -> None:
         print(f"  {library.name}: {library.records} records read{'' if library.complete else ', more to come'}")
     for name in ("docked", "duplicate", "failed", "pending"):
         kinds = _kinds(counts.failures) if name == "failed" else ""
-        print(f"  {name}: {counts.of(name)}{kinds}")
+        unmet = f" ({counts.unmet} without the interactions asked for)" if name == "docked" and counts.unmet else ""
+        print(f"  {name}: {counts.of(name)}{kinds}{unmet}")
     if status.mean_seconds is not None:
         print(f"  {status.mean_seconds:.1f} s for a docked ligand in its worker")
     if status.per_hour is not None:

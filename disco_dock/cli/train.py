@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from disco_dock.cli.parsing import UsageError
+
 STAGES = ("score", "prior", "confidence", "all", "expert")
 
 
@@ -16,9 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score (with the latent encoder), then prior, then confidence; or all of them; "
         "expert: a pose expert beside the score model",
     )
-    parser.add_argument(
-        "--shards", type=Path, required=True, metavar="DIR", help="training shards of `disco-dock data build`"
-    )
+    parser.add_argument("--shards", type=Path, metavar="DIR", help="training shards of `disco-dock data build`")
     parser.add_argument(
         "--validation", type=Path, metavar="DIR", help="validation shards, which choose the best weights"
     )
@@ -26,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split", type=Path, metavar="FILE", help="ids to train on, one per line, such as train.txt of `data split`"
     )
     parser.add_argument("--validation-split", type=Path, metavar="FILE", help="the same for the validation shards")
-    parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="DIR", help="run folder; the checkpoint is DIR/checkpoint"
-    )
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="run folder; the checkpoint is DIR/checkpoint")
     parser.add_argument("--preset", metavar="NAME", help="sizes of the networks, the same as --set preset=NAME")
     parser.add_argument(
         "--init", metavar="DIR", help="fine-tune the weights of this checkpoint, `default` for the bundled one"
@@ -43,10 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (%(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="print the settings and parameter counts, train nothing")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for debugging")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train and say where the checkpoint is."""
+    missing = [f"--{name}" for name in ("shards", "out") if getattr(args, name) is None]
+    if missing and not args.dry_run:
+        raise UsageError(f"{' and '.join(missing)} missing; only --dry-run does without")
     from disco_dock.training.train import TrainRequest
 
     named = {"preset": args.preset, "init": args.init, "split": args.split, "validation_split": args.validation_split}
@@ -67,12 +69,13 @@ def _dry_run(request) -> int:
     for stage, config in request.settings():
         counts = parameter_counts(networks(config))
         text = yaml.safe_dump({stage: plain(config), "parameters": counts}, sort_keys=False)
-        print(f"# {stage}: {request.run}\n{text}")
+        print(f"# {stage}{'' if request.run is None else f': {request.run}'}\n{text}")
     return 0
 
 
 def _train(request, args: argparse.Namespace) -> int:
     from disco_dock.cli.train_console import TrainConsole
+    from disco_dock.cli.wording import wrapped
     from disco_dock.runtime.device import resolve_device
     from disco_dock.runtime.distributed import process_group, processes
     from disco_dock.runtime.log import setup_logging
@@ -80,17 +83,20 @@ def _train(request, args: argparse.Namespace) -> int:
     from disco_dock.training.stage import RunOptions
     from disco_dock.training.train import train
 
-    setup_logging(1)
-    list(request.settings())  # so that a wrong setting of a late stage is told now
+    setup_logging(args.verbose)
+    stages = dict(request.settings())  # so that a wrong setting of a late stage is told now
     stop_after = float("inf") if args.stop_after is None else 60 * args.stop_after
     with process_group(args.device) as device, TrainConsole(silent=not processes().first) as console:
         options = RunOptions(on_step=console.step, on_wait=console.wait, stop_after=stop_after)
         args.out.mkdir(parents=True, exist_ok=True)
+        chosen, names = resolve_device(device), list(stages)
+        console.begin(names[0], stages[names[0]], args.shards, str(chosen))
         try:
-            for stage in train(request, args.shards, args.validation, resolve_device(device), options):
-                if processes().first:
-                    print(f"{stage}: checkpoint {args.out / 'checkpoint'}")
+            for done, stage in enumerate(train(request, args.shards, args.validation, chosen, options), start=1):
+                console.end(stage, args.out, last=done == len(names))
+                if done < len(names):
+                    console.begin(names[done], stages[names[done]], args.shards, str(chosen))
         except PausedError as pause:
             if processes().first:
-                print(pause)
+                print(wrapped(str(pause)))
     return 0

@@ -1,15 +1,26 @@
-"""What `train` shows: a progress bar with the time left on a terminal, plain lines in a log."""
+"""What `train` shows: what is trained, a bar with rate and time left, plain lines in a log, and where things are."""
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from disco_dock.cli.wording import count, duration, say, tail, wrapped
 
 if TYPE_CHECKING:
     from disco_dock.runtime.loop import TrainingRun
+    from disco_dock.training.settings import TrainConfig
 
 LINE_SECONDS = 30.0  # between lines when the output is no terminal
+RECENT = 50  # steps that rates are taken over
+SETTLED = 5  # steps after which a rate is believed
+TOO_LONG = 7 * 86400.0  # seconds
+PATH_ROOM = 16  # columns
+NEXT = {"score": "prior", "prior": "confidence"}
 
 
 class TrainConsole:
@@ -23,24 +34,18 @@ class TrainConsole:
         self._silent = silent
         self._bar = None
         self._task = None
-        self._started: dict[str, tuple[float, float]] = {}
+        self._name = ""
+        self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT)  # (seconds, poses) of each step
         self._last_line = 0.0
+        self._warned = False
 
     def __enter__(self) -> TrainConsole:
         """Start the bar when stderr is a terminal."""
         if sys.stderr.isatty() and not self._silent:
             from rich.console import Console as Terminal
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn
 
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.percentage:3.0f}%"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(elapsed_when_finished=False),
-                TextColumn("{task.fields[loss]}"),
-            )
+            columns = (BarColumn(12), TextColumn("{task.percentage:3.0f}% {task.description}", markup=False))
             self._bar = Progress(*columns, console=Terminal(stderr=True), transient=True)
             self._bar.start()
         return self
@@ -50,41 +55,88 @@ class TrainConsole:
         if self._bar is not None:
             self._bar.stop()
 
+    def begin(self, stage: str, config: TrainConfig, shards: Path, device: str) -> None:
+        """Say which stage begins, on what, and how long it may take."""
+        loop = config.loop
+        minutes = f" or {duration(loop.max_seconds)}" if loop.max_seconds else ""
+        sizes = f" ({config.preset})" if config.preset else ""
+        self._say(
+            f"training {stage}{sizes} on {tail(str(shards), PATH_ROOM)}, {device}: {loop.max_steps:,} steps{minutes}"
+        )
+
     def step(self, run: TrainingRun, metrics: dict[str, float]) -> None:
         """Show a finished training step."""
         if self._silent:
             return
-        name, progress = run.out_dir.name, run.progress()
-        first_time, first_progress = self._started.setdefault(name, (time.monotonic(), progress))
-        loss = f"loss {metrics.get('loss', float('nan')):.3f}"
-        if self._bar is not None:
-            if self._task is None or len(self._started) > len(self._bar.tasks):
-                self._task = self._bar.add_task(name, total=1.0, loss="")
-            text = f"{name} step {run.step}"
-            self._bar.update(self._task, description=text, completed=min(progress, 1.0), loss=loss)
-            return
+        if run.out_dir.name != self._name:
+            self._start(run)
+        self._recent.append((metrics.get("step_seconds", 0.0), metrics.get("rows", 0.0)))
+        left, progress = self._left(run), min(run.progress(), 1.0)
+        self._warn_once(run, left)
+        text = f"{self._name} step {run.step:,}, {self._rate()}, loss {metrics.get('loss', math.nan):.3f}"
+        text += f", {duration(left)} left" if math.isfinite(left) and progress < 1 else ""
         now = time.monotonic()
-        if now - self._last_line > LINE_SECONDS or progress >= 1:
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, description=text, completed=progress)
+        elif now - self._last_line > LINE_SECONDS or progress >= 1:
             self._last_line = now
-            gained = progress - first_progress
-            left = (now - first_time) * max(1 - progress, 0.0) / gained if gained > 0 else float("nan")
-            self._line(f"{name}: step {run.step}, {100 * min(progress, 1.0):.0f} %, {duration(left)} left, {loss}")
+            say(f"{100 * progress:.0f} %: {text}")
 
     def wait(self, text: str) -> None:
         """Show work that is no training step."""
-        if not self._silent:
-            self._line(text)
+        self._say(text)
 
-    def _line(self, text: str) -> None:
+    def end(self, stage: str, out: Path, *, last: bool) -> None:
+        """Say that a stage is finished, where its checkpoint is, and after the last one what to do with it."""
+        if self._silent:
+            return
+        print(wrapped(f"{stage}: done; checkpoint {out / 'checkpoint'}, curves {out / stage / 'metrics.jsonl'}"))
+        if last and stage in NEXT:
+            print(wrapped(f"next: disco-dock train {NEXT[stage]} -o {out} with the same shards"))
+        elif last:
+            print(wrapped(f"next: disco-dock predict --checkpoint {out / 'checkpoint'}"))
+
+    def _start(self, run: TrainingRun) -> None:
+        self._name = run.out_dir.name
+        self._recent.clear()
+        self._warned = False
+        if run.step > 1:
+            self._say(f"{self._name}: going on after step {run.step - 1:,}")
         if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False)
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(self._name, total=1.0)
+
+    def _left(self, run: TrainingRun) -> float:
+        """Seconds until the run ends by steps or by time, whichever is first."""
+        seconds = sum(one for one, _ in self._recent)
+        by_steps = (run.config.max_steps - run.step) * seconds / len(self._recent)
+        by_time = run.config.max_seconds - run.seconds if run.config.max_seconds else math.inf
+        return max(0.0, min(by_steps, by_time))
+
+    def _rate(self) -> str:
+        """Poses or steps a second."""
+        seconds, poses = map(sum, zip(*self._recent, strict=True))
+        if seconds <= 0:
+            return "starting"
+        per_second, what = (poses, "poses/s") if poses else (len(self._recent), "steps/s")
+        return f"{per_second / seconds:.3g} {what}"
+
+    def _warn_once(self, run: TrainingRun, left: float) -> None:
+        if self._warned or len(self._recent) < SETTLED:
+            return
+        self._warned = True
+        if left > TOO_LONG and math.isfinite(left):
+            steps = count(run.config.max_steps, "step")
+            self._say(
+                f"warning: {steps} take {duration(left)} at this rate; end sooner with --minutes M, or with "
+                "--set loop.max_steps=N"
+            )
+
+    def _say(self, text: str) -> None:
+        if self._silent:
+            return
+        if self._bar is not None:
+            self._bar.console.print(wrapped(text), markup=False, highlight=False, soft_wrap=True)
         else:
-            print(text, file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Hours, minutes and seconds as text."""
-    if seconds != seconds:
-        return "unknown time"
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+            say(text)

@@ -78,7 +78,7 @@ def side_by_side(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]
             ("valid", "PB-valid"),
             *((f"under_{limit:g}_and_valid", f"RMSD < {limit:g} Å and PB-valid") for limit in THRESHOLDS),
         ):
-            cells = [_rate(one["success"][selection].get(key)) for one in methods.values()]
+            cells = [rate_text(one["success"][selection].get(key)) for one in methods.values()]
             if any(cells):
                 rows.append([f"{text}, {label}", *cells])
     for key, text in (("rmsd_top1", "RMSD 25/50/75 %, Å"), ("centroid_top1", "centroid 25/50/75 %, Å")):
@@ -109,7 +109,8 @@ def _lead(value: Mapping[str, Any] | None) -> str:
     return f"{value['points']:+.1f} [{low:.1f}, {high:.1f}]"
 
 
-def _rate(value: Mapping[str, Any] | None) -> str:
+def rate_text(value: Mapping[str, Any] | None) -> str:
+    """A share with its interval, both in percent; "" for none."""
     if value is None:
         return ""
     low, high = value["interval"]

@@ -55,6 +55,16 @@ def check_asked(asked: Sequence[str]) -> None:
             )
 
 
+def meets(words: Sequence[str], require: Iterable[str], exclude: Iterable[str] = ()) -> bool:
+    """Whether a fingerprint has every wanted interaction, and none of those that it must not have."""
+    return all(has(words, asked) for asked in require) and not any(has(words, asked) for asked in exclude)
+
+
+def asked_in_words(require: Iterable[str], exclude: Iterable[str]) -> str:
+    """What is wanted, for a sentence: "with hbond:A:MET793, without salt:A:ASP855"; "" for nothing."""
+    return ", ".join([*(f"with {one}" for one in require), *(f"without {one}" for one in exclude)])
+
+
 def has(words: Iterable[str], asked: str) -> bool:
     """Whether a fingerprint has a wanted interaction: "hbond:A:MET793", "hbond:A:793" or "A:793" (of any kind).
 

@@ -16,9 +16,10 @@ logger = logging.getLogger(__name__)
 
 
 def setup_logging(verbosity: int) -> None:
-    """Log to standard error: warnings, with 1 also information, with 2 everything."""
+    """Log to standard error: warnings as plain lines, with 1 also information, with 2 everything."""
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True)
+    form = "%(levelname)s %(name)s: %(message)s" if verbosity else "warning: %(message)s"
+    logging.basicConfig(level=level, stream=sys.stderr, format=form, force=True)
 
 
 class MetricsLog:

@@ -84,6 +84,7 @@ class Docked:
         seconds: wall time of each phase.
         state: SMILES of the state that has the poses, where several were docked; else None.
         states: how many protonation states and configurations were docked; None where none were asked for.
+        meeting: how many poses have the interactions that were asked for; None where none were.
     """
 
     id: int
@@ -95,6 +96,7 @@ class Docked:
     seconds: dict[str, float]
     state: str | None = None
     states: int | None = None
+    meeting: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,6 +23,7 @@ class Snapshot:
         event: "progress", or "end" for the last one.
         rows: of the ledger.
         docked: ligands with poses.
+        unmet: those of them that have no pose with the interactions that were asked for.
         failed: records without, those that could not be read included.
         duplicates: records that repeat a molecule.
         pending: ligands that wait.
@@ -37,6 +38,7 @@ class Snapshot:
     event: str
     rows: int
     docked: int
+    unmet: int
     failed: int
     duplicates: int
     pending: int
@@ -69,13 +71,14 @@ class Tally:
         self.finished = 0
         self._begin = time.monotonic()
         self._recent: deque[float] = deque([self._begin], maxlen=WINDOW)
-        self._docked = self._duplicates = self._pending = 0
+        self._docked = self._unmet = self._duplicates = self._pending = 0
         self._failures: Counter[str] = Counter()
         self.add(counts)
 
     def add(self, counts: Counts) -> None:
         """Count rows that entered the ledger."""
         self._docked += counts.of("docked")
+        self._unmet += counts.unmet
         self._duplicates += counts.of("duplicate")
         self._pending += counts.of("pending")
         self._failures.update(counts.failures)
@@ -89,6 +92,7 @@ class Tally:
             self._failures[outcome.failure.code] += 1
         else:
             self._docked += 1
+            self._unmet += outcome.meeting == 0
 
     @property
     def pending(self) -> int:
@@ -104,6 +108,7 @@ class Tally:
             event=event,
             rows=self._docked + self._duplicates + self._pending + failed,
             docked=self._docked,
+            unmet=self._unmet,
             failed=failed,
             duplicates=self._duplicates,
             pending=self._pending,

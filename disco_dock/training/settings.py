@@ -177,7 +177,7 @@ class TrainConfig:
         return self.validation.metric or DEFAULT_METRICS[stage]
 
 
-def resolve(stage: str, *, run: Path, file: Path | None = None, overrides: Sequence[str] = ()) -> TrainConfig:
+def resolve(stage: str, *, run: Path | None, file: Path | None = None, overrides: Sequence[str] = ()) -> TrainConfig:
     """The settings of a stage: command line, before configuration file, before those saved in the run, before defaults.
 
     A file may hold, besides the settings, ``stages: {prior: {...}}`` with other values for single stages; an override
@@ -186,13 +186,14 @@ def resolve(stage: str, *, run: Path, file: Path | None = None, overrides: Seque
     Args:
         stage: one of `EVERY_STAGE`.
         run: folder of the run; the stage's saved settings count, else the score stage's without its length and metric.
+            None for no saved settings.
         file: YAML.
         overrides: ``section.field=value`` assignments.
 
     Raises:
         ConfigError: an unknown key, a value of the wrong type or out of range, or a file that cannot be read.
     """
-    settings = _saved(run, stage)
+    settings = {} if run is None else _saved(run, stage)
     for layer in (read_yaml(file) if file is not None else {}, apply_overrides({}, overrides)):
         shared, own = _stage_layer(layer, stage)
         settings = merged(merged(settings, shared), own)

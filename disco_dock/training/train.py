@@ -42,14 +42,14 @@ class TrainRequest:
 
     Attributes:
         stage: one of `EVERY_STAGE`, or ``all`` for `STAGES`.
-        run: folder of the run.
+        run: folder of the run; None only where nothing is trained.
         file: configuration file, or None.
         overrides: ``section.field=value`` assignments.
         minutes: training time in all over every resume, of all stages that are asked for; or None.
     """
 
     stage: str
-    run: Path
+    run: Path | None
     file: Path | None = None
     overrides: tuple[str, ...] = ()
     minutes: float | None = None
@@ -90,6 +90,8 @@ def train(
         KeyboardInterrupt: stopped by a signal, with the state written.
         PausedError: stopped by the limit of this call, with the state written.
     """
+    if request.run is None:
+        raise ConfigError("training needs a folder for the run; give -o")
     deadline = time.monotonic() + options.stop_after
     for stage, config in request.settings():
         if device.type == "cpu" and config.loop.precision == "fp16":

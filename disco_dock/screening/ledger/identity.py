@@ -9,7 +9,8 @@ from typing import Any
 
 from disco_dock.docking.runs.input_files import file_hash, settings_files
 from disco_dock.docking.settings import PredictSettings
-from disco_dock.runtime.errors import ConfigError
+from disco_dock.interactions.fingerprint import check_asked
+from disco_dock.runtime.errors import ConfigError, InputError
 from disco_dock.screening.ledger.errors import StoreError
 from disco_dock.screening.plan import Shard
 
@@ -24,6 +25,9 @@ class ScreenSettings:
         stop_when_converged: sample no more poses of a ligand once the best ones agree.
         time_budget: seconds after which no further poses of a ligand are begun, or None.
         stereo_isomers: most configurations of a molecule with open stereo, each an entry of its own; 0 for one.
+        require: interactions that a kept pose must have, such as "hbond:A:MET793"; a ligand without such a pose keeps
+            its best ones.
+        exclude: interactions that it must not have.
     """
 
     predict: PredictSettings
@@ -31,9 +35,15 @@ class ScreenSettings:
     stop_when_converged: bool = False
     time_budget: float | None = None
     stereo_isomers: int = 0
+    require: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the numbers and the interactions."""
+        try:
+            check_asked((*self.require, *self.exclude))
+        except InputError as error:
+            raise ConfigError(str(error)) from error
         if self.keep < 1:
             raise ConfigError(f"at least 1 pose is kept of each ligand, not {self.keep}")
         if self.time_budget is not None and not self.time_budget > 0:
@@ -57,6 +67,12 @@ class StoreIdentity:
     settings: dict[str, Any]
     files: dict[str, str]
     shard: str
+
+    @property
+    def asked(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Interactions that kept poses must have, and those that they must not have."""
+        require, exclude = (self.settings.get(name) or () for name in ("require", "exclude"))
+        return tuple(map(str, require)), tuple(map(str, exclude))
 
     def to_json(self) -> str:
         """As kept in a store."""
@@ -129,6 +145,7 @@ def store_identity(settings: ScreenSettings, protein: Path, checkpoint: str, sha
     )
     if settings.stereo_isomers:
         chosen["stereo_isomers"] = settings.stereo_isomers
+    chosen.update({name: sorted(asked) for name in ("require", "exclude") if (asked := getattr(settings, name))})
     return StoreIdentity(
         protein=file_hash(protein),
         checkpoint=checkpoint,

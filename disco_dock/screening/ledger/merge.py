@@ -19,7 +19,7 @@ from disco_dock.screening.ledger.store import LibraryState, Store, connect, stor
 from disco_dock.screening.ledger.values import check_values, is_sound
 
 BLOCK = 64  # rows that are read together while nothing is damaged
-LEAST_ROW_BYTES = 16  # a row has 22 columns, most of them not empty
+LEAST_ROW_BYTES = 16  # a row has 23 columns, most of them not empty
 COPIED: tuple[str, ...] = (
     "position",
     "name",
@@ -33,6 +33,7 @@ COPIED: tuple[str, ...] = (
     "state",
     "states",
     "num_poses",
+    "poses_meeting",
     "converged",
     "seconds_conformer",
     "seconds_docking",

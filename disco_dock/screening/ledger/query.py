@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from disco_dock.interactions.fingerprint import check_asked, has, key_residues
+from disco_dock.interactions.fingerprint import asked_in_words, check_asked, has, key_residues
 from disco_dock.runtime.errors import ConfigError, InputError
 from disco_dock.screening.ledger.coordinates import unpack
 from disco_dock.screening.ledger.errors import DamagedStoreError, StoreError, damaged, store_errors
+from disco_dock.screening.ledger.identity import StoreIdentity
 from disco_dock.screening.ledger.schema import RESULT_COLUMNS, STORED_POSE_COLUMNS
 from disco_dock.screening.ledger.store import connect
 from disco_dock.screening.ledger.values import check_values
@@ -27,6 +28,13 @@ DERIVED = {
 """Columns that are made of others; the ligand efficiency is kcal/mol of Vina's score for each heavy atom."""
 SHOWN_COLUMNS = (*RESULT_COLUMNS, *DERIVED)
 """Of a result."""
+UNMET = "unmet"
+"""Ligands that were docked, and have no pose with the interactions that the screen asked for."""
+CHOICES = {name: f"status = '{name}'" for name in STATUSES} | {
+    "docked": "status = 'docked' AND poses_meeting IS NOT 0",
+    UNMET: "status = 'docked' AND poses_meeting = 0",
+}
+"""What `Query.status` may be, as conditions."""
 LOWER_IS_BETTER = frozenset({"vina_score", "strain", "clash_count", "pocket_distance", "position", "seconds"})
 
 
@@ -35,7 +43,7 @@ class Query:
     """Which ligands, and in which order.
 
     Attributes:
-        status: of the rows, or None for all of them.
+        status: of the rows, `UNMET`, or None for all of them; "docked" are those without the unmet.
         sort: column to sort by, best first; None for the Vina score, or the confidence where there is none.
         min_score: leave out ligands whose number in that column is worse than this.
         where: a condition in SQL over the columns of `SHOWN_COLUMNS`.
@@ -60,8 +68,8 @@ class Query:
             check_asked((*self.require, *self.exclude))
         except InputError as error:
             raise ConfigError(str(error)) from error
-        if self.status is not None and self.status not in STATUSES:
-            raise ConfigError(f"the status is one of {', '.join(STATUSES)}, not {self.status!r}")
+        if self.status is not None and self.status not in CHOICES:
+            raise ConfigError(f"the status is one of {', '.join(CHOICES)}, not {self.status!r}")
         if self.sort is not None and self.sort not in SHOWN_COLUMNS:
             raise ConfigError(f"results are sorted by one of {', '.join(SHOWN_COLUMNS)}, not {self.sort!r}")
         if self.top is not None and self.top < 1:
@@ -94,8 +102,7 @@ class Results:
         falling = " DESC" if (sort in LOWER_IS_BETTER) == query.worst_first else ""
         conditions, values = ["1"], []
         if query.status is not None:
-            conditions.append("status = ?")
-            values.append(query.status)
+            conditions.append(CHOICES[query.status])
         if query.min_score is not None:
             conditions.append(f"{sort} {'<=' if sort in LOWER_IS_BETTER else '>='} ?")
             values.append(query.min_score)
@@ -131,6 +138,16 @@ class Results:
         with store_errors(self.path):
             found = self._connection.execute("SELECT 1 FROM pose WHERE vina_score IS NOT NULL LIMIT 1").fetchone()
         return "confidence" if found is None else "vina_score"
+
+    def asked(self) -> str:
+        """The interactions that the screen asked for, in words; "" for a screen that asked for none."""
+        with store_errors(self.path):
+            found = self._connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
+        try:
+            require, exclude = StoreIdentity.from_json(found[0]).asked
+        except (TypeError, ValueError) as error:
+            raise damaged(self.path, "no identity") from error
+        return asked_in_words(require, exclude)
 
     def poses(self, row: dict[str, Any], count: int) -> list[Pose]:
         """Up to `count` kept poses of a row, best first; none for a ligand that was not docked.

@@ -35,7 +35,7 @@ TEXT = frozenset(
 )
 WHOLE = frozenset(
     {"id", "position", "heavy_atoms", "attempts", "num_poses", "converged", "clash_count", "stereo_kept", "docked_as"}
-    | {"rank", "sample", "cluster", "records", "complete", "states"}
+    | {"rank", "sample", "cluster", "records", "complete", "states", "poses_meeting"}
 )
 """Columns of texts and whole numbers; `library_digest` is `digest` of the table `library`."""
 
@@ -74,6 +74,7 @@ CREATE TABLE ligand (
     state TEXT,
     states INTEGER,
     num_poses INTEGER,
+    poses_meeting INTEGER,
     converged INTEGER,
     seconds_conformer REAL,
     seconds_docking REAL,
@@ -119,7 +120,8 @@ SELECT
     ligand.smiles AS smiles, ligand.heavy_atoms AS heavy_atoms, ligand.status AS status,
     first.name AS duplicate_of, ligand.error_code AS error_code, ligand.message AS message, ligand.hint AS hint,
     own.state AS state, own.states AS states,
-    own.num_poses AS num_poses, own.converged AS converged, own.seconds_total AS seconds,
+    own.num_poses AS num_poses, own.poses_meeting AS poses_meeting,
+    own.converged AS converged, own.seconds_total AS seconds,
     pose.confidence AS confidence, pose.p_rmsd_under_2 AS p_rmsd_under_2, pose.p_rmsd_under_5 AS p_rmsd_under_5,
     pose.vina_score AS vina_score, pose.strain AS strain, pose.clash_count AS clash_count,
     pose.pocket_distance AS pocket_distance, pose.stereo_kept AS stereo_kept, own.id AS docked_as,
@@ -155,14 +157,16 @@ def _without(tables: str, *pieces: str) -> str:
 OLDER_TABLES = _without(
     PLAIN_TABLES,
     "    state TEXT,\n    states INTEGER,\n",
+    "    poses_meeting INTEGER,\n",
     "    trust TEXT,\n",
     "    contact_score REAL,\n",
     "    interactions TEXT,\n",
     "    own.state AS state, own.states AS states,\n",
+    " own.poses_meeting AS poses_meeting,\n   ",
     ",\n    pose.trust AS trust, pose.contact_score AS contact_score, pose.interactions AS interactions",
 )
 """Tables of a store of `OLDER_VERSION`."""
-ADDED_COLUMNS = frozenset({"state", "states", "trust", "contact_score", "interactions"})
+ADDED_COLUMNS = frozenset({"state", "states", "poses_meeting", "trust", "contact_score", "interactions"})
 """Columns that stores of `OLDER_VERSION` lack."""
 STRICT_TABLES = strict(PLAIN_TABLES)
 """`PLAIN_TABLES`, where SQLite refuses a value of another type than its column's."""
@@ -184,6 +188,7 @@ RESULT_COLUMNS = (
     "message",
     "hint",
     "num_poses",
+    "poses_meeting",
     "converged",
     "seconds",
     "confidence",

@@ -52,10 +52,14 @@ class LibraryState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """How many rows have each status, and how many failures each code."""
+    """How many rows have each status, how many failures each code, and how many are docked without what was asked.
+
+    The last are ligands that have no pose with the interactions that `screen --require` and `--exclude` ask for.
+    """
 
     status: Mapping[Status, int] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
+    unmet: int = 0
 
     @property
     def total(self) -> int:
@@ -311,12 +315,12 @@ class Store:
             return run.execute(update, values).rowcount == 1
         phases = ", ".join(f"seconds_{phase} = ?" for phase in PHASES)
         update = (
-            "UPDATE ligand SET status = 'docked', state = ?, states = ?, num_poses = ?, converged = ?, digest = ?, "
-            f"finished = ?, {phases} "
+            "UPDATE ligand SET status = 'docked', state = ?, states = ?, num_poses = ?, poses_meeting = ?, "
+            f"converged = ?, digest = ?, finished = ?, {phases} "
             "WHERE id = ? AND status = 'pending'"
         )
         seconds = [outcome.seconds.get(phase) for phase in PHASES]
-        found = (outcome.state, outcome.states, outcome.num_poses, outcome.converged, outcome.digest)
+        found = (outcome.state, outcome.states, outcome.num_poses, outcome.meeting, outcome.converged, outcome.digest)
         values = (*found, now, *seconds, outcome.id)
         if run.execute(update, values).rowcount == 0:
             return False  # its result came already, from a worker that was given up too early
@@ -385,8 +389,9 @@ def count_rows(path: Path, connection: sqlite3.Connection) -> Counts:
         failures = dict(
             connection.execute("SELECT error_code, count(*) FROM ligand WHERE status = 'failed' GROUP BY error_code")
         )
+        unmet = connection.execute("SELECT count(*) FROM ligand WHERE poses_meeting = 0").fetchone()[0]
     for found in status:
         check_values(path, ("status",), (found,))
     for found in failures:
         check_values(path, ("error_code",), (found,))
-    return Counts(status=status, failures=failures)
+    return Counts(status=status, failures=failures, unmet=unmet)

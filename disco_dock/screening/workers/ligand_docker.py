@@ -19,6 +19,7 @@ from disco_dock.docking.prediction import Prediction
 from disco_dock.docking.prepare import prepare_complex
 from disco_dock.docking.receptors import ReceptorStore
 from disco_dock.docking.runs.input_files import file_hash, settings_files
+from disco_dock.interactions.fingerprint import meets
 from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
 from disco_dock.sampling.network_batch import ReceptorStates
 from disco_dock.sampling.sample import DockedPoses
@@ -193,9 +194,13 @@ class LigandDocker:
         return self._kept(work, prediction, ready.seconds + time.perf_counter() - begin)
 
     def _kept(self, work: Work, prediction: Prediction, seconds: float) -> Docked:
-        """What the ledger keeps of a prediction."""
-        pos = np.stack([pose.pos for pose in prediction.ranked[: self._settings.keep]])
-        rows = prediction.table[: len(pos)]
+        """What the ledger keeps of a prediction: of poses with the wanted interactions, or of all if none has them."""
+        require, exclude, count = self._settings.require, self._settings.exclude, self._settings.keep
+        pairs = list(zip(prediction.ranked, prediction.table, strict=True))
+        met = [(pose, row) for pose, row in pairs if meets((row["interactions"] or "").split(), require, exclude)]
+        kept = (met or pairs)[:count]
+        pos = np.stack([pose.pos for pose, _ in kept])
+        rows = [{**row, "rank": rank} for rank, (_, row) in enumerate(kept, start=1)]
         return Docked(
             id=work.id,
             num_poses=prediction.draws,
@@ -203,12 +208,13 @@ class LigandDocker:
             poses=tuple({column: row[column] for column in STORED_POSE_COLUMNS} for row in rows),
             coordinates=pack(pos),
             digest=digest(pos),
+            meeting=len(met) if require or exclude else None,
             seconds={**prediction.timings, "total": round(seconds, 3)},
         )
 
 
-def _order(outcome: Docked) -> tuple[float, float]:
-    return state_order(outcome.poses[0]["vina_score"], outcome.poses[0]["confidence"])
+def _order(outcome: Docked) -> tuple[bool, float, float]:
+    return outcome.meeting == 0, *state_order(outcome.poses[0]["vina_score"], outcome.poses[0]["confidence"])
 
 
 NO_ROOM = Failure(

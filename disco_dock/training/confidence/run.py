@@ -118,7 +118,8 @@ def train_confidence(
     def loss_fn(batch: ConfidenceBatch, step: int) -> tuple[Tensor, dict[str, float]]:
         losses = stage(batch.to(device))
         shares = labels_share(losses.labels, sizes.thresholds)
-        return losses.loss, {"loss": float(losses.loss.detach()), **shares}
+        rows = float(batch.weight.sum()) * group.size
+        return losses.loss, {"loss": float(losses.loss.detach()), **shares, "rows": rows}
 
     measure = None
     if validation is not None:

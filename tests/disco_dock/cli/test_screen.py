@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 
 import pytest
 
@@ -32,7 +34,13 @@ def screened(disco, peptide, tmp_path, monkeypatch):
 def test_a_library_is_screened_and_listed(disco, screened):
     done = screened()
     assert done.status == 0, done.err
-    assert done.out == "4 records, 2 docked, 1 duplicate, 1 failed (1 input); run.sqlite\n"
+    assert done.out.splitlines() == [
+        "4 records: 2 docked, 1 duplicate, 1 failed (1 input)",
+        "what failed, and why: disco-dock results run.sqlite --status failed",
+        "results in run.sqlite",
+        "next: disco-dock results run.sqlite --report",
+    ]
+    assert done.err.startswith("docking lib.smi anywhere in p.pdb: 4 poses each, no worker\n")
     table = disco("results", "run.sqlite")
     assert table.status == 0
     assert "paracetamol" in table.out and "broken" not in table.out
@@ -126,11 +134,51 @@ def test_a_library_that_breaks_off_is_told(screened, tmp_path):
     assert "lib.smi: no such file" in missing.err
 
 
+def test_required_interactions_choose_poses_and_name_the_others(disco, screened, tmp_path):
+    assert screened("--store", "all.sqlite").status == 0
+    assert disco("results", "all.sqlite", "-o", "all.csv").status == 0
+    rows = {row["name"]: row for row in csv.DictReader((tmp_path / "all.csv").open())}
+    own = set(rows["paracetamol"]["interactions"].split()) - set(rows["ethanol"]["interactions"].split())
+    wanted = sorted(own)[0]
+    done = screened("--require", wanted)
+    assert done.status == 0, done.err
+    unmet = int(re.search(r"(\d) of 2 docked", done.out)[1]) if "docked ha" in done.out else 0
+    table = disco("results", "run.sqlite")
+    assert "paracetamol" in table.out
+    others = disco("results", "run.sqlite", "--status", "unmet")
+    assert ("ethanol" in others.out) == (unmet == 1) and "paracetamol" not in others.out
+    assert disco("results", "run.sqlite", "--status", "all", "-o", "b.csv").out.startswith("4 ligands")
+    met = {row["name"]: row["poses_meeting"] for row in csv.DictReader((tmp_path / "b.csv").open())}
+    assert int(met["paracetamol"]) >= 1 and met["broken"] == "" and met["again"] == met["ethanol"]
+    numbers = json.loads(disco("screen", "status", "run.sqlite", "--json").out)
+    assert numbers["counts"]["unmet"] == unmet
+    other = screened()
+    assert other.status == 1 and "require" in other.err
+
+
+def test_ligands_without_a_required_interaction_are_counted_named_and_kept(disco, screened):
+    done = screened("--require", "metal:A:ZN999")
+    assert "2 of 2 docked have no pose with metal:A:ZN999: disco-dock results run.sqlite" in " ".join(done.out.split())
+    listed = disco("results", "run.sqlite")
+    assert listed.out == "no ligands\n" and "2 of 2 docked have no pose with metal:A:ZN999" in listed.err
+    named = disco("results", "run.sqlite", "--status", "unmet")
+    assert "ethanol" in named.out and "paracetamol" in named.out
+    assert (
+        disco("results", "run.sqlite", "--status", "unmet", "-o", "u.sdf", "--poses", 3).out == "2 ligands in u.sdf\n"
+    )
+    assert "docked: 2 (2 without the interactions asked for)" in disco("screen", "status", "run.sqlite").out
+    assert screened("--require", "metal:A:ZN999").out == done.out  # a resumed run counts them again
+    page = disco("results", "run.sqlite", "--report")
+    assert page.status == 0
+    wrong = screened("--require", "nonsense")
+    assert wrong.status == 2 and "cannot be read" in wrong.err
+
+
 def test_configurations_of_open_stereo(disco, screened, tmp_path):
     (tmp_path / "lib.smi").write_text("CC(F)Cl open\nCCO ethanol\n")
     done = screened("--stereo-isomers", 4)
     assert done.status == 0, done.err
-    assert done.out.startswith("3 records, 3 docked")
+    assert done.out.startswith("3 records: 3 docked")
     assert "open_iso2" in disco("results", "run.sqlite").out
     other = screened()
     assert other.status == 1 and "stereo_isomers 4 (now null)" in other.err

@@ -173,6 +173,13 @@ def test_dry_run_prints_settings_and_sizes_and_writes_nothing(shards, tmp_path, 
     assert not (tmp_path / "run").exists()
 
 
+def test_dry_run_needs_no_folder_and_a_run_does(tmp_path, capsys):
+    assert main(["train", "score", "--preset", "tiny", "--dry-run"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["score"]["preset"] == "tiny"
+    assert main(["train", "score", "--preset", "tiny", "-o", str(tmp_path / "run")]) == 2
+    assert "--shards missing" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
 def test_paused_run_is_no_failure_and_goes_on(shards, tmp_path, capsys):
     out = tmp_path / "run"
     steps = ["--set", "loop.max_steps=2"]

@@ -140,7 +140,32 @@ def test_a_plan_refuses_a_receptor_that_has_changed(peptide):
         plan()
 
 
-@pytest.mark.parametrize(("values", "word"), [({"keep": 0}, "at least 1 pose"), ({"time_budget": 0.0}, "time budget")])
+def test_poses_with_the_wanted_interactions_are_kept_and_counted(peptide):
+    ligand = canonical_ligand(SMILES, "m")
+    prediction = predict_complex(fake_engine(), PREDICT, ReceptorStore(PREDICT, 0), peptide, ligand, name="m")
+    words = [set((row["interactions"] or "").split()) for row in prediction.table]
+    wanted, having = next(
+        (word, [at for at, own in enumerate(words) if word in own]) for word in sorted(set.union(*words[1:]) - words[0])
+    )
+    outcome = dock_one(LigandDocker(fake_engine(), replace(SETTINGS, require=(wanted,)), peptide), work())
+    assert isinstance(outcome, Docked)
+    assert outcome.meeting == len(having)
+    kept = having[: SETTINGS.keep]
+    assert [pose["sample"] for pose in outcome.poses] == [prediction.table[at]["sample"] for at in kept]
+    assert [pose["rank"] for pose in outcome.poses] == list(range(1, len(kept) + 1))
+    assert outcome.digest == digest(np.stack([prediction.ranked[at].pos for at in kept]))
+    without = dock_one(LigandDocker(fake_engine(), replace(SETTINGS, exclude=(wanted,)), peptide), work())
+    assert isinstance(without, Docked) and without.meeting == PREDICT.num_poses - len(having)
+    usual = dock_one(LigandDocker(fake_engine(), SETTINGS, peptide), work())
+    unmet = dock_one(LigandDocker(fake_engine(), replace(SETTINGS, require=("metal:A:ZN9",)), peptide), work())
+    assert isinstance(unmet, Docked) and isinstance(usual, Docked)
+    assert unmet.meeting == 0 and unmet.digest == usual.digest and usual.meeting is None
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [({"keep": 0}, "at least 1 pose"), ({"time_budget": 0.0}, "time budget"), ({"exclude": ("A",)}, "cannot be read")],
+)
 def test_settings_are_checked(values, word):
     with pytest.raises(ConfigError, match=word):
         ScreenSettings(predict=PREDICT, **values)
