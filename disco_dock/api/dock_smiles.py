@@ -20,8 +20,8 @@ class DockedSmiles(NamedTuple):
 
     Attributes:
         score: Vina energy of the first-ranked pose, kcal/mol; lower is better. It is not an affinity.
-        details: "ligand", an RDKit molecule with a conformer for each pose, best first; "scores", the energy of each;
-            "result", everything else as a `Result`.
+        details: "ligand", an RDKit molecule with a conformer for each pose, best first; "scores", the energy of each,
+            also under dockstring's name "affinities"; "result", everything else as a `Result`.
     """
 
     score: float
@@ -55,7 +55,8 @@ def dock_smiles(
     settings = {"physics": PhysicsChoice(score=True), "check_poses": 0, **settings}
     result = Docker(engine).dock(protein, smiles, pocket=pocket, **settings)
     scores = [row["vina_score"] for row in result.prediction.table]
-    return DockedSmiles(scores[0], {"ligand": _with_conformers(result), "scores": scores, "result": result})
+    ligand = _with_conformers(result)
+    return DockedSmiles(scores[0], {"ligand": ligand, "scores": scores, "affinities": scores, "result": result})
 
 
 def _with_conformers(result: Result) -> Chem.Mol:

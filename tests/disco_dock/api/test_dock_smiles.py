@@ -12,6 +12,6 @@ def test_score_and_details(peptide, monkeypatch):
     monkeypatch.setattr(api, "shared_engine", lambda checkpoint, device: made)
     score, details = api.dock_smiles("CCOC(=O)C", peptide, PocketHint(residues=("A:3",)), num_poses=3, steps=2)
     assert score == details["scores"][0] == details["result"].prediction.table[0]["vina_score"]
-    assert details["ligand"].GetNumConformers() == 3
+    assert details["ligand"].GetNumConformers() == 3 and details["affinities"] == details["scores"]
     first = details["result"].mols[0].GetConformer().GetPositions()
     assert (details["ligand"].GetConformer(0).GetPositions() == first).all()
