@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, going on where an earlier run stopped, and print the methods side by side."""
     from disco_dock.cli.evaluate_console import EvaluateConsole, blocks, compact, turned
-    from disco_dock.cli.wording import count, say, tail, wrapped
+    from disco_dock.cli.wording import count, tail, wrapped
     from disco_dock.evaluation.baselines import baselines_of
     from disco_dock.evaluation.report import leads, side_by_side
     from disco_dock.evaluation.run import EvaluationSettings, run_evaluation
@@ -138,8 +138,8 @@ def run(args: argparse.Namespace) -> int:
     )
 
     setup_logging(args.verbose)
-    say(f"evaluating {tail(str(args.data), PATH_ROOM)}: {count(args.num_poses, 'pose')} of each complex")
-    with EvaluateConsole() as console:
+    headline = f"evaluating {tail(str(args.data), PATH_ROOM)}: {count(args.num_poses, 'pose')} of each complex"
+    with EvaluateConsole(headline) as console:
         summary = run_evaluation(settings, on_row=console.row)
     print(blocks(*(side_by_side(summary) if args.verbose else compact(summary))))
     if args.baseline:

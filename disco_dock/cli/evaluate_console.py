@@ -28,7 +28,9 @@ DECIDING = (
 class EvaluateConsole:
     """Progress on stderr; use it as a context manager around the work. Methods that dock together share a bar."""
 
-    def __init__(self) -> None:
+    def __init__(self, headline: str) -> None:
+        """Say the headline once something is docked."""
+        self._headline = headline
         self._bar = None
         self._task = None
         self._name = ""
@@ -55,6 +57,8 @@ class EvaluateConsole:
 
     def row(self, method: str, done: int, total: int) -> None:
         """Show that a method has finished so many complexes of all."""
+        if not self._seen:
+            self._say(self._headline)
         if method not in self._seen:
             self._seen.add(method)
             if self._finished:
@@ -70,6 +74,12 @@ class EvaluateConsole:
             self._bar.update(self._task, completed=done, description=text)
         elif self._finished or self._times[-1] - self._shown > LINE_SECONDS:
             self._shown = self._times[-1]
+            say(text)
+
+    def _say(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
             say(text)
 
     def _begin(self, method: str, total: int) -> None:

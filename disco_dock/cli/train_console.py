@@ -9,7 +9,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from disco_dock.cli.wording import count, duration, say, tail, wrapped
+from disco_dock.cli.wording import WIDTH, count, duration, say, tail, wrapped
 
 if TYPE_CHECKING:
     from disco_dock.runtime.loop import TrainingRun
@@ -19,7 +19,7 @@ LINE_SECONDS = 30.0  # between lines when the output is no terminal
 RECENT = 50  # steps that rates are taken over
 SETTLED = 5  # steps after which a rate is believed
 TOO_LONG = 7 * 86400.0  # seconds
-PATH_ROOM = 16  # columns
+PATH_ROOM = 8  # columns, the least
 NEXT = {"score": "prior", "prior": "confidence"}
 
 
@@ -34,7 +34,7 @@ class TrainConsole:
         self._silent = silent
         self._bar = None
         self._task = None
-        self._name = ""
+        self._name = self._headline = ""
         self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT)  # (seconds, poses) of each step
         self._last_line = 0.0
         self._warned = False
@@ -56,13 +56,12 @@ class TrainConsole:
             self._bar.stop()
 
     def begin(self, stage: str, config: TrainConfig, shards: Path, device: str) -> None:
-        """Say which stage begins, on what, and how long it may take."""
+        """Say, with the first that is done, which stage this is, on what, and how long it may take."""
         loop = config.loop
         minutes = f" or {duration(loop.max_seconds)}" if loop.max_seconds else ""
         sizes = f" ({config.preset})" if config.preset else ""
-        self._say(
-            f"training {stage}{sizes} on {tail(str(shards), PATH_ROOM)}, {device}: {loop.max_steps:,} steps{minutes}"
-        )
+        begin, end = f"training {stage}{sizes} on ", f", {device}: {loop.max_steps:,} steps{minutes}"
+        self._headline = f"{begin}{tail(str(shards), max(PATH_ROOM, WIDTH - len(begin) - len(end)))}{end}"
 
     def step(self, run: TrainingRun, metrics: dict[str, float]) -> None:
         """Show a finished training step."""
@@ -100,8 +99,7 @@ class TrainConsole:
         self._name = run.out_dir.name
         self._recent.clear()
         self._warned = False
-        if run.step > 1:
-            self._say(f"{self._name}: going on after step {run.step - 1:,}")
+        self._say(f"{self._name}: going on after step {run.step - 1:,}" if run.step > 1 else "")
         if self._bar is not None:
             if self._task is not None:
                 self._bar.remove_task(self._task)
@@ -134,9 +132,12 @@ class TrainConsole:
             )
 
     def _say(self, text: str) -> None:
+        """Show a line above the bar, after the headline of a stage that has just begun."""
         if self._silent:
             return
-        if self._bar is not None:
-            self._bar.console.print(wrapped(text), markup=False, highlight=False, soft_wrap=True)
-        else:
-            say(text)
+        lines, self._headline = [line for line in (self._headline, text) if line], ""
+        for line in lines:
+            if self._bar is not None:
+                self._bar.console.print(wrapped(line), markup=False, highlight=False, soft_wrap=True)
+            else:
+                say(line)

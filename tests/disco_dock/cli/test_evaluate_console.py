@@ -38,7 +38,7 @@ def test_turned_tables_keep_their_cells():
 def test_methods_that_dock_together_share_the_progress(capsys, monkeypatch):
     shown = []
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with EvaluateConsole() as console:
+    with EvaluateConsole("evaluating x") as console:
         assert console._bar is not None
         for done in (1, 2):
             for method in ("ours", "ours-by-vina"):

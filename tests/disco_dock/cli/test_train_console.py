@@ -59,6 +59,7 @@ def test_the_last_step_is_all_of_it(capsys):
 def test_beginning_and_end_fit(capsys):
     console = TrainConsole()
     console.begin("confidence", TrainConfig(loop=LoopConfig(max_seconds=3600.0)), Path("/long" * 40), "cuda:1")
+    console.wait("docking: part 1 of 2")
     console.end("score", Path("runs/mine"), last=False)
     console.end("prior", Path("runs/mine"), last=True)
     console.end("confidence", Path("runs/mine"), last=True)
