@@ -26,7 +26,14 @@ def build_parser() -> Parser:
     parser = command_parser("dataset", __doc__)
     parser.add_argument("--source", required=True, help="folder, zip, CIFAR-10 tarball or IDX file")
     parser.add_argument("--dest", type=Path, required=True, metavar="ZIP", help="zip to write")
-    parser.add_argument("--resolution", type=int, default=0, metavar="N", help="of the images (that of the first one)")
+    parser.add_argument(
+        "--resolution",
+        type=parse_size,
+        default=0,
+        metavar="N",
+        help="of the images, 64 or 64x64 (that of the first one)",
+    )
+    parser.add_argument("--max-images", type=int, default=0, metavar="N", help="only N of them, evenly spaced (all)")
     parser.add_argument(
         "--transform",
         choices=tuple(TRANSFORMS),
@@ -46,15 +53,25 @@ def run(args: argparse.Namespace) -> int:
 
     if args.dest.suffix != ".zip":
         raise ConfigError(f"--dest {args.dest}: give a name that ends in .zip")
-    if args.resolution < 0 or args.workers < 1:
-        raise ConfigError("--resolution must not be negative, and --workers at least 1")
+    if min(args.resolution, args.max_images) < 0 or args.workers < 1:
+        raise ConfigError("--resolution and --max-images must not be negative, and --workers at least 1")
     source = open_source(args.source, args.resolution, TRANSFORMS[args.transform])
     info = source.info
-    with Progress("dataset", "images", info.count) as progress:
-        write_zip(source, args.dest, workers=args.workers, advance=progress.advance)
+    count = min(args.max_images or info.count, info.count)
+    chosen = [place * info.count // count for place in range(count)]
+    with Progress("dataset", "images", count) as progress:
+        write_zip(source, args.dest, chosen, workers=args.workers, advance=progress.advance)
     labels = f"{len(info.classes)} classes" if info.classes else "no labels"
-    print(f"{args.dest}: {info.count} images of {info.channels} x {info.resolution} x {info.resolution}, {labels}")
+    print(f"{args.dest}: {count} images of {info.channels} x {info.resolution} x {info.resolution}, {labels}")
     return 0
+
+
+def parse_size(text: str) -> int:
+    """A resolution such as ``64`` or, as EDM's tool has it, ``64x64``; an argparse type."""
+    first, _, second = text.partition("x")
+    if not first.isdecimal() or second not in ("", first):
+        raise argparse.ArgumentTypeError(f"expected a resolution such as 64 or 64x64, found {text!r}")
+    return int(first)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -51,7 +51,7 @@ def build_parser() -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Train the stages and leave a grid of samples."""
-    from disco_dock.runtime.config import from_dict, to_dict, write_yaml
+    from disco_dock.runtime.config import from_dict, to_dict
     from disco_dock.runtime.device import resolve_device
     from disco_dock.runtime.distributed import process_group, processes, wait_for_all
     from disco_dock.runtime.log import setup_logging
@@ -76,11 +76,11 @@ def run(args: argparse.Namespace) -> int:
         device = resolve_device(device_name)
         if group.first:
             out.mkdir(parents=True, exist_ok=True)
-            write_yaml(out / "settings.yaml", to_dict(config))
+        settings = RunSettings(out / "settings.yaml", to_dict(config), writes=group.first)
         if args.stage != "prior":
             from disco_image.training.train_denoiser import train_denoiser
 
-            with _training("denoiser", config.denoiser.loop.max_steps, group.first) as on_step:
+            with _training("denoiser", config.denoiser.loop.max_steps, settings) as on_step:
                 train_denoiser(config, source, out, device, on_step)
             wait_for_all()
         if args.stage != "denoiser" and config.latents.kind != "none":
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
             images = source.info.count * config.prior.passes
             with (
                 Progress("encoding", "images", images, silent=not group.first) as encoding,
-                _training("prior", config.prior.loop.max_steps, group.first) as on_step,
+                _training("prior", config.prior.loop.max_steps, settings) as on_step,
             ):
                 train_prior(config, source, out, device, on_step, encoding.advance)
         if group.first and args.stage is None:
@@ -99,10 +99,50 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+class RunSettings:
+    """The settings file of a run, written at the first step that is made by them.
+
+    A run that cannot go on by other settings, or has no steps left, keeps the file that says how it was trained.
+
+    Args:
+        path: of the file.
+        values: the settings.
+        writes: whether this process writes and speaks.
+    """
+
+    def __init__(self, path: Path, values: dict, *, writes: bool) -> None:
+        self._path, self._values, self.writes = path, values, writes
+        self._written = not writes
+
+    def write(self) -> None:
+        """Write the file once, and say which settings changed since the run's last steps."""
+        from disco_dock.runtime.config import read_yaml, write_yaml
+
+        if self._written:
+            return
+        self._written = True
+        if self._path.is_file():
+            for change in _changes(read_yaml(self._path), self._values):
+                print(f"{self._path.parent}: goes on with {change}", file=sys.stderr)
+        write_yaml(self._path, self._values)
+
+
+def _changes(before: dict, now: dict, prefix: str = "") -> list[str]:
+    """Settings that differ, as ``denoiser.batch_size=64 (before: 32)``."""
+    out = []
+    for key, value in now.items():
+        old, value = before.get(key), list(value) if isinstance(value, tuple) else value
+        if isinstance(value, dict) and isinstance(old, dict):
+            out += _changes(old, value, f"{prefix}{key}.")
+        elif value != old:
+            out.append(f"{prefix}{key}={json.dumps(value)} (before: {json.dumps(old)})")
+    return out
+
+
 @contextmanager
-def _training(stage: str, steps: int, shows: bool):
+def _training(stage: str, steps: int, settings: RunSettings):
     """A context with a function that shows each training step."""
-    with Progress(stage, "steps", steps, silent=not shows) as progress:
+    with Progress(stage, "steps", steps, silent=not settings.writes) as progress:
         begun = False
 
         def on_step(run, metrics: dict[str, float]) -> None:
@@ -110,9 +150,13 @@ def _training(stage: str, steps: int, shows: bool):
             if not begun:
                 progress.skip(run.step - 1)
                 begun = True
+                settings.write()
             progress.advance(1, f"loss {metrics.get('loss', float('nan')):.3f}")
 
         yield on_step
+    if settings.writes and not begun:
+        more = f"more by --set {stage}.loop.max_steps=N, or begin anew in another folder (-o)"
+        print(f"{stage}: was trained to its end before; {more}", file=sys.stderr)
 
 
 def _settings(args: argparse.Namespace) -> dict:

@@ -20,7 +20,7 @@ PAPER = 128
 """Grey level between images."""
 
 
-def write_grid(path: Path, images: Tensor, columns: int = 0) -> None:
+def write_grid(path: str | Path, images: Tensor, columns: int = 0) -> None:
     """Write images (samples, channels, height, width) in [-1, 1] as one PNG, row by row, small ones enlarged.
 
     Args:
@@ -42,7 +42,7 @@ def write_grid(path: Path, images: Tensor, columns: int = 0) -> None:
     write_png(path, sheet)
 
 
-def write_png(path: Path, pixels: Tensor) -> None:
+def write_png(path: str | Path, pixels: Tensor) -> None:
     """Write uint8 pixels (1 or 3, height, width) as a PNG."""
     array = pixels.cpu().numpy()
     image = (

@@ -114,7 +114,7 @@ def held_out_nats(prior: CodePrior, data: LatentSet, device: torch.device) -> fl
     for begin in range(0, len(codes), 1024):
         rows = slice(begin, begin + 1024)
         chosen = None if labels is None else labels[rows].to(device)
-        losses.append(prior.loss(codes[rows].to(device), chosen).double().cpu())
+        losses.append(prior.loss(codes[rows].to(device), chosen).cpu().double())
     return float(torch.cat(losses).mean())
 
 

@@ -187,13 +187,12 @@ def train_denoiser(
     layout = torch.channels_last if config.speed.channels_last else torch.contiguous_format
     model = DenoiserWithEncoder(shape)
     initial = load_initial(model.denoiser, Path(stage_config.initial)) if stage_config.initial else set()
-    levels = AdaptiveLevels(config.levels, shape.process, shape.resolution)
-    adapts = config.levels.kind == "adaptive"
-    if adapts:
-        model.levels = levels  # so that it is part of the run's state
     model = model.to(device)
     if config.speed.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    levels = None
+    if config.levels.kind == "adaptive":  # part of the run's state; in float64, which MPS lacks, so on the CPU
+        levels = model.levels = AdaptiveLevels(config.levels, shape.process, shape.resolution)
     stage = DenoiserStage(model, config.speed.precision == "bfloat16")
     averages = _averages(model, stage_config)
     batches = make_batches(config, source, stage_config.batch_size, own_rows(stage_config.batch_size))
@@ -225,25 +224,26 @@ def train_denoiser(
             show(step)
         learns = step < stage_config.encoder_share * stage_config.loop.max_steps
         temperature = stage_config.temperature.at(step)
-        if adapts:
-            sigma, weight = levels.draw(batch.sigma.to(device))
+        if levels is not None:
+            sigma, weight = levels.draw(batch.sigma)
             batch = batch._replace(sigma=sigma, weight=weight)
         parts, count = batch.parts(stage_config.batch_gpu), len(batch.sigma)
-        seen = torch.zeros(2, levels.BINS, dtype=torch.float64, device=device)
+        seen: list[Tensor] = []
         loss, means = torch.zeros((), device=device), torch.zeros(len(METRICS), device=device)
         for place, part in enumerate(parts):
             losses = step_function(part.to(device, layout), temperature, learns)
             share = len(part.sigma) / count
-            if adapts:
-                seen += levels.seen(part.sigma.to(device), losses.error.detach())
+            if levels is not None:
+                seen.append(levels.seen(part.sigma, losses.error.detach().cpu()))
             means += share * torch.stack([value.detach().mean() for value in losses])
             mean = share * losses.total.mean()
             if place + 1 < len(parts):
                 mean.backward()  # the last part's gradient is added by the loop
                 mean = mean.detach()
             loss = loss + mean
-        if adapts:
-            levels.follow(total(seen))
+        if levels is not None:
+            sums = torch.stack(seen).sum(0)
+            levels.follow(total(sums.to(device)).cpu() if group.size > 1 else sums)
         metrics = dict(zip(METRICS, means.tolist(), strict=True))
         return loss, {**metrics, "images": float(count * group.size)}
 

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +72,38 @@ def test_sampling_goes_on_in_subfolders_and_refuses_other_settings(trained, tmp_
     assert np.abs(again - once).max() <= 1 and (tmp_path / "samples.json").read_text() == record
     assert sample.main([*argv, "--guidance", "1"]) == 1
     assert "other settings" in capsys.readouterr().err
+
+
+def test_python_of_the_documents_runs(trained, tmp_path, monkeypatch):
+    text = (Path(__file__).parents[3] / "docs/images.md").read_text()
+    lines = text.partition("## From Python\n")[2].partition("\n\nA seed gives")[0].splitlines()
+    code = "\n".join(line[4:] for line in lines)
+    assert "runs/digits" in code and "generate(" in code
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/digits").symlink_to(trained)
+    found: dict = {}
+    exec(code, found)  # noqa: S102 - our own document
+    assert found["seen"].shape == found["codes"].shape == (16, 4, 16) and found["toy"].shape == (5, 2)
+    assert found["x"].shape == found["images"].shape and (tmp_path / "mine.png").exists()
+
+
+def test_settings_are_those_that_made_the_steps(tmp_path, capsys):
+    assert train_tiny(tmp_path) == 0
+    first = (tmp_path / "settings.yaml").read_text()
+    capsys.readouterr()
+    assert train_tiny(tmp_path, **{"denoiser.loop.learning_rate": 0.5}) == 0  # nothing is left to do
+    said = capsys.readouterr().err
+    assert "denoiser: was trained to its end before" in said and "prior: was trained" in said
+    assert train_tiny(tmp_path, **{"unet.width": 16}) == 1  # another model
+    assert (tmp_path / "settings.yaml").read_text() == first
+    capsys.readouterr()
+    more = {"denoiser.loop.max_steps": 4, "denoiser.loop.learning_rate": 0.001}
+    assert train_tiny(tmp_path, "--stage", "denoiser", **more) == 0
+    said = capsys.readouterr().err
+    assert f"{tmp_path}: goes on with denoiser.loop.max_steps=4 (before: 3)" in said
+    assert "learning_rate=0.001 (before: 0.002)" in said and "data." not in said
+    assert "max_steps: 4" in (tmp_path / "settings.yaml").read_text()
 
 
 @pytest.mark.parametrize("show", ["same-latent", "same-noise", "switch", "guidance"])

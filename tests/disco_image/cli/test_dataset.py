@@ -35,6 +35,24 @@ def test_zip_has_edms_layout_and_reads_back(photographs, tmp_path, capsys):
     assert all(np.array_equal(made.image(i), source.image(i)) for i in range(3))
 
 
+def test_fewer_images_are_evenly_spaced(photographs, tmp_path, capsys):
+    argv = [
+        "--source",
+        str(photographs),
+        "--resolution",
+        "16x16",
+        "--max-images",
+        "2",
+        "--dest",
+        str(tmp_path / "f.zip"),
+    ]
+    assert main(argv) == 0 and "2 images of 3 x 16 x 16" in capsys.readouterr().out
+    made, source = open_source(str(tmp_path / "f.zip")), open_source(str(photographs), 16)
+    assert made.info.count == 2 and np.array_equal(made.image(1), source.image(1))
+    assert main([*argv[:3], "16x20", *argv[4:]]) == 2
+    assert "64x64" in capsys.readouterr().err
+
+
 def test_dhariwal_differs_and_mistakes_are_one_line(photographs, tmp_path, capsys):
     argv = ["--source", str(photographs), "--resolution", "16", "--transform", "center-crop-dhariwal"]
     assert main([*argv, "--dest", str(tmp_path / "d.zip")]) == 0

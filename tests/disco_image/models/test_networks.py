@@ -119,6 +119,15 @@ def test_presets_have_the_papers_sizes():
     assert config.levels.kind == "monotonic" and set(PRESETS) >= {"imagenet64-uncond", "cifar10", "digits"}
 
 
+def test_imagenet_trains_as_edm_does():
+    for name in ("imagenet64", "imagenet64-uncond", "imagenet64-hier"):
+        config = preset(name)
+        assert not config.data.flip and config.data.augment == 0 and config.data.crop == "edm"
+        assert config.denoiser.betas == (0.9, 0.999) and config.denoiser.batch_size == 4096
+        assert (config.levels.p_mean, config.levels.p_std, config.process.sigma_max) == (-1.2, 1.2, 80.0)
+    assert preset("cifar10").data.augment == 0.12 and preset("cifar10").denoiser.betas == (0.9, 0.999)
+
+
 def test_cifar10_is_the_published_ddpmpp():
     config = preset("cifar10")
     info = SourceInfo(name="", count=1, resolution=32, channels=3, classes=tuple("0123456789"))

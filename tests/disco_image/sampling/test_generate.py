@@ -68,6 +68,24 @@ def test_batch_size_does_not_change_samples(name, process):
     assert not torch.allclose(whole[0], whole[1], atol=1e-2)
 
 
+def test_restart_of_pfgm_goes_back_by_noise_of_the_same_trajectory(monkeypatch):
+    """With D = 0, |x| / sigma is a trajectory's own; fresh radii on the way back would make it another one."""
+    from disco_image.sampling import generate as module
+
+    process = ProcessConfig(dimension=4)
+    net = models(model_config(process=process, latents=LatentConfig(kind="none")))
+    seen: list = []
+
+    def denoise(*args, **options):
+        return lambda x, sigma: seen.append((sigma, x.flatten(1).norm(dim=1) / sigma)) or torch.zeros_like(x)
+
+    monkeypatch.setattr(module, "latent_denoise", denoise)
+    solver = SolverConfig(name="restart", steps=6, restarts=((3, 1, 0.2, 40.0),))
+    generate(net, list(range(64)), SampleConfig(solver=solver))
+    start, back = seen[0][1], next(ratio for sigma, ratio in seen[1:] if abs(sigma - 40.0) < 1e-6)
+    assert float(torch.corrcoef(torch.stack([start, back]).log())[0, 1]) > 0.9
+
+
 def test_switching_at_the_ends_gives_either_latent():
     net = models(model_config(), code_prior())
     first, second = CODE, CODE.roll(1, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -243,6 +244,40 @@ def test_levels_that_follow_the_loss_are_part_of_the_state(tmp_path):
     assert set(load_weights(tmp_path / "parts/checkpoint/denoiser.safetensors")[0]) == set(
         Denoiser(model_config(config, TwoTone().info)).state_dict()
     )
+
+
+@pytest.mark.parametrize("kind", ["log-normal", "adaptive"])
+def test_a_step_has_no_float64_but_the_levels(tmp_path, kind, monkeypatch):
+    """MPS has none: what a step computes beside the levels, which stay on the CPU, is float32."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    from disco_image.training import train_denoiser as module
+
+    wide = set()
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            if any(isinstance(leaf, torch.Tensor) and leaf.dtype == torch.float64 for leaf in tree_leaves(out)):
+                wide.add(str(func))
+            return out
+
+    original = module.DenoiserStage.forward
+
+    def watched(self, batch, *args):
+        assert batch.sigma.dtype == batch.weight.dtype == torch.float32
+        with Watch():
+            losses = original(self, batch, *args)
+            losses.total.mean().backward(retain_graph=True)
+        return losses
+
+    monkeypatch.setattr(module.DenoiserStage, "forward", watched)
+    monkeypatch.setattr(module.TickGrids, "write", lambda *args: None)  # a solver's levels are float64 on the CPU
+    config = train_config(levels=LevelConfig(kind=kind))
+    with Watch() if kind == "log-normal" else nullcontext():
+        run(tmp_path, longer(config, 2))
+    assert not wide, wide
 
 
 def test_codes_are_encoded_once_by_all_processes(monkeypatch):
