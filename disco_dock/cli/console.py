@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from disco_dock.cli.group_table import group_table
-from disco_dock.cli.wording import WIDTH, tail, wrapped
+from disco_dock.cli.wording import WIDTH, wrapped
 from disco_dock.runtime.errors import one_line
 from disco_dock.runtime.notes import Caution
 from disco_dock.runtime.tables import cell_text
@@ -220,7 +220,8 @@ def headline(job: DockingJob, settings: PredictSettings) -> str:
         where = f"on the core of {settings.core} in"
     poses = "1 pose" if settings.num_poses == 1 else f"{settings.num_poses} poses"
     begin, end = f"docking {job.ligand.name} ({atoms} heavy atoms) {where} ", f": {poses}"
-    return f"{begin}{tail(str(job.protein), max(WIDTH - len(begin) - len(end), len(job.protein.name)))}{end}"
+    protein = str(job.protein) if len(f"{begin}{job.protein}{end}") <= WIDTH else job.protein.name
+    return f"{begin}{protein}{end}"
 
 
 def _facts(row: ComplexSummary, record: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from disco_dock.interactions.find import KINDS, Interaction
 from disco_dock.interactions.fingerprint import WORDS, key_residues
 from disco_dock.report.folder import DockedFolder
+from disco_dock.report.states import states_sentence
 from disco_dock.report.trust import trust
 
 NEAR = 6  # residues that the site is named by
@@ -74,6 +75,7 @@ def summary(docked: DockedFolder, found: Sequence[Interaction]) -> dict[str, Any
         "recovered": row.get("contacts_recovered", ""),
         "ranked_by": ranking,
         "novelty": _novelty(record.get("novelty")),
+        "states": states_sentence(docked.path, record),
     }
 
 
