@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from disco_image.cli import evaluate, sample
+from disco_image.cli import choose, evaluate, sample
 from tests.disco_image.cli.test_commands import train_tiny
 
 ROOT = Path(__file__).parents[3]
@@ -61,3 +61,20 @@ def test_two_processes_measure_what_one_measures(trained, tmp_path):
     assert one.keys() == two.keys()
     assert two["frechet_classifier_distance"] == pytest.approx(one["frechet_classifier_distance"], rel=1e-2)
     assert two["samples"] == one["samples"] == 40
+
+
+def test_two_processes_choose_what_one_chooses(tmp_path):
+    settings = {"denoiser.ema_snapshots": "true", "denoiser.tick_images": 16, "denoiser.loop.max_steps": 2}
+    assert train_tiny(tmp_path, "--stage", "denoiser", **settings) == 0
+    argv = [str(tmp_path), "--count", "24", "--steps", "2", "--feature-steps", "5", "--device", "cpu", "-o"]
+    assert choose.main([*argv, str(tmp_path / "one")]) == 0
+    done = by_two("disco_image.choose", [*argv, str(tmp_path / "two")])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.splitlines()[-2].startswith("best: ") and "--stage prior" in done.stdout.splitlines()[-1]
+    one, two = (json.loads((tmp_path / name / "choice.json").read_text()) for name in ("one", "two"))
+    assert one["made_with"] == two["made_with"] and one["candidates"].keys() == two["candidates"].keys()
+    for name, found in one["candidates"].items():
+        again = two["candidates"][name]
+        assert again["sha256"] == found["sha256"]
+        assert again["frechet_classifier_distance"] == pytest.approx(found["frechet_classifier_distance"], rel=1e-2)
+    assert (tmp_path / "two/checkpoint/encoder.safetensors").exists()
