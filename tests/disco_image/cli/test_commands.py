@@ -74,18 +74,36 @@ def test_sampling_goes_on_in_subfolders_and_refuses_other_settings(trained, tmp_
     assert "other settings" in capsys.readouterr().err
 
 
-def test_python_of_the_documents_runs(trained, tmp_path, monkeypatch):
+def python_of(section: str) -> str:
+    """The indented code of a section of docs/images.md."""
     text = (Path(__file__).parents[3] / "docs/images.md").read_text()
-    lines = text.partition("## From Python\n")[2].partition("\n\nA seed gives")[0].splitlines()
-    code = "\n".join(line[4:] for line in lines)
-    assert "runs/digits" in code and "generate(" in code
+    lines = text.partition(f"{section}\n")[2].partition("\n#")[0].splitlines()
+    code = "\n".join(line[4:] for line in lines if line.startswith("    ") or not line)
+    assert code.count("\n") > 15, section
+    return code
+
+
+def test_python_of_the_documents_runs(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/digits").symlink_to(trained)
     found: dict = {}
-    exec(code, found)  # noqa: S102 - our own document
+    exec(python_of("## From Python"), found)  # noqa: S102 - our own document
     assert found["seen"].shape == found["codes"].shape == (16, 4, 16) and found["toy"].shape == (5, 2)
     assert found["x"].shape == found["images"].shape and (tmp_path / "mine.png").exists()
+
+
+def test_latents_of_the_documents_learn_in_a_network_of_ones_own():
+    """Every weight of the four parts gets a gradient, and the cross-attention leaves its zeros."""
+    halves = torch.ones(8, 1, 8, 8)
+    halves[::2] = -1
+    found: dict = {"batch": lambda step: halves, "steps": 3}
+    torch.manual_seed(0)
+    exec(python_of("### Latents for a network of your own"), found)  # noqa: S102 - our own document
+    parts = [found[name] for name in ("mine", "encoder", "embed", "prior")]
+    silent = [n for part in parts for n, p in part.named_parameters() if p.grad is None]
+    assert not silent and found["tokens"].shape == (9, 4, 64) and bool(torch.isfinite(found["loss"]))
+    assert float(found["mine"].cross.out.weight.detach().abs().sum()) > 0
 
 
 def test_settings_are_those_that_made_the_steps(tmp_path, capsys):
