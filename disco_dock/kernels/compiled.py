@@ -112,9 +112,23 @@ def _prebuilt(folder: Path) -> ctypes.CDLL | None:
         return None
     try:
         return ctypes.CDLL(str(path))
+    except OSError:
+        _share_openmp()
+    try:
+        return ctypes.CDLL(str(path))
     except OSError as error:  # such as a torch without GNU's OpenMP
         logger.info("the wheel's kernels cannot be loaded (%s); they are compiled here", error)
         return None
+
+
+def _share_openmp() -> None:
+    """Let other libraries use the OpenMP that torch has loaded; torch's wheels for aarch64 keep it to themselves."""
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for path in sorted({line.partition("/")[2] for line in lines if "/libgomp" in line}):
+        ctypes.CDLL(f"/{path}", mode=ctypes.RTLD_GLOBAL)
 
 
 @lru_cache(maxsize=1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -25,6 +27,25 @@ def chromium() -> Iterator:
         opened = play.chromium.launch(executable_path=found, args=list(SOFTWARE))
         yield opened
         opened.close()
+
+
+def wait_until_drawn(page, view, share: float = 0.005) -> None:
+    """Wait until so large a part of a view's pixels is not background; software may take its time.
+
+    Args:
+        page: that waits.
+        view: locator of an element.
+        share: of the pixels.
+    """
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
+    seen = 0.0
+    for _ in range(PATIENCE // 1000):
+        shot = np.asarray(image.open(io.BytesIO(view.screenshot(timeout=PATIENCE))).convert("RGB")).astype(float)
+        seen = (np.abs(shot - np.median(shot.reshape(-1, 3), 0)).max(-1) > 25).mean()
+        if seen > share:
+            return
+        page.wait_for_timeout(500)
+    pytest.fail(f"only {seen:.2%} of the view differs from the background")
 
 
 def watched(context) -> tuple[list[str], list[str]]:

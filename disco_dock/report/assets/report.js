@@ -349,7 +349,8 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { viewer.setBackgroundColor(color("--view")); draw(); });
   byId("theme").textContent = isDark() ? "Light" : "Dark";
   byId("theme").setAttribute("aria-pressed", isDark());
-  choose(1);
-  zoom();
-  byId("view").dataset.ready = "true";
+  function start() { choose(1); zoom(); byId("view").dataset.ready = "true"; }
+  const sized = () => byId("view").clientWidth > 0;  // a frame has no size before the page around it is laid out
+  if (sized()) start();
+  else new ResizeObserver((_, observer) => { if (sized()) { observer.disconnect(); start(); } }).observe(byId("view"));
 })();

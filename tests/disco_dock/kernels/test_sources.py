@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import shutil
 import sys
@@ -62,6 +63,25 @@ def test_it_is_loaded_and_one_that_is_damaged_is_not(folder):
     shutil.copy(compiled.load()._name, path)
     library = compiled._prebuilt(folder)
     assert library is not None and library.disco_lanes() in (4, 8, 16)
+
+
+@pytest.mark.skipif(not compiled.available(), reason="no C compiler")
+def test_torchs_openmp_is_shared_where_a_library_lacks_it(folder, monkeypatch):
+    """As on aarch64, where the library loads only once torch's OpenMP is there for all."""
+    path = put(folder, 2)
+    shutil.copy(compiled.load()._name, path)
+    load, loaded = ctypes.CDLL, []
+
+    def stingy(name, mode=ctypes.DEFAULT_MODE):
+        loaded.append((name, mode))
+        if name == str(path) and len(loaded) == 1:
+            raise OSError("undefined symbol: omp_get_thread_num")
+        return load(name, mode)
+
+    monkeypatch.setattr(ctypes, "CDLL", stingy)
+    assert compiled._prebuilt(folder) is not None
+    assert loaded[-1][0] == str(path) and all(mode == ctypes.RTLD_GLOBAL for _, mode in loaded[1:-1])
+    assert any("libgomp" in name for name, _ in loaded[1:-1])
 
 
 def test_they_can_be_asked_for(monkeypatch):
