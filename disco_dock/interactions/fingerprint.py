@@ -25,7 +25,12 @@ _RESIDUE = re.compile(r"(?P<chain>[^:\s]*):(?P<name>[^\s:]*?):?(?P<number>-?\d+[
 
 def fingerprint(found: Iterable[Interaction]) -> tuple[str, ...]:
     """Each kind and residue once, in the order of `KINDS`, strongest and nearest first."""
-    return tuple(dict.fromkeys(f"{WORDS[one.kind]}:{one.residue}" for one in found))
+    return tuple(dict.fromkeys(map(word, found)))
+
+
+def word(one: Interaction) -> str:
+    """Kind and residue of an interaction, such as "hbond:A:ASP189"."""
+    return f"{WORDS[one.kind]}:{one.residue}"
 
 
 def recovered(own: Iterable[str], reference: Iterable[str]) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from rdkit import Chem
 
 from disco_dock.interactions.find import Interaction, find_interactions
-from disco_dock.interactions.fingerprint import fingerprint, key_residues
+from disco_dock.interactions.fingerprint import fingerprint, key_residues, word
 from disco_dock.interactions.pocket import PocketContacts
 from disco_dock.report.depiction import depict
 from disco_dock.report.diagram import diagram
@@ -168,11 +169,16 @@ def _cells(row: Mapping[str, str], found: list[Interaction], copies: int | None)
 def page_data(docked: DockedFolder, found: Sequence[list[Interaction]], *, whole: bool = True) -> dict[str, Any]:
     """What the page's script reads; without what the compact page has no controls for, unless whole."""
     reliability = docked.record.get("reliability", [])
+    first = {row["rank"] for row, _ in distinct(docked.rows)}
     drawn = {row["rank"] for row, _ in distinct(docked.rows)[:DIAGRAMS]}
+    held = Counter(
+        word for row, own in zip(docked.rows, found, strict=True) if row["rank"] in first for word in fingerprint(own)
+    )
     poses = zip(docked.rows, docked.mols, found, strict=True)
     return {
         "receptor": docked.receptor_pdb,
-        "poses": [_pose(row, mol, own, reliability, drawn=row["rank"] in drawn) for row, mol, own in poses],
+        "poses": [_pose(row, mol, own, reliability, held, drawn=row["rank"] in drawn) for row, mol, own in poses],
+        "distinct": len(first),
         "frames": None if docked.frames is None or not whole else docked.frames.round(2).tolist(),
         "files": _files(docked) if whole else {},
     }
@@ -189,8 +195,15 @@ def _files(docked: DockedFolder) -> dict[str, Any]:
 
 
 def _pose(
-    row: Mapping[str, str], mol: Chem.Mol, found: list[Interaction], reliability: Reliabilities, *, drawn: bool
+    row: Mapping[str, str],
+    mol: Chem.Mol,
+    found: list[Interaction],
+    reliability: Reliabilities,
+    held: Mapping[str, int],
+    *,
+    drawn: bool,
 ) -> dict[str, Any]:
+    """A pose as the script reads it; `held` says how many distinct poses have a word of a fingerprint."""
     return {
         "rank": int(row["rank"]),
         "sdf": Chem.MolToMolBlock(mol, kekulize=True),
@@ -199,7 +212,7 @@ def _pose(
         "confidence": float(row["confidence"]) if row.get("confidence") else None,
         "latents": (row.get("latents") or "").split(),
         "trust": trust(row, reliability),
-        "interactions": [asdict(one) for one in found],
+        "interactions": [{**asdict(one), "poses": max(1, held[word(one)])} for one in found],
         "residues": list(key_residues(fingerprint(found), 8)),
         "diagram": str(diagram(mol, found)) if drawn else "",
     }

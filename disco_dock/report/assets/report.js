@@ -176,12 +176,15 @@
     box.replaceChildren();
     if (!pose.interactions.length) { box.append(text("p", "None by the geometric rules.", "quiet")); return; }
     const table = document.createElement("table"), head = table.createTHead().insertRow(), body = table.createTBody();
-    ["Kind", "Residue", "Atom", "Ligand", "Å"].forEach((name) => head.append(text("th", name, name === "Å" ? "number" : "")));
+    const several = data.distinct > 1 ? ["Poses"] : [];
+    ["Kind", "Residue", "Atom", "Ligand", "Å", ...several].forEach((name) => head.append(text("th", name, name === "Å" || name === "Poses" ? "number" : "")));
+    if (several.length) head.lastChild.title = `distinct poses that have this kind of interaction with the residue, of ${data.distinct}`;
     pose.interactions.forEach((one) => {
       const row = body.insertRow(), kind = row.insertCell(), dot = text("span", "", "dot");
       dot.style.background = interactionColor(one.kind);
       kind.append(dot, (one.kind === "hydrophobic contact" ? "hydrophobic" : one.kind) + (one.detail ? `, ${one.kind === "hydrogen bond" ? "ligand is " : ""}${one.detail}` : ""));
       row.append(text("td", one.residue), text("td", one.residue_atom), text("td", one.ligand_atom), text("td", one.distance.toFixed(1), "number"));
+      if (several.length) row.append(text("td", `${one.poses} of ${data.distinct}`, "number"));
     });
     box.append(table);
   }

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 from disco_dock.cli.main import main
+from disco_dock.interactions.find import find_interactions
+from disco_dock.interactions.fingerprint import fingerprint, word
+from disco_dock.interactions.pocket import PocketContacts
 from disco_dock.report.folder import docked_folders, read_folder
 from disco_dock.report.molviewspec import write_molviewspec
-from disco_dock.report.page import report_page
+from disco_dock.report.page import page_data, report_page
 from disco_dock.report.rendering import render
 from disco_dock.report.scripts import held_by, residue_place, write_chimerax, write_pymol
 from disco_dock.report.trust import trust
@@ -178,6 +181,18 @@ def test_diagram_names_the_residues(docked):
     assert pose["interactions"] and "<svg" in pose["diagram"]
     for name in pose["residues"]:
         assert name.partition(":")[2] in pose["diagram"]
+
+
+def test_the_list_says_how_many_poses_share_an_interaction(docked):
+    pocket = PocketContacts(docked.receptor)
+    found = [find_interactions(mol, pocket) for mol in docked.mols]
+    rows = [{**row, "copy_of": "1" if index == 1 else ""} for index, row in enumerate(docked.rows)]
+    data = page_data(changed(docked, rows), found)
+    words = [set(fingerprint(own)) for index, own in enumerate(found) if index != 1]
+    assert data["distinct"] == len(rows) - 1
+    for one, own in zip(data["poses"][0]["interactions"], found[0], strict=True):
+        assert one["poses"] == sum(word(own) in others for others in words) >= 1
+    assert any(found)
 
 
 def test_vina_score_is_headed_as_no_affinity(docked):
