@@ -19,12 +19,12 @@ from disco_dock.docking.judging import check_physics
 from disco_dock.docking.predict import predict_complex
 from disco_dock.docking.receptors import ReceptorStore
 from disco_dock.docking.settings import PocketHint, PredictSettings
-from disco_dock.physics.settings import PhysicsChoice
+from disco_dock.physics.settings import EFFORT, PhysicsChoice
 from disco_dock.runtime.errors import ConfigError, DiscoError, one_line
 
 INFO = {"ligand_in_format": "smiles", "ligand_out_format": "sdf", "score_mode": "min", "batch_size": 1}
 POCKET = tuple(field.name for field in fields(PocketHint))
-PHYSICS = ("minimize", "moves", "restarts", "finalists", "rank_by")
+PHYSICS = ("minimize", *EFFORT, "rank_by")
 SAMPLING = ("num_poses", "steps", "seed", "batch_size", "chains", "largest_fragment", "check_poses")
 
 Load = Callable[[Path | None, str], Engine]

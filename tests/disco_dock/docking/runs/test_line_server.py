@@ -31,6 +31,8 @@ def test_info_init_dock(ask, peptide):
     assert ask("info") == {"status": "ok", **INFO}
     assert ask("dock", {"a": "CCO"})["error"].startswith("there was no init")
     config = {"protein": str(peptide), "num_poses": 2, "steps": 2, "pocket_residues": ["A:3"], "minimize": "none"}
+    searched = {**config, "minimize": "vina", "moves": 1, "scatter": 1, "search": "maps", "basins": 2, "apart": 1.0}
+    assert ask("init", searched) == {"status": "ok"}
     assert ask("init", config) == {"status": "ok"}
     results = ask("dock", {"a": "CCOC(=O)C", "b": "C(", "c": "CCO"})["results"]
     assert results["b"]["docking_score"] is None and "SMILES" in results["b"]["error"]
