@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SHOWN_POSES = 5
 SHOWN_ROWS = 20
 MAX_CELL = 60
+MAX_NAME = 28  # of a complex in a table
 SAMPLING = 0.7  # share of the bar that sampling fills
 LOG_STEPS = 4  # lines per complex when the output is no terminal
 
@@ -126,6 +127,8 @@ class Console:
             )
             print(*_best_states(rows), sep="", end="")
             print(f"{len(rows)} complexes: {counts}; results in {out}")
+            if not report:
+                print(f"next: disco-dock report {out}")
             return
         with (out / "results.csv").open(newline="", encoding="utf-8") as file:
             poses = list(csv.DictReader(file))
@@ -200,6 +203,10 @@ def _fitting(words: Sequence[str], width: int) -> str:
             break
         text = f"{text} {word}".strip()
     return text
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _percent(value: str) -> str:
@@ -284,7 +291,7 @@ def _batch_table(rows: Sequence[ComplexSummary]) -> str:
     shown = list(rows) if len(rows) <= SHOWN_ROWS else sorted(rows, key=lambda row: row.status != "failed")[:SHOWN_ROWS]
     cells = [
         [
-            row.name,
+            _cut(row.name, MAX_NAME),
             row.status,
             _percent(cell_text(row.p_rmsd_under_2)),
             _number(cell_text(row.vina_score), 1),
@@ -293,5 +300,9 @@ def _batch_table(rows: Sequence[ComplexSummary]) -> str:
         ]
         for row in shown
     ]
-    table = text_table(("name", "status", "P(<2 A)", "Vina", "valid", "message"), cells)
+    heads = ("name", "status", "P(<2 A)", "Vina", "valid", "message")
+    used = (
+        sum(2 + max(len(head), *(len(one[at]) for one in cells)) for at, head in enumerate(heads[:-1])) if cells else 0
+    )
+    table = text_table(heads, [[*one[:-1], _cut(one[-1], WIDTH - used)] for one in cells])
     return table if len(shown) == len(rows) else f"{table}\n... and {len(rows) - len(shown)} more in results.csv"

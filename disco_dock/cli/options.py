@@ -138,7 +138,6 @@ def add_pocket(parser: argparse.ArgumentParser) -> None:
     kind.add_argument(
         "--pocket-ligand",
         "--autobox-ligand",
-        "--autobox_ligand",
         metavar="FILE|A:STI201",
         default=hidden,
         help="file with coordinates of what sits in the pocket, or a residue or group of the protein's file",

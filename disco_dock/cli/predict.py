@@ -38,12 +38,15 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the options of `predict`."""
-    parser.usage = "disco-dock predict (-p FILE -l FILE|SMILES|NAME | --csv FILE) [-o DIR] [options]"
+    parser.usage = (
+        "disco-dock predict -p FILE -l FILE|SMILES|NAME [-o DIR] [options]\n"
+        "       disco-dock predict --csv FILE [-o DIR] [options]"
+    )
     parser.epilog = (
         "examples:\n"
         "  disco-dock predict -p protein.pdb -l 'CC(=O)Oc1ccccc1C(=O)O' --report\n"
-        "  disco-dock predict -p complex.pdb -l GP6 --report            redock the ligand GP6 of the file\n"
-        "  disco-dock predict -p protein.cif -l ligand.sdf --pocket-residues A:57,A:189,A:195"
+        "  disco-dock predict -p complex.pdb -l GP6 --report       redock its ligand GP6\n"
+        "  disco-dock predict -p protein.cif -l ligand.sdf --pocket-residues A:57,A:189"
     )
     hidden = argparse.SUPPRESS
     inputs = parser.add_argument_group("inputs (--protein and --ligand, or --csv)")

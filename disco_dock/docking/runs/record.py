@@ -105,7 +105,7 @@ def best_summary(prediction: Prediction) -> dict[str, Any]:
         "draws": prediction.draws,
     }
     score, atoms = first["vina_score"], prediction.ligand.num_atoms
-    first = {**first, "ligand_efficiency": None if score is None else round(-score / atoms, 4)}
+    first = {**first, "ligand_efficiency": None if score is None else round(0.0 - score / atoms, 4)}
     return {**counts, **{key: first[key] for key in BEST_NUMBERS[len(counts) :]}}
 
 

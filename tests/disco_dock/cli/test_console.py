@@ -22,6 +22,24 @@ def test_batch_shows_failures_first_when_long(capsys, tmp_path):
     assert "and 6 more" in out and "26 complexes: 25 ok, 0 reused, 1 failed" in out
 
 
+def test_batch_fits_80_columns_and_says_what_is_next(capsys, tmp_path):
+    rows = [
+        ComplexSummary(
+            name="protein_" * 9,
+            status="failed",
+            message="because of this " * 9,
+            protein="p",
+            ligand="l",
+            vina_score=-7.0,
+        ),
+        ComplexSummary(name="b", status="ok", protein="p", ligand="l", p_rmsd_under_2=0.4, valid=True),
+    ]
+    Console(batch=True).print_results(tmp_path, rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines[:3])) <= WIDTH and "because of" in lines[1] and lines[1].endswith("...")
+    assert lines[-1] == f"next: disco-dock report {tmp_path}"
+
+
 def test_bar_on_a_terminal_shows_names_as_they_are(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with Console(batch=True) as console:

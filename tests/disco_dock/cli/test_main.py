@@ -17,7 +17,7 @@ PREDICT_OPTIONS = set(
     --keep --keep-groups --drop --drop-groups
     --stereo-isomers --csv --chains --largest-fragment --smiles --embeddings
     --pocket-center --pocket-ligand --pocket-residues --pocket-radius --chains-within
-    --pocket-box --autobox-ligand --autobox_ligand --modes --latent-modes --latent --avoid-latent --suggest-pockets
+    --pocket-box --autobox-ligand --modes --latent-modes --latent --avoid-latent --suggest-pockets
     --trajectory --report --pymol --chimerax --molviewspec
     --num-poses --steps --seed --batch-size --latent-temperature --guidance-weight --guidance-interval --ode
     --physics --minimize --search --search-moves --restarts --finalists
@@ -41,7 +41,7 @@ def test_options_of_predict_are_these():
 
 
 def test_options_of_doctor_are_these():
-    assert options_of("doctor") == {"-h", "--help", "--debug", "--checkpoint", "--device"}
+    assert options_of("doctor") == {"-h", "--help", "--debug", "--checkpoint", "--device", "-v", "--verbose"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"], ["doctor", "--help"], ["--version"]])
