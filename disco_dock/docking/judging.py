@@ -10,11 +10,12 @@ import numpy as np
 
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
-from disco_dock.chem.symmetry import automorphisms, symmetric_rmsd
+from disco_dock.chem.symmetry import Automorphisms, automorphisms, symmetric_rmsd
+from disco_dock.docking.pose_search import Minima
 from disco_dock.docking.refinement import RefinedPoses
 from disco_dock.physics.settings import RANKINGS, PhysicsChoice, PhysicsSettings
 from disco_dock.ranking.confidence_calibration import Calibration
-from disco_dock.ranking.evidence import NEIGHBOURHOOD, PoseInputs
+from disco_dock.ranking.evidence import NEIGHBOURHOOD, PoseInputs, Recurrence
 from disco_dock.ranking.judge import HowMade, PoseJudge
 from disco_dock.ranking.order import rank_order
 from disco_dock.ranking.pose_scores import added, added_scores, check_added_score
@@ -29,6 +30,8 @@ from disco_dock.weights.networks import Models
 NEAR, FAR = 2.0, 5.0  # Angstrom
 FEWEST_SHARE = 0.5
 """With a smaller share of the poses of the fit, a probability would be too high: see docs/ranking.md."""
+MOST_MAPS = 16
+"""Symmetries that count where a pose is compared with all that the searches found."""
 NOT_AN_AFFINITY = "not a binding affinity"
 NOT_FROM_START = (
     "no probability of being near is given: it rests on the agreement among poses, and these start from the same one"
@@ -174,8 +177,25 @@ def pose_inputs(ligand: Ligand, pos: np.ndarray, refined: RefinedPoses, confiden
     rmsd = np.stack([symmetric_rmsd(ligand.mol, pos, one, symmetry=symmetry) for one in pos])
     near = (np.minimum(rmsd, rmsd.T) < NEIGHBOURHOOD) | np.eye(len(pos), dtype=bool)
     return PoseInputs(
-        energy=refined.energy, near=near, confidence=confidence, atoms=ligand.num_atoms, contacts=refined.contacts
+        energy=refined.energy,
+        near=near,
+        confidence=confidence,
+        atoms=ligand.num_atoms,
+        contacts=refined.contacts,
+        recurrence=None if refined.minima is None else recurrence(ligand, pos, refined.minima, symmetry),
     )
+
+
+def recurrence(ligand: Ligand, pos: np.ndarray, minima: Minima, symmetry: Automorphisms) -> Recurrence:
+    """What of all that was found agrees with each pose (poses, atoms, 3) in Angstrom.
+
+    Of a molecule with very many symmetries only the first count.
+    """
+    few = symmetry._replace(maps=symmetry.maps[:MOST_MAPS])
+    near = np.stack([symmetric_rmsd(ligand.mol, minima.pos, one, symmetry=few) < NEIGHBOURHOOD for one in pos])
+    weight = np.exp(minima.score - minima.score.max())
+    searches = [len(np.unique(minima.search[own])) for own in near]
+    return Recurrence(near @ weight / weight.sum(), np.array(searches) / len(np.unique(minima.search)))
 
 
 def _by_calibration(verdict: Verdict, calibration: Calibration | None, logits: np.ndarray | None) -> Verdict:

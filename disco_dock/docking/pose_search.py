@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -13,13 +16,46 @@ from disco_dock.physics.core_hold import CoreHold
 from disco_dock.physics.free_space import free_points
 from disco_dock.physics.search_settings import Basins, SearchSettings, Sphere
 from disco_dock.physics.settings import PhysicsSettings
-from disco_dock.physics.vina_scorer import VinaScorer
+from disco_dock.physics.vina_scorer import VinaScorer, VinaScores
 from disco_dock.ranking.contact_score import PoseScore
 from disco_dock.runtime.random import derive_seed
 
 RESTART_SHIFT = 1.0  # Angstrom, standard deviation of each coordinate of the centroid
 POINTS_SEED = 0
+COPY = 0.3  # Angstrom of RMSD within which two minima are the same pose to the contact score
 PLACE = 2.0  # Angstrom of RMSD, symmetry not counted, beyond which two poses are in different places
+
+
+class Minima(NamedTuple):
+    """What the searches of one complex found, before poses were chosen among it.
+
+    Attributes:
+        pos: (minima, L, 3) Angstrom.
+        score: (minima,) contact scores, or minus energies without one; higher is better.
+        search: (minima,) int64 the search that found it.
+    """
+
+    pos: np.ndarray
+    score: np.ndarray
+    search: np.ndarray
+
+
+def joined_minima(parts: Sequence[Minima | None]) -> Minima | None:
+    """Those of several draws of one complex as those of one; None where a part has none."""
+    known, searches = [], 0
+    for part in parts:
+        if part is None:
+            return None
+        known.append(part._replace(search=part.search + searches))
+        searches = int(known[-1].search.max()) + 1
+    return Minima(*map(np.concatenate, zip(*known, strict=True))) if known else None
+
+
+class Searched(NamedTuple):
+    """Poses (poses, L, 3) that a search chose, and all it found; None where each pose is all that there is."""
+
+    pos: np.ndarray
+    minima: Minima | None
 
 
 def search_poses(
@@ -34,8 +70,8 @@ def search_poses(
     sphere: Sphere | None,
     contacts: PoseScore | None,
     core: CoreHold | None = None,
-) -> np.ndarray:
-    """(poses, L, 3) what a search around each pose found; arguments as of `refine`.
+) -> Searched:
+    """What a search around each pose found; arguments as of `refine`.
 
     With a core to hold, poses are laid on it first, and nothing is searched from other places; maps are not used.
 
@@ -52,49 +88,87 @@ def search_poses(
         core: atoms to hold, or None.
     """
     if core is not None:
-        return _search_held(scorer, core, pos, settings, seed=seed, stream=stream, first=first, sphere=sphere)
+        held = _search_held(scorer, core, pos, settings, seed=seed, stream=stream, first=first, sphere=sphere)
+        return Searched(held, None)
     how, numbers = SearchSettings(moves=settings.moves), range(first, first + len(pos))
+    searches = _Searches(len(pos))
 
-    def search(starts: np.ndarray, seeds: list[int]) -> np.ndarray:
-        """(basins, starts, L, 3) minima, those of lowest energy first."""
+    def search(starts: np.ndarray, seeds: list[int], which: np.ndarray) -> None:
+        """Keep what searches from starts (n, L, 3) find; they are numbers `which` of a row for every pose."""
         if settings.search == "pairs":
-            return scorer.search(starts, seeds, how, sphere)[None]
-        return np.moveaxis(scorer.search_basins(starts, seeds, how, sphere, Basins(count=settings.basins)), 1, 0)
+            searches.add(scorer.search(starts, seeds, how, sphere)[:, None], which)
+        else:
+            searches.add(scorer.search_basins(starts, seeds, how, sphere, Basins(count=settings.basins)), which)
 
-    found = search(pos, [derive_seed("physics", seed, stream, pose) for pose in numbers])
+    search(pos, [derive_seed("physics", seed, stream, pose) for pose in numbers], np.arange(len(pos)))
+    lowest = searches.pos[0][0]
     free = np.empty((0, 3)) if sphere is None else free_points(scorer.field.receptor.pos, sphere, POINTS_SEED)
-    places = found[0].mean(1)
-    lost = np.add(*scorer.energies(found[0])[:2]) > 0 if len(free) else np.zeros(len(pos), dtype=bool)
+    places = lowest.mean(1)
+    lost = np.add(*scorer.energies(lowest)[:2]) > 0 if len(free) else np.zeros(len(pos), dtype=bool)
     if lost.any():
         places[lost] = free_places(free, numbers, seed, stream, 1)[lost]
     shapes = pos[:1]
     if settings.rings > 1 and (settings.restarts or (settings.scatter and len(free))):
         shapes = ring_conformers(ligand.mol, pos[0], count=settings.rings, seed=derive_seed("rings", seed, stream))
-    searches = [("restart", settings.restarts or int(lost.any()), places, lost if not settings.restarts else None)]
+    further = [("restart", settings.restarts or int(lost.any()), places, lost if not settings.restarts else None)]
     if len(free):
         anywhere = free_places(free, numbers, seed, stream, settings.scatter)
-        searches.append(("scatter", settings.scatter, anywhere, None))
-    for name, count, where, only in searches:
+        further.append(("scatter", settings.scatter, anywhere, None))
+    for name, count, where, only in further:
         if not count:
             continue
-        bases = spread(found[0], shapes, numbers, count)
+        bases = spread(lowest, shapes, numbers, count)
         starts, seeds = restarted(ligand, bases, where, key=(name, seed, stream), first=first, count=count)
         which = np.arange(len(starts)) if only is None else np.flatnonzero(only)
-        others = np.tile(found[0], (settings.basins, count, 1, 1))
-        others[:, which] = search(starts[which], [seeds[start] for start in which.tolist()])
-        found = np.concatenate([found, others.reshape(-1, *pos.shape)])
-    if len(found) > 1:
-        scores, energy = candidate_scores(scorer, contacts, found)
+        search(starts[which], [seeds[start] for start in which.tolist()], which)
+    found, minima = lowest, None
+    candidates, fresh = np.concatenate(searches.pos), np.concatenate(searches.fresh)
+    if len(candidates) > 1:
+        scores, energy = candidate_scores(scorer, contacts, candidates, fresh, COPY if settings.apart else 0.0)
+        minima = Minima(candidates[fresh], scores[fresh], np.concatenate(searches.number)[fresh])
         if settings.apart:  # to be another pose is no merit of one inside the receptor
             scores[(energy > 0) & (energy > energy.min(0))] = -np.inf
-        found = found[chosen_of_each(found, scores, settings.apart)]
-    else:
-        found = found[0]
+        found = candidates[chosen_of_each(candidates, scores, settings.apart)]
     if settings.finalists:
         places = lowest_places(found, np.add(*scorer.energies(found)[:2]), settings.finalists)
         seeds = [derive_seed("finalist", seed, stream, first + pose) for pose in places.tolist()]
         found[places] = scorer.search(found[places], seeds, SearchSettings(moves=settings.final_moves), sphere)
-    return found
+    return Searched(found, minima)
+
+
+class _Searches:
+    """What the searches of the poses of one complex found.
+
+    Attributes:
+        pos: arrays (rows, poses, L, 3), a minimum of each pose in each row.
+        fresh: (rows, poses) bool, False where there was none and a pose stands in its place.
+        number: (rows, poses) int64 of the search.
+    """
+
+    def __init__(self, poses: int) -> None:
+        self.poses, self.made = poses, 0
+        self.pos: list[np.ndarray] = []
+        self.fresh: list[np.ndarray] = []
+        self.number: list[np.ndarray] = []
+
+    def add(self, found: np.ndarray, which: np.ndarray) -> None:
+        """Minima (searches, basins, L, 3), lowest first and repeated where there are fewer, of some searches.
+
+        Args:
+            found: the minima.
+            which: (searches,) numbers among those of as many rows as it takes, a search of each pose in each.
+        """
+        basins, starts = found.shape[1], -(-(int(which[-1]) + 1) // self.poses) * self.poses
+        first = found[:, 0] if not self.pos else self.pos[0][0]
+        pos = np.tile(first, (basins, starts // self.poses, 1, 1))
+        fresh = np.zeros((basins, starts), dtype=bool)
+        pos[:, which] = np.moveaxis(found, 1, 0)
+        fresh[:, which] = (found != found[:, :1]).any((2, 3)).T
+        fresh[0, which] = True
+        self.pos.append(pos.reshape(-1, self.poses, *found.shape[2:]))
+        self.fresh.append(fresh.reshape(-1, self.poses))
+        self.number.append(np.tile(self.made + np.arange(starts), (basins, 1)).reshape(-1, self.poses))
+        self.made += starts
 
 
 def _search_held(
@@ -167,19 +241,41 @@ def restarted(
 
 
 def candidate_scores(
-    scorer: VinaScorer, contacts: PoseScore | None, found: np.ndarray
+    scorer: VinaScorer, contacts: PoseScore | None, found: np.ndarray, fresh: np.ndarray, copy: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """(candidates, poses) contact scores, or minus energies without one, of (candidates, poses, L, 3); and energies.
 
-    Candidates of a pose that repeat its first one count as the worst, and are not scored.
+    Args:
+        scorer: of the energy.
+        contacts: the contact score, or None.
+        found: (candidates, poses, L, 3) Angstrom.
+        fresh: (candidates, poses) bool; the others count as the worst, and are not scored.
+        copy: Angstrom of RMSD within which a candidate has the contact score of one of lower energy.
     """
-    flat = found.reshape(-1, *found.shape[2:])
-    fresh = np.concatenate([[True] * found.shape[1], (found[1:] != found[0]).any((2, 3)).reshape(-1)])
-    energies = scorer.score(flat[fresh])
-    scores, energy = np.full(len(flat), -np.inf), np.full(len(flat), np.inf)
-    energy[fresh] = energies.inter + energies.intra
-    scores[fresh] = -energy[fresh] if contacts is None else contacts(flat[fresh], energies)
-    return scores.reshape(found.shape[:2]), energy.reshape(found.shape[:2])
+    pos, energies = found[fresh], scorer.score(found[fresh])
+    total = energies.inter + energies.intra
+    scores, energy = np.full(fresh.shape, -np.inf), np.full(fresh.shape, np.inf)
+    energy[fresh], scores[fresh] = total, -total
+    if contacts is not None:
+        leader = leaders(pos, total, copy)
+        own, back = np.unique(leader, return_inverse=True)
+        scores[fresh] = contacts(pos[own], VinaScores(*(value[own] for value in energies)))[back]
+    return scores, energy
+
+
+def leaders(pos: np.ndarray, energy: np.ndarray, within: float) -> np.ndarray:
+    """(poses,) int64 the pose of lower energy that each of (poses, L, 3) is a copy of, or itself.
+
+    From the lowest energy on, a pose leads those within some Angstrom of RMSD, symmetry not counted, that none leads.
+    """
+    flat, limit = pos.reshape(len(pos), -1), within**2 * pos.shape[1]
+    leader = np.full(len(pos), -1)
+    for one in np.argsort(energy, kind="stable").tolist():
+        if leader[one] < 0:
+            free = np.flatnonzero(leader < 0)
+            leader[free[((flat[free] - flat[one]) ** 2).sum(1) < limit]] = one
+            leader[one] = one
+    return leader
 
 
 def chosen_of_each(found: np.ndarray, scores: np.ndarray, apart: float) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from disco_dock.chem.ligand import Ligand
 from disco_dock.chem.receptor import Receptor
-from disco_dock.docking.pose_search import search_poses
+from disco_dock.docking.pose_search import Minima, joined_minima, search_poses
 from disco_dock.kernels.compiled import available
 from disco_dock.physics.core_hold import CoreHold
 from disco_dock.physics.mmff import for_each_pose, relax_in_pocket, strain
@@ -68,6 +68,7 @@ class RefinedPoses:
         energy: (poses,) Vina energy with the receptor and inside the ligand, kcal/mol, or None.
         contacts: (poses,) contact scores, higher is better, or None where the checkpoint has none.
         poses: physics of each pose; empty when it was not asked for.
+        minima: what the searches found beside the poses; None where the poses are all.
     """
 
     pos: np.ndarray
@@ -76,6 +77,7 @@ class RefinedPoses:
     energy: np.ndarray | None
     contacts: np.ndarray | None = None
     poses: tuple[PosePhysics, ...] = ()
+    minima: Minima | None = None
 
     @classmethod
     def unchanged(cls, pos: np.ndarray) -> RefinedPoses:
@@ -103,6 +105,7 @@ def concatenate_refined(parts: Sequence[RefinedPoses]) -> RefinedPoses:
         energy=together("energy"),
         contacts=together("contacts"),
         poses=tuple(pose for part in parts for pose in part.poses),
+        minima=joined_minima([part.minima for part in parts]),
     )
 
 
@@ -173,10 +176,10 @@ def refine(
         return RefinedPoses.unchanged(pos)
     scorer = VinaScorer(field, ligand.mol)
     before = scorer.score(pos)
-    after_pos = pos
+    after_pos, minima = pos, None
     if settings.minimize == "vina":
         how = {"seed": seed, "stream": stream, "first": first, "sphere": sphere, "contacts": contacts, "core": core}
-        after_pos = search_poses(scorer, ligand, pos, settings, **how)
+        after_pos, minima = search_poses(scorer, ligand, pos, settings, **how)
     elif settings.minimize == "mmff":
         relaxed = for_each_pose(partial(relax_in_pocket, receptor, ligand), pos)
         after_pos = np.stack([one if new is None else new.pos for one, new in zip(pos, relaxed, strict=True)])
@@ -201,6 +204,7 @@ def refine(
         energy=after.inter + after.intra,
         contacts=scores,
         poses=tuple(poses),
+        minima=minima,
     )
 
 

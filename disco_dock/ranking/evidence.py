@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
 NEIGHBOURHOOD = 2.0  # Angstrom of symmetry-corrected RMSD: poses this close agree
 TEMPERATURE = 1.0  # kcal/mol of the Boltzmann weights in `basin`
-FLOOR = 0.01  # of the shares in `basin`, so that its log odds are finite
+FLOOR = 0.01  # of shares, so that their log odds are finite
 LARGEST_LEAD = 5.0  # kcal/mol or units of the contact score; larger leads over other places are cut
+
+
+class Recurrence(NamedTuple):
+    """How often independent searches come back to a pose: what lies within 2 Angstrom of it.
+
+    Attributes:
+        weight: (poses,) share of exp(contact score) of all minima.
+        searches: (poses,) share of the searches that found such a minimum.
+    """
+
+    weight: np.ndarray
+    searches: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,6 +37,7 @@ class PoseInputs:
         confidence: (poses,) logits of the confidence model for the minimised poses, or None without one.
         contacts: (poses,) contact scores, higher is better, or None where the checkpoint has no contact score.
         atoms: heavy atoms of the ligand.
+        recurrence: what of all that was found agrees with each pose; None where the poses are all that was found.
     """
 
     energy: np.ndarray
@@ -31,6 +45,7 @@ class PoseInputs:
     confidence: np.ndarray | None
     atoms: int
     contacts: np.ndarray | None = None
+    recurrence: Recurrence | None = None
 
 
 def energy_per_atom(facts: PoseInputs) -> np.ndarray:
@@ -84,6 +99,17 @@ def contacts_basin(facts: PoseInputs) -> np.ndarray:
     return _basin(_contacts(facts), facts.near)
 
 
+def contacts_recurrence(facts: PoseInputs) -> np.ndarray:
+    """The same log odds among all minima that the searches found, not among the poses alone."""
+    return contacts_basin(facts) if facts.recurrence is None else _log_odds(facts.recurrence.weight)
+
+
+def recurring(facts: PoseInputs) -> np.ndarray:
+    """Log odds of the share of searches that found a minimum within 2 Angstrom of the pose."""
+    share = facts.near.mean(1) if facts.recurrence is None else facts.recurrence.searches
+    return _log_odds(share)
+
+
 def _contacts(facts: PoseInputs) -> np.ndarray:
     assert facts.contacts is not None
     return facts.contacts
@@ -96,7 +122,10 @@ def _lead(score: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 def _basin(score: np.ndarray, near: np.ndarray) -> np.ndarray:
     weight = np.exp(score - score.max())
-    share = near @ weight / weight.sum()
+    return _log_odds(near @ weight / weight.sum())
+
+
+def _log_odds(share: np.ndarray) -> np.ndarray:
     return np.log((share + FLOOR) / (1 - share + FLOOR))
 
 
@@ -106,6 +135,7 @@ EVIDENCE: Mapping[str, Callable[[PoseInputs], np.ndarray]] = MappingProxyType(
         for function in (
             *(energy_per_atom, energy_gap, lead, agreement, basin, log_atoms, confidence),
             *(contacts_per_atom, contacts_lead, contacts_basin),
+            *(contacts_recurrence, recurring),
         )
     }
 )

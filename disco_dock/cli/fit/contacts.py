@@ -1,8 +1,10 @@
 """Fit the contact score, which ranks minimised poses, and store it in a checkpoint.
 
-Searches the pocket of each complex and its other pockets; the poses go to OUT/decoys (about 2 s of processor time for
-each complex), and an interrupted run continues from there. Complexes need side chains. Writes contacts.safetensors and
-config.json of the checkpoint, and OUT/contacts.json. Fit the judge anew afterwards (disco-dock fit judge).
+Searches the pocket of each complex and its other pockets; the poses go to OUT/decoys (about 1 s of processor time for
+each complex), and an interrupted run continues from there. After a first fit, searches again, and fits anew with the
+poses that the first score likes best (OUT/tempting, about 2 s for each). Complexes need side chains. Writes
+contacts.safetensors and config.json of the checkpoint, and OUT/contacts.json. Fit the judge anew afterwards
+(disco-dock fit judge).
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="poses and results")
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the complexes")
+    parser.add_argument("--rounds", type=int, choices=(1, 2), default=2, help="1 for the first fit alone (%(default)s)")
+    parser.add_argument(
+        "--own-first-round", action="store_true", help="take the checkpoint's contact score for that of the first fit"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=0, help="of the fit (%(default)s)")
 
 
@@ -39,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         manifest=args.clusters,
         out=args.out,
         held_out=tuple(args.held_out),
+        rounds=args.rounds,
+        own_first_round=args.own_first_round,
         fit=ContactFitSettings(seed=args.seed, **given),
     )
     found = fit_contact_score(load_models(args.checkpoint), settings, report=_report)

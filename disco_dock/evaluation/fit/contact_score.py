@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from disco_dock.data.sources import read_ids
-from disco_dock.evaluation.cases import FileCases
+from disco_dock.evaluation.cases import Bound, FileCases
 from disco_dock.evaluation.fit.contact_training import (
     NEAR,
     ContactExample,
@@ -20,18 +20,28 @@ from disco_dock.evaluation.fit.contact_training import (
     fit_contacts,
     held_out_member,
 )
-from disco_dock.evaluation.fit.decoys import NATIVE, Decoys, DecoySettings, make_decoys, read_decoys
+from disco_dock.evaluation.fit.decoys import (
+    NATIVE,
+    Decoys,
+    DecoySettings,
+    joined_decoys,
+    make_decoys,
+    read_decoys,
+    searched_decoys,
+)
 from disco_dock.evaluation.fit.judge import FEWEST, check_training
+from disco_dock.evaluation.fit.tempting_decoys import TemptingSettings, tempting_decoys
 from disco_dock.evaluation.strata import read_manifest
 from disco_dock.physics.vina_receptor import vina_receptor
 from disco_dock.ranking.contact_field import ContactField
 from disco_dock.ranking.contact_network import ContactScorer, ContactScorerConfig, PoseContacts
 from disco_dock.ranking.contact_score import pose_contacts
 from disco_dock.runtime.errors import ConfigError
+from disco_dock.runtime.files import sha256_bytes
 from disco_dock.runtime.tables import write_json
 from disco_dock.weights.networks import Models, save_checkpoint
 
-CONTACTS_FILE, DECOY_FOLDER = "contacts.json", "decoys"
+CONTACTS_FILE, DECOY_FOLDER, TEMPTING_FOLDER = "contacts.json", "decoys", "tempting"
 ANGLE_KNOTS = (2.2, 2.7, 3.0, 3.4, 3.9, 4.5, 5.2)  # Angstrom
 Report = Callable[[str], None]
 
@@ -48,6 +58,9 @@ class ContactSettings:
         held_out: files of ids that must not be fitted on.
         scorer: sizes.
         decoys: how many, and how they are made.
+        tempting: the same of the poses that the first round's score likes best.
+        rounds: 1 for decoys of searches alone; 2 to fit again, with the poses that the first score likes best too.
+        own_first_round: take the checkpoint's own contact score for that of the first round.
         fit: of the weights.
     """
 
@@ -58,7 +71,15 @@ class ContactSettings:
     held_out: tuple[Path, ...] = ()
     scorer: ContactScorerConfig = field(default_factory=partial(ContactScorerConfig, angle_knots=ANGLE_KNOTS))
     decoys: DecoySettings = field(default_factory=DecoySettings)
+    tempting: TemptingSettings = field(default_factory=TemptingSettings)
+    rounds: int = 2
+    own_first_round: bool = False
     fit: ContactFitSettings = field(default_factory=ContactFitSettings)
+
+    def __post_init__(self) -> None:
+        """Check the rounds."""
+        if self.rounds not in (1, 2) or (self.rounds == 1 and self.own_first_round):
+            raise ConfigError("a contact score is fitted in 1 or 2 rounds, and its own first round is one of 2")
 
 
 def fit_contact_score(
@@ -69,31 +90,55 @@ def fit_contact_score(
     Raises:
         DiscoError: ids are held out, files are unusable, or there is too little to fit on.
     """
+    first, members = models.contacts if settings.own_first_round else None, settings.scorer.members
+    if settings.own_first_round and (first is None or first.config.members != members):
+        raise ConfigError(f"the checkpoint has no contact score of {members} members for a first round; fit it")
     ids = read_ids(settings.train)
     check_training(ids, {name for file in settings.held_out for name in read_ids(file)})
     cluster = read_manifest(settings.manifest, ids).cluster
     cases = FileCases(settings.data, ids, seed=settings.decoys.seed)
-    folder = settings.out / DECOY_FOLDER
 
-    def told(name: str, error: str, done: int, total: int) -> None:
-        if error or done % 50 == 0 or done == total:
-            report(f"decoys: {done} of {total}" + (f", {name}: {error}" if error else ""))
+    def made(folder: Path, how: Any, **more: Any) -> dict[str, Decoys]:
+        """Decoys by id; those in the folder are kept."""
 
-    made = make_decoys(cases, settings.decoys, folder, on_case=told)
-    if len(made) < FEWEST:
-        raise ConfigError(f"{len(made)} complexes have decoys and the fit needs {FEWEST} at least; give more of them")
-    kinds, examples = [], []
-    for name in made:
-        decoys = read_decoys(folder, name)
-        kinds.append(decoys.kind)
-        examples.append(contact_example(cases, name, cluster.get(name, name), decoys, settings.scorer))
-    report(f"fitting {settings.scorer.members} members to {len(examples)} complexes")
-    scorer = fit_contacts(
-        examples,
-        settings.scorer,
-        settings.fit,
-        on_epoch=lambda epoch, loss: report(f"epoch {epoch}: loss {loss:.3f}"),
-    )
+        def told(name: str, error: str, done: int, total: int) -> None:
+            if error or done % 50 == 0 or done == total:
+                report(f"{folder.name}: {done} of {total}" + (f", {name}: {error}" if error else ""))
+
+        names = make_decoys(cases, how, folder, on_case=told, **more)
+        return {name: read_decoys(folder, name) for name in names}
+
+    def fitted(decoys: Mapping[str, Decoys]) -> tuple[list[ContactExample], ContactScorer]:
+        if len(decoys) < FEWEST:
+            raise ConfigError(
+                f"{len(decoys)} complexes have decoys and the fit needs {FEWEST} at least; give more of them"
+            )
+        known = [
+            contact_example(cases, name, cluster.get(name, name), own, settings.scorer) for name, own in decoys.items()
+        ]
+        report(f"fitting {members} members to {len(known)} complexes")
+        on_epoch = partial(_tell, report)
+        return known, fit_contacts(known, settings.scorer, settings.fit, on_epoch=on_epoch)
+
+    decoys = made(settings.out / DECOY_FOLDER, settings.decoys, make=searched_decoys)
+    if settings.rounds == 2:
+        if first is None:
+            first = fitted(decoys)[1]
+
+        def tempt(bound: Bound, how: TemptingSettings) -> Decoys:
+            assert first is not None
+            return tempting_decoys(
+                bound, first.member(held_out_member(cluster.get(bound.name, bound.name), members)), how
+            )
+
+        weights = b"".join(value.numpy().tobytes() for value in first.state_dict().values())
+        own = {"score": sha256_bytes(weights)}
+        more = made(settings.out / TEMPTING_FOLDER, settings.tempting, make=tempt, of=own)
+        decoys = {
+            name: joined_decoys([known, more[name]] if name in more else [known]) for name, known in decoys.items()
+        }
+    examples, scorer = fitted(decoys)
+    kinds = [one.kind for one in decoys.values()]
     facts = {
         "complexes": len(examples),
         "clusters": len({example.cluster for example in examples}),
@@ -110,6 +155,10 @@ def fit_contact_score(
     config = replace(config, contacts=settings.scorer, training={**config.training, "contacts": facts})
     save_checkpoint(models.directory, config, {"contacts": scorer})
     return summary
+
+
+def _tell(report: Report, epoch: int, loss: float) -> None:
+    report(f"epoch {epoch}: loss {loss:.3f}")
 
 
 def contact_example(

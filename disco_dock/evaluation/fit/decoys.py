@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,29 +80,33 @@ class Decoys(NamedTuple):
 
 def make_decoys(
     cases: FileCases,
-    settings: DecoySettings,
+    settings: Any,
     folder: Path,
     *,
+    make: Callable[[Bound, Any], Decoys],
+    of: Mapping[str, str] = MappingProxyType({}),
     on_case: Callable[[str, str, int, int], None] | None = None,
 ) -> list[str]:
     """Ids of the complexes with decoys, in order; one file each, existing files are kept.
 
     Args:
         cases: complexes with crystal poses.
-        settings: of the poses.
+        settings: of the poses, a dataclass.
         folder: gets `<id>.npz` and the settings.
+        make: the poses of a complex by the settings, such as `searched_decoys`.
+        of: what else the poses depend on.
         on_case: called with id, error or "", how many are done, and of how many.
 
     Raises:
         ConfigError: the folder has decoys made with other settings.
     """
-    _check_settings(settings, folder)
+    _check_settings({"settings": asdict(settings), **of}, folder)
     made = []
     for number, name in enumerate(cases.ids, start=1):
         error = ""
         if not decoy_file(folder, name).is_file():
             try:
-                found = _decoys(cases.read(name), settings)
+                found = make(cases.read(name), settings)
                 with atomic_write(decoy_file(folder, name)) as handle:
                     np.savez_compressed(handle, **found._asdict())
             except DiscoError as problem:
@@ -132,15 +137,25 @@ def read_decoys(folder: Path, name: str) -> Decoys:
         raise InputError(f"{path}: not a file of decoys ({error}); delete it and run again") from error
 
 
-def _check_settings(settings: DecoySettings, folder: Path) -> None:
-    path, wanted = folder / SETTINGS_FILE, {"settings": asdict(settings)}
+def joined_decoys(parts: Sequence[Decoys]) -> Decoys:
+    """Decoys of one complex from several makers as those of one."""
+    return Decoys(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _check_settings(wanted: Mapping[str, Any], folder: Path) -> None:
+    path = folder / SETTINGS_FILE
     if path.is_file() and json.loads(path.read_text()) != wanted:
         raise ConfigError(f"{folder}: its decoys were made with other settings; give another folder")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(path, wanted)
 
 
-def _decoys(bound: Bound, settings: DecoySettings) -> Decoys:
+def searched_decoys(bound: Bound, settings: DecoySettings) -> Decoys:
+    """Poses of a complex that searches from many places found.
+
+    Raises:
+        ConfigError: the receptor is a trace.
+    """
     if is_trace(bound.receptor):
         raise ConfigError(
             f"{bound.name}: the receptor is a trace without side chains, which physics needs; leave it out"

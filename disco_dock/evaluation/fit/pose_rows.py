@@ -19,7 +19,7 @@ from disco_dock.docking.sample_and_refine import Target, after_physics, sample_a
 from disco_dock.evaluation.cases import Cases
 from disco_dock.evaluation.rows import RowFile
 from disco_dock.physics.settings import PhysicsSettings
-from disco_dock.ranking.evidence import PoseInputs
+from disco_dock.ranking.evidence import PoseInputs, Recurrence
 from disco_dock.ranking.order import rank_order
 from disco_dock.runtime.errors import ConfigError, DiscoError
 from disco_dock.sampling.sample import DockingSettings
@@ -39,6 +39,7 @@ class PoseRow:
         contacts: contact scores; empty where the checkpoint has none.
         stereo_kept: whether stereo is as in the input.
         near: of each pose, the others within 2 Angstrom.
+        recurrence: of each pose, the shares of weight and of searches that agree with it; empty without searches.
         error: why there are no poses, or "".
     """
 
@@ -50,6 +51,7 @@ class PoseRow:
     contacts: tuple[float, ...] = ()
     stereo_kept: tuple[bool, ...] = ()
     near: tuple[tuple[int, ...], ...] = ()
+    recurrence: tuple[tuple[float, ...], ...] = ()
     error: str = ""
 
     @property
@@ -64,6 +66,7 @@ class PoseRow:
             confidence=np.array(self.confidence) if self.confidence else None,
             atoms=self.atoms,
             contacts=np.array(self.contacts) if self.contacts else None,
+            recurrence=Recurrence(*np.array(self.recurrence).T) if self.recurrence else None,
         )
 
     def order(self, score: np.ndarray) -> np.ndarray:
@@ -106,6 +109,7 @@ def dock_rows(
         header["restarts"] = physics.restarts
     if physics.search != "pairs":
         header["search"] = [physics.search, physics.basins, physics.apart]
+        header["scatter"] = physics.scatter
     if physics.finalists:
         header["finals"] = [physics.finalists, physics.final_moves]
     file = RowFile(path, header, PoseRow)
@@ -146,6 +150,7 @@ def _row(
         contacts=() if facts.contacts is None else _rounded(facts.contacts),
         stereo_kept=tuple(map(bool, stereo_kept_each(case.ligand.mol, docked.pos))),
         near=tuple(tuple(np.flatnonzero(one).tolist()) for one in others),
+        recurrence=() if facts.recurrence is None else tuple(map(_rounded, np.stack(facts.recurrence, 1))),
     )
 
 

@@ -12,8 +12,10 @@ import torch
 
 from disco_dock.chem.conformers import embed
 from disco_dock.chem.ligands.read_ligand import read_ligand
+from disco_dock.chem.symmetry import automorphisms
 from disco_dock.diffusion.sampler_config import SamplerConfig
-from disco_dock.docking.judging import check_physics, judge_poses
+from disco_dock.docking.judging import check_physics, judge_poses, recurrence
+from disco_dock.docking.pose_search import Minima
 from disco_dock.docking.refinement import RefinedPoses
 from disco_dock.latents.guidance import GuidanceConfig
 from disco_dock.physics.settings import NO_PHYSICS, PhysicsChoice, PhysicsSettings
@@ -48,6 +50,20 @@ CALIBRATION = Calibration(
     poses=64,
     thresholds=(ThresholdCalibration(threshold=2.0, slope=2.0, intercept=-1.0, ece=0.01, brier=0.1, base_brier=0.2),),
 )
+
+
+def test_a_pose_recurs_where_other_searches_found_it_too():
+    ligand = read_ligand("c1ccccc1O")
+    pos = embed(ligand.mol, seed=0).pos
+    flipped = pos[[4, 3, 2, 1, 0, 5, 6]]  # turned over, it is the same molecule
+    poses = np.stack([pos, pos + 20.0])
+    minima = Minima(
+        np.stack([pos, flipped + 0.1, pos + 0.2, pos + 20.5]), np.log([4.0, 2.0, 1.0, 1.0]), np.array([0, 1, 1, 2])
+    )
+    assert np.sqrt(((flipped - pos) ** 2).sum(1).mean()) > 1
+    found = recurrence(ligand, poses, minima, automorphisms(ligand.mol))
+    assert found.weight == pytest.approx([7 / 8, 1 / 8])
+    assert found.searches == pytest.approx([2 / 3, 1 / 3])
 
 
 @pytest.fixture(scope="module")

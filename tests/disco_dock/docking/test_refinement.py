@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from disco_dock.docking import refinement
-from disco_dock.docking.pose_search import RESTART_SHIFT, chosen_of_each, lowest_places, restarted, spread
+from disco_dock.docking.pose_search import (
+    RESTART_SHIFT,
+    Minima,
+    chosen_of_each,
+    joined_minima,
+    leaders,
+    lowest_places,
+    restarted,
+    spread,
+)
 from disco_dock.docking.refinement import physics_for, refine, refinement_notes
 from disco_dock.kernels.compiled import available
 from disco_dock.physics.free_space import free_points
@@ -88,6 +97,44 @@ def test_poses_are_apart_where_there_are_other_minima():
     assert chosen(40.0) == [0.0, 0.2, 0.1]  # there is nothing else, so each keeps its best
     scores[1, 2] = -np.inf
     assert chosen(1.0) == [0.0, 5.0, 20.0]
+
+
+def test_a_copy_has_the_pose_of_lower_energy_for_its_leader():
+    pos = np.zeros((5, 4, 3)) + np.array([0.0, 0.25, 0.5, 9.0, 9.1])[:, None, None] / np.sqrt(3)
+    energy = np.array([-3.0, -4.0, -2.0, -1.0, -1.0])
+    assert leaders(pos, energy, 0.3).tolist() == [1, 1, 1, 3, 3]
+    assert leaders(pos, energy, 0.2).tolist() == [0, 1, 2, 3, 3]
+    assert leaders(pos, energy, 0.0).tolist() == [0, 1, 2, 3, 4]
+
+
+@compiled
+def test_minima_are_all_that_the_searches_found_and_each_pose_is_one_of_them():
+    receptor, ligand = example("1s3v")
+    field, start = VinaField(receptor), poses("1s3v")[:6]
+    sphere = Sphere(center=ligand.pos.mean(0), radius=10.0)
+    how = PhysicsSettings(minimize="vina", moves=30, search="maps", restarts=2, scatter=1, basins=3, apart=1.0)
+    options = {"seed": 3, "stream": "a", "with_strain": False, "sphere": sphere}
+    scorer = contact_score_of(random_scorer(), ContactField(receptor, field.receptor), ligand)
+    found = refine(receptor, field, ligand, start, how, **options, contacts=scorer)
+    assert found.minima is not None and found.contacts is not None
+    assert sorted(set(found.minima.search.tolist())) == list(range(4 * len(start)))  # a first, two restarts, a scatter
+    assert np.bincount(found.minima.search).max() <= 3 and len(found.minima.pos) > 4 * len(start)
+    assert len(np.unique(found.minima.pos, axis=0)) == len(found.minima.pos)
+    for pose, score in zip(found.pos, found.contacts, strict=True):
+        own = (found.minima.pos == pose).all((1, 2)).nonzero()[0]
+        assert len(own) == 1
+        copies = ((found.minima.pos - pose) ** 2).sum(2).mean(1) < 0.6**2
+        assert found.minima.score[own[0]] == pytest.approx(score) or copies.sum() > 1
+    alone = replace(how, restarts=0, scatter=0, basins=1, search="pairs")
+    assert refine(receptor, field, ligand, start, alone, **options).minima is None
+
+
+def test_minima_of_several_draws_keep_their_searches_apart():
+    one = Minima(np.zeros((2, 4, 3)), np.array([1.0, 2.0]), np.array([0, 1]))
+    both = joined_minima([one, one])
+    assert both is not None
+    assert both.search.tolist() == [0, 1, 2, 3] and both.score.tolist() == [1.0, 2.0, 1.0, 2.0]
+    assert joined_minima([one, None]) is None and joined_minima([]) is None
 
 
 @compiled

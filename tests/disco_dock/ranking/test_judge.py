@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from disco_dock.ranking.evidence import EVIDENCE, LARGEST_LEAD, PoseInputs, evidence
+from disco_dock.ranking.evidence import EVIDENCE, LARGEST_LEAD, PoseInputs, Recurrence, evidence
 from disco_dock.ranking.judge import HowMade, PoseJudge, ThresholdWeights
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import ConfigError
@@ -26,6 +28,7 @@ def facts(seed: int, poses: int) -> PoseInputs:
         confidence=draws.normal(size=poses),
         atoms=20,
         contacts=draws.normal(8, 2, poses),
+        recurrence=Recurrence(draws.uniform(size=poses), draws.uniform(size=poses)),
     )
 
 
@@ -39,13 +42,14 @@ def judge(seed: int = 0, names: tuple[str, ...] = NAMES) -> PoseJudge:
 
 
 def permuted(known: PoseInputs, order: np.ndarray) -> PoseInputs:
-    assert known.confidence is not None and known.contacts is not None
+    assert known.confidence is not None and known.contacts is not None and known.recurrence is not None
     return PoseInputs(
         energy=known.energy[order],
         near=known.near[np.ix_(order, order)],
         confidence=known.confidence[order],
         atoms=known.atoms,
         contacts=known.contacts[order],
+        recurrence=Recurrence(*(share[order] for share in known.recurrence)),
     )
 
 
@@ -66,6 +70,12 @@ def test_evidence_by_hand():
         assert found[f"contacts_{name}"] == pytest.approx(found[name])
     assert found["contacts_per_atom"] == [0.8, 0.6, 0.7]
     assert found["log_atoms"] == pytest.approx([np.log(10)] * 3)
+    assert found["contacts_recurrence"] == found["contacts_basin"]  # the poses are all that was found
+    assert found["recurring"] == pytest.approx(np.array([1, 1, -1]) * np.log((2 / 3 + 0.01) / (1 / 3 + 0.01)))
+    shares = Recurrence(np.array([0.5, 0.0, 1.0]), np.array([0.2, 0.5, 0.0]))
+    more = replace(known, recurrence=shares)
+    assert EVIDENCE["contacts_recurrence"](more) == pytest.approx([0.0, -np.log(101), np.log(101)])
+    assert EVIDENCE["recurring"](more) == pytest.approx(np.log([0.21 / 0.81, 1.0, 0.01 / 1.01]))
 
 
 def test_evidence_of_a_single_pose_is_finite():

@@ -80,4 +80,4 @@ def test_one_complex_of_each_cluster(tmp_path):
 
 def test_losses_of_evidence_with_one_more_and_one_less():
     losses = evidence_losses(planted_rows(60), NAMES)
-    assert len(losses) == 8 and losses["agreement"] > losses["energy_per_atom + agreement"]
+    assert len(losses) == 9 and losses["agreement"] > losses["energy_per_atom + agreement"]
