@@ -28,7 +28,7 @@ from disco_dock.weights.config import write_config
 from disco_dock.weights.networks import Models
 
 OF_ENERGY = ("energy_per_atom", "lead", "basin")
-OF_CONTACTS = ("energy_per_atom", "contacts_basin", "confidence")
+OF_CONTACTS = ("energy_per_atom", "contacts_recurrence")
 """By cross-validation on training complexes, see docs/ranking.md."""
 RANKING_FILE = "ranking.json"
 OnRow = Callable[[PoseRow, int, int], None]
@@ -119,7 +119,7 @@ def _evidence(models: Models, wanted: tuple[str, ...] | None) -> tuple[str, ...]
     given = {"confidence": models.confidence, "contacts": models.contacts}
     lacking = [part for part, module in given.items() if module is None]
     if wanted is None:
-        return OF_ENERGY if lacking else OF_CONTACTS
+        return OF_ENERGY if "contacts" in lacking else OF_CONTACTS
     impossible = [name for name in wanted if name.split("_")[0] in lacking]
     if impossible:
         raise ConfigError(f"this checkpoint has nothing to compute {impossible[0]} with; leave it out of the evidence")
