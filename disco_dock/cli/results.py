@@ -106,6 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the ligands."""
+    from disco_dock.cli.wording import say
     from disco_dock.runtime.errors import ConfigError
     from disco_dock.screening.export import export
     from disco_dock.screening.ledger.query import Query, open_results
@@ -124,16 +125,17 @@ def run(args: argparse.Namespace) -> int:
             worst_first=args.reverse,
         )
         with open_results(args.file) as results:
+            unmet = _unmet(args.file, results) if args.status == "docked" else ""  # a damaged store is refused first
             if args.report is not None:
                 print(_report(args, query, results))
             if args.out is not None:
                 print(f"{export(results, query, args.out, poses=args.poses)} ligands in {args.out}")
             elif args.report is None:
                 print(_table(list(results.rows(query)), alike=args.status != "all", store=args.file))
-            if args.status == "docked":
-                _tell_unmet(args.file, results)
     except ConfigError as error:
         raise UsageError(str(error)) from error
+    if unmet:
+        say(unmet)
     return 0
 
 
@@ -146,15 +148,12 @@ def _report(args: argparse.Namespace, query: Query, results: Results) -> str:
     return f"{len(facts.best)} of {len(facts.values)} ligands drawn in {path}"
 
 
-def _tell_unmet(store: Path, results: Results) -> None:
-    """Say how many ligands are not shown, because no pose has the interactions that the screen asked for."""
+def _unmet(store: Path, results: Results) -> str:
+    """How many ligands are not shown, because no pose has the interactions that the screen asked for; "" for none."""
     from disco_dock.cli.screen_console import unmet_line
-    from disco_dock.cli.wording import say
-    from disco_dock.screening.ledger.status import store_status
 
-    counts = store_status(store).counts
-    if counts.unmet:
-        say(unmet_line(counts.unmet, counts.of("docked"), results.asked(), store))
+    unmet, docked = results.unmet()
+    return unmet_line(unmet, docked, results.asked(), store) if unmet else ""
 
 
 def _table(rows: list[dict], *, alike: bool, store: Path) -> str:

@@ -139,6 +139,12 @@ class Results:
             found = self._connection.execute("SELECT 1 FROM pose WHERE vina_score IS NOT NULL LIMIT 1").fetchone()
         return "confidence" if found is None else "vina_score"
 
+    def unmet(self) -> tuple[int, int]:
+        """How many docked ligands have no pose with the interactions that the screen asked for, and of how many."""
+        find = "SELECT count(*) FILTER (WHERE poses_meeting = 0), count(*) FROM ligand WHERE status = 'docked'"
+        with store_errors(self.path):
+            return tuple(self._connection.execute(find).fetchone())
+
     def asked(self) -> str:
         """The interactions that the screen asked for, in words; "" for a screen that asked for none."""
         with store_errors(self.path):

@@ -190,3 +190,12 @@ def test_a_damaged_page_is_a_sentence_on_the_command_line(tmp_path, store, capsy
     ):
         assert main(arguments) == 1
         assert "the store is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["csv", "sdf"])
+def test_a_store_without_identity_is_refused_before_a_file_is_written(tmp_path, store, suffix, capsys):
+    change(store, "UPDATE ligand SET poses_meeting = 0 WHERE status = 'docked' AND position = 3")
+    change(store, "UPDATE meta SET value = ? WHERE key = 'identity'", "{}")
+    target = tmp_path / f"x.{suffix}"
+    assert main(["results", str(store), "-o", str(target)]) != 0
+    assert not target.exists() and "identity" in capsys.readouterr().err
