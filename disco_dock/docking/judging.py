@@ -32,6 +32,7 @@ FEWEST_SHARE = 0.5
 """With a smaller share of the poses of the fit, a probability would be too high: see docs/ranking.md."""
 MOST_MAPS = 16
 """Symmetries that count where a pose is compared with all that the searches found."""
+ROUNDING = 1e-6  # Angstrom
 NOT_AN_AFFINITY = "not a binding affinity"
 NOT_FROM_START = (
     "no probability of being near is given: it rests on the agreement among poses, and these start from the same one"
@@ -174,8 +175,8 @@ def pose_inputs(ligand: Ligand, pos: np.ndarray, refined: RefinedPoses, confiden
     """Input of the judge for poses (poses, atoms, 3) in Angstrom with their Vina energies and contact scores."""
     assert refined.energy is not None
     symmetry = automorphisms(ligand.mol)
-    rmsd = np.stack([symmetric_rmsd(ligand.mol, pos, one, symmetry=symmetry) for one in pos])
-    near = (np.minimum(rmsd, rmsd.T) < NEIGHBOURHOOD) | np.eye(len(pos), dtype=bool)
+    near = _near(ligand, pos, pos, symmetry)
+    near = near | near.T | np.eye(len(pos), dtype=bool)
     return PoseInputs(
         energy=refined.energy,
         near=near,
@@ -192,10 +193,24 @@ def recurrence(ligand: Ligand, pos: np.ndarray, minima: Minima, symmetry: Automo
     Of a molecule with very many symmetries only the first count.
     """
     few = symmetry._replace(maps=symmetry.maps[:MOST_MAPS])
-    near = np.stack([symmetric_rmsd(ligand.mol, minima.pos, one, symmetry=few) < NEIGHBOURHOOD for one in pos])
+    near = _near(ligand, pos, minima.pos, few)
     weight = np.exp(minima.score - minima.score.max())
     searches = [len(np.unique(minima.search[own])) for own in near]
     return Recurrence(near @ weight / weight.sum(), np.array(searches) / len(np.unique(minima.search)))
+
+
+def _near(ligand: Ligand, pos: np.ndarray, others: np.ndarray, symmetry: Automorphisms) -> np.ndarray:
+    """(poses, others) bool: which of (others, atoms, 3) lie within `NEIGHBOURHOOD` of each of (poses, atoms, 3).
+
+    No RMSD is smaller than the distance of the centroids, so most pairs need none.
+    """
+    gap = np.linalg.norm(pos.mean(1)[:, None] - others.mean(1), axis=2)
+    near = gap < NEIGHBOURHOOD + ROUNDING
+    for row, one in zip(near, pos, strict=True):
+        close = np.flatnonzero(row)
+        if len(close):
+            row[close] = symmetric_rmsd(ligand.mol, others[close], one, symmetry=symmetry) < NEIGHBOURHOOD
+    return near
 
 
 def _by_calibration(verdict: Verdict, calibration: Calibration | None, logits: np.ndarray | None) -> Verdict:

@@ -16,7 +16,7 @@ from disco_dock.physics.core_hold import CoreHold
 from disco_dock.physics.free_space import free_points
 from disco_dock.physics.search_settings import Basins, SearchSettings, Sphere
 from disco_dock.physics.settings import PhysicsSettings
-from disco_dock.physics.vina_scorer import VinaScorer, VinaScores
+from disco_dock.physics.vina_scorer import VinaScorer, VinaScores, fresh_minima
 from disco_dock.ranking.contact_score import PoseScore
 from disco_dock.runtime.random import derive_seed
 
@@ -93,14 +93,15 @@ def search_poses(
     how, numbers = SearchSettings(moves=settings.moves), range(first, first + len(pos))
     searches = _Searches(len(pos))
 
-    def search(starts: np.ndarray, seeds: list[int], which: np.ndarray) -> None:
-        """Keep what searches from starts (n, L, 3) find; they are numbers `which` of a row for every pose."""
+    def search(starts: np.ndarray, seeds: list[int], which: np.ndarray, count: int) -> None:
+        """Keep what searches from starts (n, L, 3) find; they are numbers `which` of `count` for every pose."""
         if settings.search == "pairs":
-            searches.add(scorer.search(starts, seeds, how, sphere)[:, None], which)
+            found = scorer.search(starts, seeds, how, sphere)[:, None]
         else:
-            searches.add(scorer.search_basins(starts, seeds, how, sphere, Basins(count=settings.basins)), which)
+            found = scorer.search_basins(starts, seeds, how, sphere, Basins(count=settings.basins))
+        searches.add(found, which, count)
 
-    search(pos, [derive_seed("physics", seed, stream, pose) for pose in numbers], np.arange(len(pos)))
+    search(pos, [derive_seed("physics", seed, stream, pose) for pose in numbers], np.arange(len(pos)), 1)
     lowest = searches.pos[0][0]
     free = np.empty((0, 3)) if sphere is None else free_points(scorer.field.receptor.pos, sphere, POINTS_SEED)
     places = lowest.mean(1)
@@ -120,7 +121,7 @@ def search_poses(
         bases = spread(lowest, shapes, numbers, count)
         starts, seeds = restarted(ligand, bases, where, key=(name, seed, stream), first=first, count=count)
         which = np.arange(len(starts)) if only is None else np.flatnonzero(only)
-        search(starts[which], [seeds[start] for start in which.tolist()], which)
+        search(starts[which], [seeds[start] for start in which.tolist()], which, count)
     found, minima = lowest, None
     candidates, fresh = np.concatenate(searches.pos), np.concatenate(searches.fresh)
     if len(candidates) > 1:
@@ -151,20 +152,20 @@ class _Searches:
         self.fresh: list[np.ndarray] = []
         self.number: list[np.ndarray] = []
 
-    def add(self, found: np.ndarray, which: np.ndarray) -> None:
+    def add(self, found: np.ndarray, which: np.ndarray, count: int) -> None:
         """Minima (searches, basins, L, 3), lowest first and repeated where there are fewer, of some searches.
 
         Args:
             found: the minima.
-            which: (searches,) numbers among those of as many rows as it takes, a search of each pose in each.
+            which: (searches,) numbers of those that were done, among `count` of each pose.
+            count: searches of each pose; all poses' first ones come first.
         """
-        basins, starts = found.shape[1], -(-(int(which[-1]) + 1) // self.poses) * self.poses
+        basins, starts = found.shape[1], count * self.poses
         first = found[:, 0] if not self.pos else self.pos[0][0]
-        pos = np.tile(first, (basins, starts // self.poses, 1, 1))
+        pos = np.tile(first, (basins, count, 1, 1))
         fresh = np.zeros((basins, starts), dtype=bool)
         pos[:, which] = np.moveaxis(found, 1, 0)
-        fresh[:, which] = (found != found[:, :1]).any((2, 3)).T
-        fresh[0, which] = True
+        fresh[:, which] = fresh_minima(found).T
         self.pos.append(pos.reshape(-1, self.poses, *found.shape[2:]))
         self.fresh.append(fresh.reshape(-1, self.poses))
         self.number.append(np.tile(self.made + np.arange(starts), (basins, 1)).reshape(-1, self.poses))
@@ -308,18 +309,14 @@ def chosen_of_each(found: np.ndarray, scores: np.ndarray, apart: float) -> tuple
     return candidate, owner
 
 
-def lowest_places(pos: np.ndarray, energy: np.ndarray, count: int) -> np.ndarray:
-    """Indices of the poses of lowest energy in at most `count` places, more than `PLACE` apart from each other.
+def lowest_places(pos: np.ndarray, energy: np.ndarray, count: int, within: float = PLACE) -> np.ndarray:
+    """Indices of the poses of lowest energy in at most `count` places, lowest first.
 
     Args:
         pos: (poses, atoms, 3) Angstrom.
         energy: (poses,).
         count: places.
+        within: Angstrom of RMSD, symmetry not counted, up to which two poses are in the same place.
     """
-    chosen: list[int] = []
-    for pose in np.argsort(energy, kind="stable").tolist():
-        if len(chosen) == count:
-            break
-        if not chosen or np.sqrt(((pos[chosen] - pos[pose]) ** 2).sum(2).mean(1)).min() > PLACE:
-            chosen.append(pose)
-    return np.array(chosen, dtype=np.int64)
+    own = np.unique(leaders(pos, energy, within))
+    return own[np.argsort(energy[own], kind="stable")][:count]

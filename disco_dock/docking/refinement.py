@@ -20,6 +20,7 @@ from disco_dock.physics.settings import NO_PHYSICS as NO_PHYSICS_SETTINGS
 from disco_dock.physics.settings import PhysicsSettings
 from disco_dock.physics.vina_scorer import VinaField, VinaScorer
 from disco_dock.ranking.contact_score import PoseScore
+from disco_dock.runtime.errors import ConfigError
 
 MIN_ATOMS_PER_RESIDUE = 4  # a backbone
 SLOW = {"moves": 100, "restarts": 1, "scatter": 1}
@@ -112,6 +113,16 @@ def concatenate_refined(parts: Sequence[RefinedPoses]) -> RefinedPoses:
 def is_trace(receptor: Receptor) -> bool:
     """Whether a receptor has fewer atoms than a backbone, which is too little for physics."""
     return len(receptor.atom_pos) < MIN_ATOMS_PER_RESIDUE * len(receptor.restype)
+
+
+def check_side_chains(name: str, receptor: Receptor) -> None:
+    """Refuse a complex whose receptor is a trace.
+
+    Raises:
+        ConfigError: with the name of the complex.
+    """
+    if is_trace(receptor):
+        raise ConfigError(f"{name}: the receptor is a trace without side chains, which physics needs; leave it out")
 
 
 def physics_for(receptor: Receptor, settings: PhysicsSettings, *, requested: bool) -> tuple[PhysicsSettings, str]:

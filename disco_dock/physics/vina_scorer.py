@@ -161,6 +161,13 @@ class VinaScorer:
         return np.asarray(pos, dtype=np.float64) - origin, np.array(seeds, dtype=np.uint64), place
 
 
+def fresh_minima(minima: np.ndarray) -> np.ndarray:
+    """(searches, basins) bool: False where `search_basins` repeated the first of (searches, basins, atoms, 3)."""
+    fresh = (minima != minima[:, :1]).any((2, 3))
+    fresh[:, 0] = True
+    return fresh
+
+
 def _kernel(cells: Cells, ligand: VinaLigand) -> VinaKernel:
     field = FieldArrays(
         cells=cells.shape,

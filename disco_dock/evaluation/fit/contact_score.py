@@ -19,12 +19,12 @@ from disco_dock.evaluation.fit.contact_training import (
     ContactFitSettings,
     fit_contacts,
     held_out_member,
+    joined_examples,
 )
 from disco_dock.evaluation.fit.decoys import (
     NATIVE,
     Decoys,
     DecoySettings,
-    joined_decoys,
     make_decoys,
     read_decoys,
     searched_decoys,
@@ -95,50 +95,30 @@ def fit_contact_score(
         raise ConfigError(f"the checkpoint has no contact score of {members} members for a first round; fit it")
     ids = read_ids(settings.train)
     check_training(ids, {name for file in settings.held_out for name in read_ids(file)})
-    cluster = read_manifest(settings.manifest, ids).cluster
+    known = read_manifest(settings.manifest, ids).cluster
+    cluster = {name: known.get(name, name) for name in ids}
     cases = FileCases(settings.data, ids, seed=settings.decoys.seed)
 
-    def made(folder: Path, how: Any, **more: Any) -> dict[str, Decoys]:
-        """Decoys by id; those in the folder are kept."""
-
-        def told(name: str, error: str, done: int, total: int) -> None:
-            if error or done % 50 == 0 or done == total:
-                report(f"{folder.name}: {done} of {total}" + (f", {name}: {error}" if error else ""))
-
-        names = make_decoys(cases, how, folder, on_case=told, **more)
-        return {name: read_decoys(folder, name) for name in names}
-
-    def fitted(decoys: Mapping[str, Decoys]) -> tuple[list[ContactExample], ContactScorer]:
-        if len(decoys) < FEWEST:
-            raise ConfigError(
-                f"{len(decoys)} complexes have decoys and the fit needs {FEWEST} at least; give more of them"
-            )
-        known = [
-            contact_example(cases, name, cluster.get(name, name), own, settings.scorer) for name, own in decoys.items()
-        ]
-        report(f"fitting {members} members to {len(known)} complexes")
-        on_epoch = partial(_tell, report)
-        return known, fit_contacts(known, settings.scorer, settings.fit, on_epoch=on_epoch)
-
-    decoys = made(settings.out / DECOY_FOLDER, settings.decoys, make=searched_decoys)
+    decoys = _made(cases, settings.out / DECOY_FOLDER, settings.decoys, report, make=searched_decoys)
+    if len(decoys) < FEWEST:
+        raise ConfigError(f"{len(decoys)} complexes have decoys and the fit needs {FEWEST} at least; give more of them")
+    examples = [contact_example(cases, name, cluster[name], own, settings.scorer) for name, own in decoys.items()]
+    kinds = [own.kind for own in decoys.values()]
     if settings.rounds == 2:
-        if first is None:
-            first = fitted(decoys)[1]
+        tempted_by = first or _fitted(examples, settings, report)
 
         def tempt(bound: Bound, how: TemptingSettings) -> Decoys:
-            assert first is not None
-            return tempting_decoys(
-                bound, first.member(held_out_member(cluster.get(bound.name, bound.name), members)), how
-            )
+            return tempting_decoys(bound, tempted_by.member(held_out_member(cluster[bound.name], members)), how)
 
-        weights = b"".join(value.numpy().tobytes() for value in first.state_dict().values())
-        own = {"score": sha256_bytes(weights)}
-        more = made(settings.out / TEMPTING_FOLDER, settings.tempting, make=tempt, of=own)
-        decoys = {
-            name: joined_decoys([known, more[name]] if name in more else [known]) for name, known in decoys.items()
-        }
-    examples, scorer = fitted(decoys)
-    kinds = [one.kind for one in decoys.values()]
+        weights = b"".join(value.numpy().tobytes() for value in tempted_by.state_dict().values())
+        of = {"score": sha256_bytes(weights)}
+        more = _made(cases, settings.out / TEMPTING_FOLDER, settings.tempting, report, make=tempt, of=of)
+        for place, name in enumerate(decoys):
+            if name in more:
+                tempting = contact_example(cases, name, cluster[name], more[name], settings.scorer)
+                examples[place] = joined_examples([examples[place], tempting])
+                kinds[place] = np.concatenate([kinds[place], more[name].kind])
+    scorer = _fitted(examples, settings, report)
     facts = {
         "complexes": len(examples),
         "clusters": len({example.cluster for example in examples}),
@@ -157,8 +137,25 @@ def fit_contact_score(
     return summary
 
 
-def _tell(report: Report, epoch: int, loss: float) -> None:
-    report(f"epoch {epoch}: loss {loss:.3f}")
+def _made(cases: FileCases, folder: Path, how: Any, report: Report, **more: Any) -> dict[str, Decoys]:
+    """Decoys by id; those in the folder are kept. Arguments as of `make_decoys`."""
+
+    def told(name: str, error: str, done: int, total: int) -> None:
+        if error or done % 50 == 0 or done == total:
+            report(f"{folder.name}: {done} of {total}" + (f", {name}: {error}" if error else ""))
+
+    names = make_decoys(cases, how, folder, on_case=told, **more)
+    return {name: read_decoys(folder, name) for name in names}
+
+
+def _fitted(examples: Sequence[ContactExample], settings: ContactSettings, report: Report) -> ContactScorer:
+    report(f"fitting {settings.scorer.members} members to {len(examples)} complexes")
+    return fit_contacts(
+        examples,
+        settings.scorer,
+        settings.fit,
+        on_epoch=lambda epoch, loss: report(f"epoch {epoch}: loss {loss:.3f}"),
+    )
 
 
 def contact_example(

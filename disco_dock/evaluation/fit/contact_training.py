@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -57,6 +57,25 @@ class ContactExample:
     cluster: str
     contacts: PoseContacts
     rmsd: Tensor
+
+
+def joined_examples(parts: Sequence[ContactExample]) -> ContactExample:
+    """Poses of one complex from several sets as those of one."""
+    contacts = [part.contacts for part in parts]
+    pairs = np.cumsum([0, *(len(one.distance) for one in contacts)]).tolist()
+
+    def along(name: str) -> Tensor:
+        return torch.cat([getattr(one, name) for one in contacts])
+
+    together = PoseContacts(
+        first=torch.cat([one.first + before for one, before in zip(contacts, pairs, strict=False)]),
+        receptor_class=along("receptor_class"),
+        distance=along("distance"),
+        angles=along("angles"),
+        ligand=contacts[0].ligand,
+        energy=along("energy"),
+    )
+    return replace(parts[0], contacts=together, rmsd=torch.cat([part.rmsd for part in parts]))
 
 
 def held_out_member(cluster: str, members: int) -> int:

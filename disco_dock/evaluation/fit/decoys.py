@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,12 +15,12 @@ import numpy as np
 from disco_dock.chem.symmetry import symmetric_rmsd
 from disco_dock.docking.pocket import DEFAULT_RADIUS
 from disco_dock.docking.pose_search import lowest_places
-from disco_dock.docking.refinement import is_trace
+from disco_dock.docking.refinement import check_side_chains
 from disco_dock.evaluation.cases import Bound, FileCases
 from disco_dock.evaluation.fit.decoy_starts import AROUND, CLOSE, RebuiltLigand, other_sites
 from disco_dock.physics.free_space import free_points
 from disco_dock.physics.search_settings import Basins, SearchSettings, Sphere
-from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores
+from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores, fresh_minima
 from disco_dock.runtime.errors import ConfigError, DiscoError, InputError
 from disco_dock.runtime.files import atomic_write
 from disco_dock.runtime.random import derive_seed
@@ -71,6 +71,14 @@ class Decoys(NamedTuple):
     intra: np.ndarray
     rmsd: np.ndarray
     kind: np.ndarray
+
+    @classmethod
+    def of(cls, scorer: VinaScorer, bound: Bound, pos: np.ndarray, kind: np.ndarray) -> Decoys:
+        """Poses (poses, atoms, 3) of a complex, with their energies and RMSDs."""
+        assert bound.ligand.pos is not None
+        inter, intra, _ = scorer.energies(pos)
+        rmsd = symmetric_rmsd(bound.ligand.mol, pos, bound.ligand.pos)
+        return cls(pos=pos.astype(np.float32), inter=inter, intra=intra, rmsd=rmsd, kind=kind)
 
     @property
     def energies(self) -> VinaScores:
@@ -137,11 +145,6 @@ def read_decoys(folder: Path, name: str) -> Decoys:
         raise InputError(f"{path}: not a file of decoys ({error}); delete it and run again") from error
 
 
-def joined_decoys(parts: Sequence[Decoys]) -> Decoys:
-    """Decoys of one complex from several makers as those of one."""
-    return Decoys(*map(np.concatenate, zip(*parts, strict=True)))
-
-
 def _check_settings(wanted: Mapping[str, Any], folder: Path) -> None:
     path = folder / SETTINGS_FILE
     if path.is_file() and json.loads(path.read_text()) != wanted:
@@ -156,18 +159,16 @@ def searched_decoys(bound: Bound, settings: DecoySettings) -> Decoys:
     Raises:
         ConfigError: the receptor is a trace.
     """
-    if is_trace(bound.receptor):
-        raise ConfigError(
-            f"{bound.name}: the receptor is a trace without side chains, which physics needs; leave it out"
-        )
+    check_side_chains(bound.name, bound.receptor)
     name, crystal = bound.name, bound.ligand.pos
     assert crystal is not None
     scorer = VinaScorer(VinaField(bound.receptor), bound.ligand.mol)
     ligand = RebuiltLigand(bound.ligand, name, settings.seed)
+    seed = derive_seed("scattered", settings.seed, name) % 2**32
     starts = {
         SHIFTED: ligand.around(settings.around, AROUND),
         NATIVE: ligand.around(settings.close, CLOSE),
-        SCATTERED: ligand.at(_scattered(scorer, crystal, name, settings)),
+        SCATTERED: ligand.at(scattered_places(scorer, crystal, seed, settings.scattered)),
         ELSEWHERE: _elsewhere(scorer, crystal, name, ligand, settings),
     }
     search, keep = SearchSettings(moves=settings.moves), Basins(count=settings.basins)
@@ -175,26 +176,15 @@ def searched_decoys(bound: Bound, settings: DecoySettings) -> Decoys:
     for kind, some in starts.items():
         seeds = [derive_seed("decoy", settings.seed, name, kind, number) for number in range(len(some))]
         minima = scorer.search_basins(some, seeds, search, None, keep)
-        fresh = (minima[:, 1:] != minima[:, :1]).any((2, 3))  # where there are fewer, the first one is repeated
-        pos.append(minima[np.concatenate([np.ones((len(some), 1), dtype=bool), fresh], axis=1)])
+        pos.append(minima[fresh_minima(minima)])
         kinds.append(np.full(len(pos[-1]), kind))
-    found = np.concatenate(pos)
-    inter, intra, _ = scorer.energies(found)
-    return Decoys(
-        pos=found.astype(np.float32),
-        inter=inter,
-        intra=intra,
-        rmsd=symmetric_rmsd(bound.ligand.mol, found, crystal),
-        kind=np.concatenate(kinds),
-    )
+    return Decoys.of(scorer, bound, np.concatenate(pos), np.concatenate(kinds))
 
 
-def _scattered(scorer: VinaScorer, crystal: np.ndarray, name: str, settings: DecoySettings) -> np.ndarray:
-    """(at most settings.scattered, 3) places in the free space around the crystal pose."""
+def scattered_places(scorer: VinaScorer, crystal: np.ndarray, seed: int, count: int) -> np.ndarray:
+    """(at most `count`, 3) places in the free space of the pocket around a crystal pose (atoms, 3)."""
     sphere = Sphere(center=crystal.mean(0), radius=DEFAULT_RADIUS)
-    return free_points(scorer.field.receptor.pos, sphere, derive_seed("scattered", settings.seed, name) % 2**32)[
-        : settings.scattered
-    ]
+    return free_points(scorer.field.receptor.pos, sphere, seed)[:count]
 
 
 def _elsewhere(

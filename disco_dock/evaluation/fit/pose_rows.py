@@ -14,7 +14,7 @@ from disco_dock.chem.symmetry import symmetric_rmsd
 from disco_dock.docking.engine import Engine
 from disco_dock.docking.judging import pose_inputs
 from disco_dock.docking.receptors import ReceptorFields
-from disco_dock.docking.refinement import is_trace
+from disco_dock.docking.refinement import check_side_chains
 from disco_dock.docking.sample_and_refine import Target, after_physics, sample_and_refine
 from disco_dock.evaluation.cases import Cases
 from disco_dock.evaluation.rows import RowFile
@@ -130,8 +130,7 @@ def _row(
     case = cases.load(name)
     if case.receptor is None:
         raise ConfigError(f"{name}: shards hold no receptor atoms, which physics needs; give the files")
-    if is_trace(case.receptor):
-        raise ConfigError(f"{name}: the receptor is a trace without side chains, which physics needs; leave it out")
+    check_side_chains(name, case.receptor)
     scorer = engine.models.contacts
     scorer = scorer if scorer is None or member is None else scorer.member(member)
     receptor = ReceptorFields(receptor=case.receptor)

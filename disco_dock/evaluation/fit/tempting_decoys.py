@@ -6,20 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from disco_dock.chem.symmetry import symmetric_rmsd
-from disco_dock.docking.pocket import DEFAULT_RADIUS
-from disco_dock.docking.pose_search import COPY, leaders
-from disco_dock.docking.refinement import is_trace
+from disco_dock.docking.pose_search import COPY, leaders, lowest_places
+from disco_dock.docking.refinement import check_side_chains
 from disco_dock.evaluation.cases import Bound
 from disco_dock.evaluation.fit.decoy_starts import RebuiltLigand, other_sites
-from disco_dock.evaluation.fit.decoys import ELSEWHERE, SCATTERED, Decoys
-from disco_dock.physics.free_space import free_points
-from disco_dock.physics.search_settings import Basins, SearchSettings, Sphere
-from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores
+from disco_dock.evaluation.fit.decoys import ELSEWHERE, SCATTERED, Decoys, scattered_places
+from disco_dock.physics.search_settings import Basins, SearchSettings
+from disco_dock.physics.vina_scorer import VinaField, VinaScorer, VinaScores, fresh_minima
 from disco_dock.ranking.contact_field import ContactField
 from disco_dock.ranking.contact_network import ContactScorer
 from disco_dock.ranking.contact_score import contact_scores
-from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.random import derive_seed
 
 
@@ -57,43 +53,25 @@ def tempting_decoys(bound: Bound, scorer: ContactScorer, settings: TemptingSetti
     Raises:
         ConfigError: the receptor is a trace.
     """
-    if is_trace(bound.receptor):
-        raise ConfigError(
-            f"{bound.name}: the receptor is a trace without side chains, which physics needs; leave it out"
-        )
+    check_side_chains(bound.name, bound.receptor)
     name, crystal = bound.name, bound.ligand.pos
     assert crystal is not None
     field = VinaField(bound.receptor)
-    vina, atoms = VinaScorer(field, bound.ligand.mol), field.receptor.pos
+    vina = VinaScorer(field, bound.ligand.mol)
     ligand = RebuiltLigand(bound.ligand, name, settings.seed)
-    rng = np.random.default_rng(derive_seed("tempting", settings.seed, name) % 2**32)
-    sphere = Sphere(center=crystal.mean(0), radius=DEFAULT_RADIUS)
-    inside = free_points(atoms, sphere, derive_seed("tempting", settings.seed, name) % 2**32)[: settings.scattered]
-    starts = ligand.at(np.concatenate([inside, other_sites(atoms, crystal.mean(0), settings.elsewhere, rng)]))
+    seed = derive_seed("tempting", settings.seed, name) % 2**32
+    inside = scattered_places(vina, crystal, seed, settings.scattered)
+    outside = other_sites(field.receptor.pos, crystal.mean(0), settings.elsewhere, np.random.default_rng(seed))
+    starts = ligand.at(np.concatenate([inside, outside]))
     seeds = [derive_seed("tempted", settings.seed, name, number) for number in range(len(starts))]
     keep = Basins(count=settings.basins)
     minima = vina.search_basins(starts, seeds, SearchSettings(moves=settings.moves), None, keep)
-    fresh = np.ones(minima.shape[:2], dtype=bool)
-    fresh[:, 1:] = (minima[:, 1:] != minima[:, :1]).any((2, 3))
-    kind = np.broadcast_to(np.where(np.arange(len(starts)) < len(inside), SCATTERED, ELSEWHERE)[:, None], fresh.shape)
-    pos, kind = minima[fresh], kind[fresh]
+    fresh = fresh_minima(minima)
+    pos, kind = minima[fresh], np.repeat([SCATTERED, ELSEWHERE], [len(inside), len(outside)])[np.nonzero(fresh)[0]]
     inter, intra, _ = vina.energies(pos)
     own = np.unique(leaders(pos, inter + intra, COPY))
-    pos, kind, inter, intra = pos[own], kind[own], inter[own], intra[own]
-    score = contact_scores(
-        scorer, ContactField(bound.receptor, field.receptor), bound.ligand, pos, VinaScores(inter, inter, intra)
-    )
-    order = np.argsort(-score, kind="stable")
-    chosen = order[apart(pos[order], settings.apart)[: settings.poses]]
-    return Decoys(
-        pos=pos[chosen].astype(np.float32),
-        inter=inter[chosen],
-        intra=intra[chosen],
-        rmsd=symmetric_rmsd(bound.ligand.mol, pos[chosen], crystal),
-        kind=kind[chosen],
-    )
-
-
-def apart(pos: np.ndarray, least: float) -> np.ndarray:
-    """Indices of poses (poses, atoms, 3), in their order, at least some Angstrom of RMSD from those before them."""
-    return np.unique(leaders(pos, np.arange(len(pos)), least))
+    contacts = ContactField(bound.receptor, field.receptor)
+    energies = VinaScores(inter[own], inter[own], intra[own])
+    score = contact_scores(scorer, contacts, bound.ligand, pos[own], energies)
+    chosen = own[lowest_places(pos[own], -score, settings.poses, settings.apart)]
+    return Decoys.of(vina, bound, pos[chosen], kind[chosen])

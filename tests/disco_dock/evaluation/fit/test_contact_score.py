@@ -14,8 +14,8 @@ import torch
 from disco_dock.docking.judging import check_physics
 from disco_dock.evaluation.cases import FileCases
 from disco_dock.evaluation.fit import contact_score as module
-from disco_dock.evaluation.fit.contact_score import ContactSettings, compare, fit_contact_score
-from disco_dock.evaluation.fit.contact_training import ContactFitSettings
+from disco_dock.evaluation.fit.contact_score import ContactSettings, compare, contact_example, fit_contact_score
+from disco_dock.evaluation.fit.contact_training import ContactFitSettings, joined_examples
 from disco_dock.evaluation.fit.decoys import (
     ELSEWHERE,
     NATIVE,
@@ -23,7 +23,6 @@ from disco_dock.evaluation.fit.decoys import (
     Decoys,
     DecoySettings,
     decoy_file,
-    joined_decoys,
     make_decoys,
     read_decoys,
     searched_decoys,
@@ -127,9 +126,17 @@ def test_tempting_decoys_are_what_the_score_likes_best_and_apart(folder):
 
 
 def test_decoys_of_two_makers_are_one_set(folder):
-    part = Decoys(np.zeros((2, 3, 3), np.float32), *(np.arange(2.0) for _ in range(3)), np.array([0, 3]))
-    both = joined_decoys([part, part])
-    assert both.pos.shape == (4, 3, 3) and both.rmsd.tolist() == [0.0, 1.0, 0.0, 1.0]
+    cases = FileCases(folder / "data", list(NAMES), seed=0)
+    decoys = searched_decoys(cases.read("1s3v"), DECOYS)
+    config = ContactScorerConfig(angle_knots=(2.0, 3.0, 5.0))
+
+    def example(some: slice):
+        return contact_example(cases, "1s3v", "1s3v", Decoys(*(value[some] for value in decoys)), config)
+
+    both, whole = joined_examples([example(slice(0, 3)), example(slice(3, None))]), example(slice(None))
+    assert both.rmsd.tolist() == whole.rmsd.tolist() == torch.from_numpy(decoys.rmsd).float().tolist()
+    for name, one, other in zip(both.contacts._fields, both.contacts, whole.contacts, strict=True):
+        assert torch.equal(one, other), name
 
 
 def test_decoys_are_near_the_crystal_pose_where_they_should_be_and_are_made_once(folder):
