@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from disco_dock.cli.bar import BarConsole
 from disco_dock.cli.group_table import group_table
-from disco_dock.cli.wording import WIDTH, wrapped
+from disco_dock.cli.wording import WIDTH, cut, wrapped
 from disco_dock.runtime.errors import one_line
 from disco_dock.runtime.notes import Caution
 from disco_dock.runtime.tables import cell_text
 
 if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
     from disco_dock.docking.runs.inputs import DockingJob
     from disco_dock.docking.runs.summary import ComplexSummary
     from disco_dock.docking.settings import PredictSettings
@@ -28,40 +31,24 @@ SAMPLING = 0.7  # share of the bar that sampling fills
 LOG_STEPS = 4  # lines per complex when the output is no terminal
 
 
-class Console:
+class Console(BarConsole):
     """Progress on stderr, results on stdout; use it as a context manager around the work."""
 
     def __init__(self, *, batch: bool, verbose: bool = False) -> None:
         """Show one complex with its warnings (and other notes when verbose), or a batch with a line for each."""
+        super().__init__()
         self._batch = batch
         self._verbose = verbose
-        self._bar = None
-        self._task = None
         self._all = None
         self._name = ""
         self._shown = 0
         self._notes = 0
 
-    def __enter__(self) -> Console:
-        """Start the progress bar when stderr is a terminal."""
-        if sys.stderr.isatty():
-            from rich.console import Console as Terminal
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    def _columns(self) -> tuple[ProgressColumn, ...]:
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.percentage:3.0f}%"),
-                TimeRemainingColumn(),
-            )
-            self._bar = Progress(*columns, console=Terminal(stderr=True), transient=True)
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Remove the progress bar."""
-        if self._bar is not None:
-            self._bar.stop()
+        percent = TextColumn("{task.percentage:3.0f}%")
+        return TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn()
 
     def start(self, name: str, number: int, total: int) -> None:
         """Show the complex that begins."""
@@ -205,10 +192,6 @@ def _fitting(words: Sequence[str], width: int) -> str:
     return text
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
-
-
 def _percent(value: str) -> str:
     return f"{100 * float(value):.0f} %" if value else ""
 
@@ -291,7 +274,7 @@ def _batch_table(rows: Sequence[ComplexSummary]) -> str:
     shown = list(rows) if len(rows) <= SHOWN_ROWS else sorted(rows, key=lambda row: row.status != "failed")[:SHOWN_ROWS]
     cells = [
         [
-            _cut(row.name, MAX_NAME),
+            cut(row.name, MAX_NAME),
             row.status,
             _percent(cell_text(row.p_rmsd_under_2)),
             _number(cell_text(row.vina_score), 1),
@@ -304,5 +287,5 @@ def _batch_table(rows: Sequence[ComplexSummary]) -> str:
     used = (
         sum(2 + max(len(head), *(len(one[at]) for one in cells)) for at, head in enumerate(heads[:-1])) if cells else 0
     )
-    table = text_table(heads, [[*one[:-1], _cut(one[-1], WIDTH - used)] for one in cells])
+    table = text_table(heads, [[*one[:-1], cut(one[-1], WIDTH - used)] for one in cells])
     return table if len(shown) == len(rows) else f"{table}\n... and {len(rows) - len(shown)} more in results.csv"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from disco_dock.cli.bar import BarConsole
 from disco_dock.cli.console import text_table
 from disco_dock.cli.wording import WIDTH, duration, say
 from disco_dock.evaluation.report import rate_text
@@ -25,40 +25,23 @@ DECIDING = (
 """What a row is called, of which poses, and which share."""
 
 
-class EvaluateConsole:
+class EvaluateConsole(BarConsole):
     """Progress on stderr; use it as a context manager around the work. Methods that dock together share a bar."""
 
     def __init__(self, headline: str) -> None:
         """Say the headline once something is docked."""
+        super().__init__(width=16)
         self._headline = headline
-        self._bar = None
-        self._task = None
         self._name = ""
         self._finished = True
         self._seen: set[str] = set()
         self._times: deque[float] = deque(maxlen=RECENT)
         self._shown = 0.0
 
-    def __enter__(self) -> EvaluateConsole:
-        """Start the bar when stderr is a terminal."""
-        if sys.stderr.isatty():
-            from rich.console import Console as Terminal
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            columns = (BarColumn(16), TextColumn("{task.percentage:3.0f}% {task.description}", markup=False))
-            self._bar = Progress(*columns, console=Terminal(stderr=True), transient=True)
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Remove the bar."""
-        if self._bar is not None:
-            self._bar.stop()
-
     def row(self, method: str, done: int, total: int) -> None:
         """Show that a method has finished so many complexes of all."""
         if not self._seen:
-            self._say(self._headline)
+            self._above(self._headline)
         if method not in self._seen:
             self._seen.add(method)
             if self._finished:
@@ -74,12 +57,6 @@ class EvaluateConsole:
             self._bar.update(self._task, completed=done, description=text)
         elif self._finished or self._times[-1] - self._shown > LINE_SECONDS:
             self._shown = self._times[-1]
-            say(text)
-
-    def _say(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
             say(text)
 
     def _begin(self, method: str, total: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from disco_dock.cli.parsing import UsageError
+from disco_dock.cli.wording import WIDTH, cut, say
 
 if TYPE_CHECKING:
     from disco_dock.screening.ledger.query import Query, Results
@@ -106,7 +107,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the ligands."""
-    from disco_dock.cli.wording import say
     from disco_dock.runtime.errors import ConfigError
     from disco_dock.screening.export import export
     from disco_dock.screening.ledger.query import Query, open_results
@@ -159,7 +159,6 @@ def _unmet(store: Path, results: Results) -> str:
 def _table(rows: list[dict], *, alike: bool, store: Path) -> str:
     """The rows without the columns that say nothing, numbers short; `alike` are those of one status."""
     from disco_dock.cli.console import text_table
-    from disco_dock.cli.wording import WIDTH
 
     if not rows:
         return "no ligands"
@@ -182,8 +181,8 @@ def _cell(name: str, value: object) -> str:
         return ""
     if name == "key_residues":
         return " ".join(str(value).split()[:SHOWN_RESIDUES])
-    if name == "name" and len(str(value)) > MAX_NAME:
-        return f"{str(value)[: MAX_NAME - 3]}..."
+    if name == "name":
+        return cut(str(value), MAX_NAME)
     if name.startswith("p_rmsd"):
         return f"{100 * float(str(value)):.0f} %"
     return f"{value:.{DIGITS.get(name, 3)}f}" if isinstance(value, float) else str(value)

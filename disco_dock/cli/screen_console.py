@@ -12,15 +12,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from disco_dock.cli.wording import WIDTH, count, duration, say, tail, wrapped
+from disco_dock.cli.bar import BAR, BarConsole
+from disco_dock.cli.wording import WIDTH, count, duration, tail, wrapped
 
 if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
     from disco_dock.screening.ledger.identity import ScreenSettings
     from disco_dock.screening.progress import JsonLines, Snapshot
     from disco_dock.screening.screen import ScreenEnd
 
 LOG_SECONDS = 30.0  # between two lines when stderr is no terminal
-BAR = 12  # columns; the rest is text
 
 
 @contextmanager
@@ -50,17 +52,16 @@ def screen_headline(given: Mapping[str, Any], settings: ScreenSettings) -> str:
     return fixed.format(library, tail(protein, room - len(library)))
 
 
-class ScreenConsole:
+class ScreenConsole(BarConsole):
     """Receiver of a run's progress; use it as a context manager around the run."""
 
     def __init__(self, kind: str, file: str | None) -> None:
         """Show progress as "auto", "json" or "none", and append JSON lines to a file when one is named."""
+        super().__init__(silent=kind != "auto")
         self._kind = kind
         self._file_name = file
         self._file = None
         self._lines: list[JsonLines] = []
-        self._bar = None
-        self._task = None
         self._shown = 0.0
 
     def __enter__(self) -> ScreenConsole:
@@ -72,20 +73,19 @@ class ScreenConsole:
             self._lines.append(JsonLines(self._file))
         if self._kind == "json":
             self._lines.append(JsonLines(sys.stderr))
-        elif self._kind == "auto" and sys.stderr.isatty():
-            from rich.console import Console as Terminal
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            columns = (BarColumn(BAR), TextColumn("{task.description}", markup=False))
-            self._bar = Progress(*columns, console=Terminal(stderr=True), transient=True)
-            self._bar.start()
+        super().__enter__()
+        if self._bar is not None:
             self._task = self._bar.add_task("starting", total=None)
         return self
 
+    def _columns(self) -> tuple[ProgressColumn, ...]:
+        from rich.progress import BarColumn, TextColumn
+
+        return BarColumn(self._width), TextColumn("{task.description}", markup=False)
+
     def __exit__(self, *_: object) -> None:
         """Remove the bar and close the file."""
-        if self._bar is not None:
-            self._bar.stop()
+        super().__exit__()
         if self._file is not None:
             self._file.close()
 
@@ -93,10 +93,7 @@ class ScreenConsole:
         """Say what is about to be done."""
         if self._kind != "auto":
             return
-        if self._bar is not None:
-            self._bar.console.print(headline, markup=False, highlight=False, soft_wrap=True)
-        else:
-            say(headline)
+        self._above(headline)
 
     def update(self, snapshot: Snapshot) -> None:
         """Show where the run is."""
@@ -143,7 +140,7 @@ def _counts_line(snapshot: Snapshot) -> str:
 
 
 def _line(snapshot: Snapshot) -> str:
-    """Where a run is, beside a bar of `BAR` columns; what matters least gives way where it does not fit."""
+    """Where a run is, beside the bar; what matters least gives way where it does not fit."""
     more = " or more" if snapshot.reading else ""
     parts = [f"{snapshot.rows - snapshot.pending:,} of {snapshot.rows:,}{more}"]
     if snapshot.seconds_left is not None and snapshot.pending:

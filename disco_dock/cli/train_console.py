@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from disco_dock.cli.bar import BarConsole
 from disco_dock.cli.wording import WIDTH, count, duration, say, tail, wrapped
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ PATH_ROOM = 8  # columns, the least
 NEXT = {"score": "prior", "prior": "confidence"}
 
 
-class TrainConsole:
+class TrainConsole(BarConsole):
     """Progress on stderr; use it as a context manager around the work.
 
     Args:
@@ -31,29 +31,11 @@ class TrainConsole:
     """
 
     def __init__(self, *, silent: bool = False) -> None:
-        self._silent = silent
-        self._bar = None
-        self._task = None
+        super().__init__(silent=silent)
         self._name = self._headline = ""
         self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT)  # (seconds, poses) of each step
         self._last_line = 0.0
         self._warned = False
-
-    def __enter__(self) -> TrainConsole:
-        """Start the bar when stderr is a terminal."""
-        if sys.stderr.isatty() and not self._silent:
-            from rich.console import Console as Terminal
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            columns = (BarColumn(12), TextColumn("{task.percentage:3.0f}% {task.description}", markup=False))
-            self._bar = Progress(*columns, console=Terminal(stderr=True), transient=True)
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Remove the bar."""
-        if self._bar is not None:
-            self._bar.stop()
 
     def begin(self, stage: str, config: TrainConfig, shards: Path, device: str) -> None:
         """Say, with the first that is done, which stage this is, on what, and how long it may take."""
@@ -137,7 +119,4 @@ class TrainConsole:
             return
         lines, self._headline = [line for line in (self._headline, text) if line], ""
         for line in lines:
-            if self._bar is not None:
-                self._bar.console.print(wrapped(line), markup=False, highlight=False, soft_wrap=True)
-            else:
-                say(line)
+            self._above(line if self._bar is None else wrapped(line))

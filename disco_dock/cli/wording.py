@@ -41,6 +41,11 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
+def cut(text: str, most: int) -> str:
+    """The beginning of a text that is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def tail(text: str, most: int) -> str:
     """The end of a path that is longer than `most` characters."""
     return text if len(text) <= most else f"...{text[3 - most :]}"

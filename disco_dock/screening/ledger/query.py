@@ -141,7 +141,7 @@ class Results:
 
     def unmet(self) -> tuple[int, int]:
         """How many docked ligands have no pose with the interactions that the screen asked for, and of how many."""
-        find = "SELECT count(*) FILTER (WHERE poses_meeting = 0), count(*) FROM ligand WHERE status = 'docked'"
+        find = f"SELECT count(*) FILTER (WHERE {CHOICES[UNMET]}), count(*) FROM ligand WHERE status = 'docked'"
         with store_errors(self.path):
             return tuple(self._connection.execute(find).fetchone())
 
