@@ -6,7 +6,7 @@ import argparse
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from disco_dock.runtime.command_line import Parser
 
@@ -24,8 +24,8 @@ def command_parser(name: str, description: str | None) -> Parser:
     return Parser(prog=f"{SCRIPT} {name}" if called else f"python -m disco_image.{name}", description=description)
 
 
-def add_sampling_options(parser: Parser) -> None:
-    """Options of how samples are made, for commands that measure them."""
+def add_sampling_options(parser: Parser, *, batch_size: int = 128) -> None:
+    """Options of how samples are made."""
     parser.add_argument("--guidance", type=float, default=0.0, metavar="W", help="D_z + W (D_z - D_null) (%(default)s)")
     parser.add_argument(
         "--solver",
@@ -36,20 +36,26 @@ def add_sampling_options(parser: Parser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="of sampling, such as solver.churn=20"
     )
-    parser.add_argument("--batch-size", type=int, default=128, help="images at once (%(default)s)")
+    parser.add_argument(
+        "--batch-size", type=int, default=batch_size, help="images at once; does not change them (%(default)s)"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
 
 
-def sampling_settings(args: argparse.Namespace) -> SampleConfig:
-    """Settings that the options of `add_sampling_options` name."""
+def sampling_settings(
+    args: argparse.Namespace, *, interval: tuple[float, float] | None = None, **more: Any
+) -> SampleConfig:
+    """Settings that the options of `add_sampling_options` name, with an interval of guided levels and others."""
     from disco_dock.runtime.config import apply_overrides, from_dict
     from disco_image.sampling.generate import SampleConfig
     from disco_image.sampling.solvers import solver_settings
 
+    levels = {} if interval is None else dict(zip(("sigma_min", "sigma_max"), interval, strict=True))
     given = {
         "solver": solver_settings(args.solver, args.steps),
-        "guidance": {"weight": args.guidance},
+        "guidance": {"weight": args.guidance, **levels},
         "batch_size": args.batch_size,
+        **more,
     }
     return from_dict(SampleConfig, apply_overrides(given, args.set), where="settings")
 

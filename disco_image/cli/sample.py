@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from disco_dock.runtime.command_line import Parser, run_command
-from disco_image.cli.parsing import command_parser
+from disco_image.cli.parsing import add_sampling_options, command_parser, sampling_settings
 
 SHOWS = ("samples", "same-latent", "same-noise", "switch", "guidance")
 ACROSS = 8
@@ -39,16 +39,10 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--class", dest="label", type=int, metavar="N", help="class of all samples; else seed mod classes"
     )
-    parser.add_argument("--guidance", type=float, default=0.0, metavar="W", help="D_z + W (D_z - D_null) (%(default)s)")
+    add_sampling_options(parser, batch_size=64)
     parser.add_argument(
         "--guidance-interval", type=float, nargs=2, default=(0.0, 1e9), metavar=("LOW", "HIGH"), help="levels of sigma"
     )
-    parser.add_argument(
-        "--solver",
-        default="heun",
-        help="heun, euler, churn, restart, ancestral or the published restart-imagenet64 (%(default)s)",
-    )
-    parser.add_argument("--steps", type=int, help="levels of the grid (18, or those of a published solver)")
     parser.add_argument(
         "--correct-with",
         type=Path,
@@ -57,9 +51,6 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--correct-below", type=float, default=10.0, metavar="SIGMA", help="(%(default)s)")
     parser.add_argument("--correct-steps", type=int, default=256, metavar="N", help="of its whole grid (%(default)s)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as solver.churn=20")
-    parser.add_argument("--batch-size", type=int, default=64, help="images at once; does not change them (%(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
     parser.add_argument("--subdirs", action="store_true", help="a folder for each thousand seeds")
     parser.add_argument("--no-files", action="store_true", help="only the grid of the first 256, no file per image")
     return parser
@@ -67,25 +58,16 @@ def build_parser() -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Sample and write."""
-    from disco_dock.runtime.config import apply_overrides, from_dict
     from disco_dock.runtime.device import resolve_device
     from disco_dock.runtime.distributed import process_group, processes
     from disco_image.cli.progress import Progress
     from disco_image.models.checkpoint import load_models, weights_digest
     from disco_image.sampling.files import sample_to_files
-    from disco_image.sampling.generate import SampleConfig, class_labels, draw_latents, generate
+    from disco_image.sampling.generate import class_labels, draw_latents, generate
     from disco_image.sampling.grids import write_grid
-    from disco_image.sampling.solvers import solver_settings
 
-    low, high = args.guidance_interval
-    given = {
-        "solver": solver_settings(args.solver, args.steps),
-        "guidance": {"weight": args.guidance, "sigma_min": low, "sigma_max": high},
-        "batch_size": args.batch_size,
-        "correct_below": args.correct_below,
-        "correct_steps": args.correct_steps,
-    }
-    config = from_dict(SampleConfig, apply_overrides(given, args.set), where="settings")
+    below, steps = args.correct_below, args.correct_steps
+    config = sampling_settings(args, interval=args.guidance_interval, correct_below=below, correct_steps=steps)
     with process_group(args.device) as device_name:
         group = processes()
         models = load_models(args.checkpoint, resolve_device(device_name))

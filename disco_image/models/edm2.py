@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from disco_dock.runtime.errors import ConfigError
+from disco_image.models.layers import check_halvings
 from disco_image.models.magnitude import Fourier, Product, attention, blended, joined, magnitude_silu, normalised
 
 BRANCH_SHARE = 0.3
@@ -162,8 +163,7 @@ class Edm2UNet(nn.Module):
     ) -> None:
         super().__init__()
         last = len(config.multipliers) - 1
-        if resolution % 2**last:
-            raise ConfigError(f"resolution {resolution} cannot be halved {last} times")
+        check_halvings(resolution, last)
         if augment_width:
             raise ConfigError("an edm2 network takes no augmentation label; set data.augment to 0")
         self.config, self.num_classes, self.token_width = config, num_classes, token_width

@@ -11,6 +11,7 @@ from torch import Tensor
 from disco_dock.runtime.errors import CheckpointError
 from disco_image.models.denoiser import Denoiser, ModelConfig
 from disco_image.models.edm2 import Edm2Config, Edm2UNet
+from disco_image.models.edm_weights import taken_weights
 from disco_image.models.latents import LatentConfig
 
 OUTSIDE = {
@@ -108,21 +109,5 @@ def from_edm2(state: Mapping[str, Tensor], config: ModelConfig, where: str) -> d
     with torch.device("meta"):
         network = Denoiser(config).network
     assert isinstance(network, Edm2UNet)
-    own, out, used = network.state_dict(), {}, set()
-    for name, short in edm2_names(network, config.resolution):
-        published = PREFIX + short
-        if published not in state:
-            raise CheckpointError(f"{where}: weight {published!r} is missing; the file was cut or is another network's")
-        value = state[published].float()
-        if name.endswith(".qkv.weight"):
-            value = value.unflatten(0, (-1, 3)).transpose(0, 1).flatten(0, 1)
-        if value.shape != own[name].shape:
-            raise CheckpointError(
-                f"{where}: weight {published!r} has shape {tuple(value.shape)}, expected {tuple(own[name].shape)}"
-            )
-        out[f"network.{name}"] = value.contiguous()
-        used.add(published)
-    left = [name for name in state if name not in used and not name.startswith(UNCERTAINTY)]
-    if left:
-        raise CheckpointError(f"{where}: weight {left[0]!r} belongs to no layer of this network; check the file")
-    return out
+    names = ((name, PREFIX + short) for name, short in edm2_names(network, config.resolution))
+    return taken_weights(state, network, names, where, unused=lambda name: name.startswith(UNCERTAINTY))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from disco_dock.runtime.errors import CheckpointError
 from disco_image.models.denoiser import Denoiser, ModelConfig
@@ -164,12 +164,36 @@ def from_edm(state: Mapping[str, Tensor], config: ModelConfig, where: str) -> di
         denoiser = Denoiser(config)
     network = denoiser.network
     assert isinstance(network, UNet)
+    names = edm_names(network, config.resolution)
+    return taken_weights(state, network, names, where, unused=lambda name: name.endswith(".resample_filter"))
+
+
+def taken_weights(
+    state: Mapping[str, Tensor],
+    network: nn.Module,
+    names: Iterable[tuple[str, str]],
+    where: str,
+    *,
+    unused: Callable[[str], bool],
+) -> dict[str, Tensor]:
+    """State of a `Denoiser` of that network; every published weight is used once.
+
+    The published attention keeps query, key and value of a channel side by side, here they are blocks.
+
+    Args:
+        state: published weights.
+        network: whose layers get them.
+        names: of each weight here, and as published.
+        where: of messages.
+        unused: which published weights have no use here.
+
+    Raises:
+        CheckpointError: a weight is missing, of another shape, or of no use.
+    """
     own, out, used = network.state_dict(), {}, set()
-    for name, published in edm_names(network, config.resolution):
+    for name, published in names:
         if published not in state:
-            raise CheckpointError(
-                f"{where}: weight {published!r} is missing; the file was cut or is of another network"
-            )
+            raise CheckpointError(f"{where}: weight {published!r} is missing; the file was cut or is another network's")
         value = state[published].float()
         if ".qkv." in name:
             value = value.unflatten(0, (-1, 3)).transpose(0, 1).flatten(0, 1)
@@ -179,7 +203,7 @@ def from_edm(state: Mapping[str, Tensor], config: ModelConfig, where: str) -> di
             )
         out[f"network.{name}"] = value.contiguous()
         used.add(published)
-    left = [name for name in state if name not in used and not name.endswith(".resample_filter")]
+    left = [name for name in state if name not in used and not unused(name)]
     if left:
         raise CheckpointError(f"{where}: weight {left[0]!r} belongs to no layer of this network; check the file")
     return out

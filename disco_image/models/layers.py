@@ -5,6 +5,18 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from disco_dock.runtime.errors import ConfigError
+
+
+def check_halvings(resolution: int, times: int) -> None:
+    """Refuse images that do not suit the levels of a network.
+
+    Raises:
+        ConfigError: the resolution cannot be halved so often.
+    """
+    if resolution % 2**times:
+        raise ConfigError(f"resolution {resolution} cannot be halved {times} times")
+
 
 def zero_init(module: nn.Module) -> nn.Module:
     """The module with all parameters set to zero, so that the branch it ends starts as nothing."""

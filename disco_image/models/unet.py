@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from disco_dock.runtime.errors import ConfigError
 from disco_image.models.embedding import AdmEmbedding, DdpmppEmbedding
-from disco_image.models.layers import CrossAttention, GroupNorm, SelfAttention, zero_init
+from disco_image.models.layers import CrossAttention, GroupNorm, SelfAttention, check_halvings, zero_init
 from disco_image.models.residual import ADM_STYLE, DDPMPP_STYLE, ResidualBlock
 
 
@@ -87,8 +87,7 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         last = len(config.multipliers) - 1
-        if resolution % 2**last:
-            raise ConfigError(f"resolution {resolution} cannot be halved {last} times")
+        check_halvings(resolution, last)
         reached = [resolution // 2**level for level in range(last + 1)]
         missing = [size for size in group_resolutions if size not in reached or size not in config.attention]
         if missing:

@@ -15,6 +15,7 @@ from disco_image.models.layers import (
     CrossAttention,
     GroupNorm,
     TransformerBlock,
+    check_halvings,
     zero_init,
 )
 from disco_image.models.residual import ResidualBlock
@@ -72,8 +73,7 @@ class UViT(nn.Module):
     ) -> None:
         super().__init__()
         levels = len(config.multipliers) - 1
-        if resolution % 2**levels:
-            raise ConfigError(f"resolution {resolution} cannot be halved {levels} times")
+        check_halvings(resolution, levels)
         width, emb = config.width, 4 * config.width
         self.embedding = AdmEmbedding(emb, width, num_classes, augment_width)
         self.inlet = nn.Conv2d(channels, width, 3, padding=1)
