@@ -117,7 +117,9 @@ def main() -> None:
     engine = load_engine(args.checkpoint, "cpu")
     for name in args.schedules:
         schedule(name, engine.models.config.physics)
-    cases = FileCases(args.data, list(read_ids(args.ids))[:: args.every], seed=0)
+    cases = FileCases(
+        args.data, list(read_ids(args.ids))[:: args.every], seed=0, all_atoms=engine.models.expert is not None
+    )
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "rows.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

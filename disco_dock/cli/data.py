@@ -29,6 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="include heavy atoms around the ligand, metals and cofactors, for `train expert`",
     )
     build.add_argument("--workers", type=int, metavar="N", default=2, help="processes (%(default)s)")
+    fragments = actions.add_parser(
+        "fragments", help="cut buried pieces out of proteins, as further complexes to train a pose expert on"
+    )
+    fragments.add_argument("source", type=Path, metavar="SOURCE", help="folder of complexes, as for build")
+    fragments.add_argument("out", type=Path, metavar="OUT", help="gets a folder of complexes, for build")
+    fragments.add_argument(
+        "--split-file", type=Path, action="append", metavar="FILE", help="ids to take, one per line; may be repeated"
+    )
+    fragments.add_argument("--count", type=int, metavar="N", default=4, help="pieces of a complex (%(default)s)")
+    fragments.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (%(default)s)")
     split = actions.add_parser("split", help="split complexes by sequence cluster and report leakage")
     split.add_argument("shards", type=Path, nargs="+", metavar="SHARDS", help="folders of shards, taken together")
     split.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="gets split files and the report")
@@ -61,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do the action and print what came of it."""
-    return {"build": _build, "split": _split, "index": _index}[args.action](args)
+    return {"build": _build, "fragments": _fragments, "split": _split, "index": _index}[args.action](args)
 
 
 def _index(args: argparse.Namespace) -> int:
@@ -94,6 +104,26 @@ def _build(args: argparse.Namespace) -> int:
     if summary.failures:
         print(f"reasons: {args.out / FAILURES_FILE}")
     return 0
+
+
+def _fragments(args: argparse.Namespace) -> int:
+    from disco_dock.data.fragments import write_fragments
+    from disco_dock.data.sources import SourceFolder, read_ids
+    from disco_dock.runtime.errors import InputError
+
+    if args.count < 1:
+        raise UsageError(f"--count must be at least 1, got {args.count}")
+    folder = SourceFolder(args.source)
+    names = folder.names() if not args.split_file else [name for file in args.split_file for name in read_ids(file)]
+    written, failed = 0, 0
+    for name in names:
+        try:
+            written += len(write_fragments(folder.find(name), args.out, count=args.count, seed=args.seed))
+        except InputError as error:
+            failed += 1
+            print(f"left out: {error}")
+    print(f"{written} pieces of {len(names) - failed} proteins under {args.out}, {failed} failures")
+    return 0 if written else 1
 
 
 def _split(args: argparse.Namespace) -> int:

@@ -49,6 +49,12 @@ class ComplexDataset:
         """Ids in order."""
         return [row["id"] for row in self.facts]
 
+    def joined(self, other: ComplexDataset) -> ComplexDataset:
+        """These complexes and then those of another, as one."""
+        both = ComplexDataset.__new__(ComplexDataset)
+        both._rows, both.facts = [*self._rows, *other._rows], [*self.facts, *other.facts]
+        return both
+
     def sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of ligand atoms and of residues, (complexes,) int64 each."""
         return (

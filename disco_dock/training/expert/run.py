@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +16,7 @@ from disco_dock.models.pose_expert.network import PoseExpert
 from disco_dock.runtime.distributed import Processes, processes, wait_for_all
 from disco_dock.runtime.errors import CheckpointError
 from disco_dock.training.expert.drawing import WeightedPlan, cluster_weights
+from disco_dock.training.expert.settings import ExpertTraining
 from disco_dock.training.expert.step import ExpertBatch, ExpertStage, blank, make_expert_batch
 from disco_dock.training.expert.validation import expert_losses, validation_batches
 from disco_dock.training.feeding import own_share, training_set, validation_set
@@ -81,10 +83,8 @@ def train_expert(
     expert = PoseExpert(sizes)
     start_from(config, "expert", expert)
     stage = ExpertStage(expert, igso3_table(), config.expert).to(device)
-    dataset = training_set(shards, config)
-    plan = WeightedPlan(
-        weight=cluster_weights(dataset.ids, config.expert.clusters), batch_size=config.batch_size, seed=config.seed
-    )
+    dataset, weight = _with_fragments(training_set(shards, config), config.expert)
+    plan = WeightedPlan(weight=weight, batch_size=config.batch_size, seed=config.seed)
     group = processes()
     batches = None
     if validation is not None:
@@ -113,6 +113,16 @@ def train_expert(
         config,
         options or RunOptions(),
     )
+
+
+def _with_fragments(dataset: ComplexDataset, training: ExpertTraining) -> tuple[ComplexDataset, np.ndarray]:
+    """What is trained on, and (complexes,) the probability of each."""
+    weight = cluster_weights(dataset.ids, training.clusters)
+    if not training.fragments:
+        return dataset, weight
+    pieces, share = ComplexDataset(training.fragments), training.fragment_share
+    even = np.full(len(pieces), share / len(pieces))
+    return dataset.joined(pieces), np.concatenate([(1 - share) * weight, even])
 
 
 def _place_checkpoint(out: Path, config: TrainConfig) -> Path:

@@ -14,6 +14,8 @@ class ExpertTraining:
     Attributes:
         clusters: CSV file with the columns id and cluster: complexes are drawn by one over the square root of their
             cluster's size. Empty to draw them evenly.
+        fragments: shards of protein pieces as ligands (`disco-dock data fragments`), drawn evenly, or "" for none.
+        fragment_share: of the complexes of a step that are such pieces.
         handover: Angstrom, noise of the translation at which sampling goes from the score model to the expert.
         max_sigma_tr: Angstrom, largest noise of the translation in training.
         tr_share: smallest and largest time of the translation's noise, where rotation and torsions have time 1; times
@@ -27,6 +29,8 @@ class ExpertTraining:
     """
 
     clusters: str = ""
+    fragments: str = ""
+    fragment_share: float = 0.3
     handover: float = 3.5
     max_sigma_tr: float = 6.5
     tr_share: tuple[float, float] = (0.5, 1.1)
@@ -40,6 +44,8 @@ class ExpertTraining:
         """Check ranges."""
         if not 0 <= self.hidden_residues < 1:
             raise ConfigError(f"expert.hidden_residues must be in [0, 1), got {self.hidden_residues}")
+        if not 0 < self.fragment_share < 1:
+            raise ConfigError(f"expert.fragment_share must be between 0 and 1, got {self.fragment_share}")
         low, high = self.tr_share
         if not (0 < low <= high and self.max_sigma_tr > 0):
             raise ConfigError(

@@ -9,8 +9,9 @@ import torch
 
 from disco_dock.runtime.config import to_dict
 from disco_dock.runtime.errors import CheckpointError, ConfigError
-from disco_dock.training.expert.run import train_expert
+from disco_dock.training.expert.run import _with_fragments, train_expert
 from disco_dock.training.expert.settings import ExpertTraining
+from disco_dock.training.feeding import training_set
 from disco_dock.training.settings import resolve
 from disco_dock.training.stage import RunOptions
 from disco_dock.weights.networks import load_models
@@ -76,6 +77,18 @@ def test_it_starts_from_a_checkpoint_and_from_an_expert(run, tmp_path):
         torch.testing.assert_close(ours, expected)
     with pytest.raises(ConfigError, match="the sizes are those of the checkpoint"):
         train_expert(all_atom_shards(), None, tmp_path / "third", config(1, init=str(out / "checkpoint")), CPU)
+
+
+def test_fragments_take_their_share_of_the_steps(run):
+    settings = config(2, expert=ExpertTraining(fragments=str(all_atom_shards()), fragment_share=0.4))
+    dataset, weight = _with_fragments(training_set(all_atom_shards(), settings), settings.expert)
+    assert len(dataset) == 6 == len(weight) and dataset.ids[:3] == dataset.ids[3:]
+    assert weight.sum() == pytest.approx(1) and weight[3:].sum() == pytest.approx(0.4)
+    assert dataset[4].name == dataset[1].name
+    train_expert(all_atom_shards(), None, run, settings, CPU)
+    assert load_models(run / "checkpoint").config.training["expert"]["complexes"] == 6
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        ExpertTraining(fragment_share=1.0)
 
 
 def test_settings_of_the_stage(tmp_path):
