@@ -116,11 +116,12 @@ def judge_poses(
         return replace(verdict, notes=(*notes, NOT_FROM_START))
     if judge is None or not _fits(judge, physics) or _lacks(judge, docked.confidence, refined.contacts):
         note = f"no probability of being near is given: none was fitted to poses minimized by {physics.minimize}"
-        return replace(verdict, notes=(*notes, note))
+        return replace(verdict, rank_by=_without_judge(verdict), notes=(*notes, note))
     facts = pose_inputs(ligand, docked.pos, refined, docked.confidence)
     scores["consensus"] = judge.logit(facts)
     if settings.start is not None:
-        return replace(verdict, scores=scores, notes=(*notes, NOT_FROM_START))
+        rank_by = _without_judge(verdict) if physics.rank_by == config.physics.rank_by else physics.rank_by
+        return replace(verdict, scores=scores, rank_by=rank_by, notes=(*notes, NOT_FROM_START))
     fewest = math.ceil(FEWEST_SHARE * judge.made.num_poses)
     if len(docked.pos) < fewest:
         note = Caution(
@@ -138,7 +139,7 @@ def judge_poses(
         reliability=reliability,
         notes=(
             *notes,
-            *_reliability_notes(f"fitted on {judge.complexes} training complexes", reliability),
+            *_reliability_notes(_fit_of(judge), reliability),
             *_made_otherwise(judge.made, config, physics, settings),
         ),
     )
@@ -158,6 +159,8 @@ def check_physics(choice: PhysicsChoice, models: Models) -> PhysicsSettings:
     check_added_score(settings.rank_by, models.contacts)
     if settings.rank_by != "consensus":
         return settings
+    if choice.rank_by is None and (judge is None or not _fits(judge, settings)):
+        return replace(settings, rank_by="vina" if models.contacts is None else "contacts")
     if judge is None or _lacks(judge, models.confidence, models.contacts):
         raise ConfigError(
             "this checkpoint has no consensus weights; rank by confidence or vina, or fit them with "
@@ -237,8 +240,22 @@ def _lacks(judge: PoseJudge, confidence: object, contacts: object) -> bool:
     return (judge.needs_confidence and confidence is None) or (judge.needs_contacts and contacts is None)
 
 
+def _without_judge(verdict: Verdict) -> str:
+    """What ranks where the judge cannot: the contact score where there is one."""
+    if verdict.rank_by != "consensus":
+        return verdict.rank_by
+    return next(name for name in ("contacts", "vina", "confidence") if name in verdict.scores)
+
+
 def _fits(judge: PoseJudge, physics: PhysicsSettings) -> bool:
     return judge.made.minimize == physics.minimize
+
+
+def _fit_of(judge: PoseJudge) -> str:
+    """On what a judge was fitted."""
+    if judge.cross_validated:
+        return f"fitted on {judge.complexes} held-out complexes (measured by cross-validation)"
+    return f"fitted on {judge.complexes} training complexes"
 
 
 def _reliability_notes(how: str, reliability: Sequence[Reliability]) -> Iterator[str]:

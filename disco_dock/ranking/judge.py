@@ -60,15 +60,17 @@ class ThresholdWeights:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoseJudge:
-    """Logistic model of poses, fitted on training complexes and measured on others.
+    """Logistic model of poses, fitted on some complexes and measured on others.
 
     Attributes:
         evidence: names of its features, see `evidence.EVIDENCE`.
         thresholds: the weights for each threshold; the first ranks poses.
         made: how the poses of the fit were made.
-        complexes: training complexes of the fit.
+        complexes: of the fit.
         poses: of these complexes.
         reliability: on held-out complexes; of the first-ranked poses by the checkpoint's own ranking.
+        cross_validated: whether the complexes of the fit were held out from the networks, and the reliability is that
+            of the folds of complexes by fits to the others.
     """
 
     evidence: tuple[str, ...]
@@ -77,6 +79,7 @@ class PoseJudge:
     complexes: int
     poses: int
     reliability: tuple[Reliability, ...] = ()
+    cross_validated: bool = False
 
     def __post_init__(self) -> None:
         """Check that the features are known and that each has a weight."""

@@ -1,8 +1,9 @@
 """Fit the judge of minimised poses, which ranks by consensus and gives P(RMSD < 2 Å), and store it.
 
 Docks each complex once, into OUT/train.jsonl and OUT/validation.jsonl; an interrupted run continues from there. The
-judge is fitted on the training complexes alone and measured on the validation complexes. Writes it into config.json of
-the checkpoint, and OUT/ranking.json.
+judge is fitted on the training complexes alone and measured on the validation complexes; without --train it is fitted
+on the validation complexes and measured by cross-validation, as it must be where networks know the training complexes
+by heart. Writes it into config.json of the checkpoint, and OUT/ranking.json.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `fit judge`."""
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="gets the judge; the bundled one by default")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the complexes")
-    parser.add_argument("--train", type=Path, required=True, metavar="FILE", help="ids of training complexes")
+    parser.add_argument("--train", type=Path, metavar="FILE", help="ids of training complexes; none to cross-validate")
     parser.add_argument("--validation", type=Path, required=True, metavar="FILE", help="ids to measure on")
     parser.add_argument(
         "--held-out",
@@ -74,12 +75,12 @@ def run(args: argparse.Namespace) -> int:
     )
     found = fit_ranking(load_engine(args.checkpoint, args.device), settings, on_row=_report)
     judge = found["judge"]
-    print(f"fitted on {judge['poses']} poses of {judge['complexes']} training complexes")
+    print(f"fitted on {judge['poses']} poses of {judge['complexes']} complexes")
     for fit in judge["thresholds"]:
         terms = " ".join(map("{:+.3f} {}".format, fit["weights"], judge["evidence"]))
         print(f"logit P(RMSD < {fit['threshold']:g} Å) = {fit['intercept']:.3f} {terms}")
     losses = [[one, f"{loss:.4f}"] for one, loss in found["cross_validated_loss"].items()]
-    print(text_table(("evidence", "cross-validated log loss on training complexes, nat"), losses))
+    print(text_table(("evidence", "cross-validated log loss, nat"), losses))
     print(text_table(*ablation_table(found["ablation"])))
     for one in found["reliability"]:
         print(

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from disco_dock.evaluation.fit.judge import ranking_scores
+from disco_dock.evaluation.fit.judge import JudgeOf, ranking_scores
 from disco_dock.evaluation.fit.pose_rows import PoseRow
 from disco_dock.evaluation.rows import MeasuredComplex
 from disco_dock.evaluation.success import THRESHOLDS, TOP, hits, paired_difference, rate
 from disco_dock.physics.settings import RANKINGS
-from disco_dock.ranking.judge import PoseJudge
 
 ORACLE = "oracle"
 MEASURES = tuple(
@@ -23,12 +22,12 @@ MEASURES = tuple(
 )
 
 
-def ablation(rows: Sequence[PoseRow], judge: PoseJudge | None) -> dict[str, Any]:
+def ablation(rows: Sequence[PoseRow], judge: JudgeOf | None) -> dict[str, Any]:
     """Success rates by ranking with 95 % intervals, and by how many points the rankings lead that by Vina energy.
 
     Args:
         rows: of held-out complexes; one without poses is a miss in every ranking.
-        judge: fitted on others, or None.
+        judge: fitted on others, one for each complex or one for all, or None.
     """
     ranked = {
         name: [_ranked(row, name, judge) for row in rows]
@@ -70,11 +69,11 @@ def _chance(rows: Sequence[PoseRow], limit: float) -> float:
     return round(100 * float(np.mean(shares)), 1)
 
 
-def _known(rows: Sequence[PoseRow], name: str, judge: PoseJudge | None) -> bool:
+def _known(rows: Sequence[PoseRow], name: str, judge: JudgeOf | None) -> bool:
     return all(name in ranking_scores(row, judge) for row in rows if row.rmsd)
 
 
-def _ranked(row: PoseRow, name: str, judge: PoseJudge | None) -> MeasuredComplex:
+def _ranked(row: PoseRow, name: str, judge: JudgeOf | None) -> MeasuredComplex:
     """The RMSDs of a complex as a ranking orders them."""
     if not row.rmsd:
         return MeasuredComplex(id=row.id, error=row.error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from scipy.optimize import minimize
@@ -21,6 +21,15 @@ FIRST_SHARE = 0.3
 the cross-validated log loss of all poses by 2 % and of the first ones by 1 % (72 training complexes)."""
 FEWEST = 50  # fewest complexes with poses for a fit
 FOLDS = 5
+
+
+JudgeOf = PoseJudge | Mapping[str, PoseJudge]
+"""A judge, or for each complex by id the one that was fitted to others."""
+
+
+def judge_for(judges: JudgeOf | None, row: PoseRow) -> PoseJudge | None:
+    """The judge that was not fitted to a complex."""
+    return judges.get(row.id) if isinstance(judges, Mapping) else judges
 
 
 def fit_judge(
@@ -72,6 +81,19 @@ def check_training(ids: Sequence[str], held_out: Collection[str]) -> None:
         )
 
 
+def cross_fitted(
+    rows: Sequence[PoseRow], names: tuple[str, ...], made: HowMade, *, thresholds: Sequence[float] = THRESHOLDS
+) -> dict[str, PoseJudge]:
+    """By id, the judge that is fitted to the other folds of complexes; arguments as of `fit_judge`."""
+    docked = sorted((row for row in rows if row.rmsd), key=lambda row: row.id)
+    found = {}
+    for fold in range(FOLDS):
+        others = [row for number, row in enumerate(docked) if number % FOLDS != fold]
+        judge = fit_judge(others, names, made, thresholds=thresholds)
+        found |= {row.id: judge for row in docked[fold::FOLDS]}
+    return found
+
+
 def cross_validated(rows: Sequence[PoseRow], names: tuple[str, ...], threshold: float = 2.0) -> list[np.ndarray]:
     """Logits (poses,) of each complex by the fit to the other folds of complexes; for choosing evidence."""
     logits = [np.zeros(0)] * len(rows)
@@ -88,19 +110,20 @@ def log_loss(rows: Sequence[PoseRow], logits: Sequence[np.ndarray], threshold: f
     return float(np.mean([_cross(logit, np.array(row.rmsd) < threshold).mean() for row, logit in pairs]))
 
 
-def judge_reliability(judge: PoseJudge, rows: Sequence[PoseRow], rank_by: str) -> tuple[Reliability, ...]:
+def judge_reliability(judge: JudgeOf, rows: Sequence[PoseRow], rank_by: str) -> tuple[Reliability, ...]:
     """Reliability of the judge's probabilities on complexes that it was not fitted on, of all and of first poses.
 
     Args:
-        judge: to measure.
+        judge: to measure, or one for each complex.
         rows: of held-out complexes; those without poses are left out.
         rank_by: what chooses the first-ranked poses: one of `physics_settings.RANKINGS`.
     """
     docked = [row for row in rows if row.rmsd]
+    judges = [own for row in docked if (own := judge_for(judge, row)) is not None]
     found = []
-    for fit in judge.thresholds:
+    for fit in judges[0].thresholds if judges else ():
         near = [np.array(row.rmsd) < fit.threshold for row in docked]
-        probability = [judge.probability(row.facts, fit.threshold) for row in docked]
+        probability = [own.probability(row.facts, fit.threshold) for own, row in zip(judges, docked, strict=True)]
         known = [one for one in probability if one is not None]
         first = [row.order(ranking_scores(row, judge)[rank_by])[:1] for row in docked]
         found += [
@@ -115,8 +138,9 @@ def judge_reliability(judge: PoseJudge, rows: Sequence[PoseRow], rank_by: str) -
     return tuple(found)
 
 
-def ranking_scores(row: PoseRow, judge: PoseJudge | None) -> dict[str, np.ndarray]:
+def ranking_scores(row: PoseRow, judges: JudgeOf | None) -> dict[str, np.ndarray]:
     """(poses,) scores by each ranking that is known, higher is better."""
+    judge = judge_for(judges, row)
     facts = row.facts
     scores = {"vina": -facts.energy}
     if facts.confidence is not None:

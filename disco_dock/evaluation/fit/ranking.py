@@ -14,13 +14,21 @@ from disco_dock.docking.settings import PredictSettings
 from disco_dock.evaluation.cases import FileCases
 from disco_dock.evaluation.fit.ablation import ablation
 from disco_dock.evaluation.fit.contact_training import held_out_member
-from disco_dock.evaluation.fit.judge import check_training, cross_validated, fit_judge, judge_reliability, log_loss
+from disco_dock.evaluation.fit.judge import (
+    JudgeOf,
+    check_training,
+    cross_fitted,
+    cross_validated,
+    fit_judge,
+    judge_reliability,
+    log_loss,
+)
 from disco_dock.evaluation.fit.pose_rows import PoseRow, dock_rows
 from disco_dock.evaluation.strata import read_manifest
 from disco_dock.physics.settings import PhysicsChoice, PhysicsSettings
 from disco_dock.ranking.contact_network import ContactScorer
 from disco_dock.ranking.evidence import EVIDENCE
-from disco_dock.ranking.judge import HowMade, PoseJudge
+from disco_dock.ranking.judge import HowMade
 from disco_dock.runtime.errors import ConfigError
 from disco_dock.runtime.tables import write_json
 from disco_dock.sampling.sample import DockingSettings
@@ -40,7 +48,8 @@ class RankingSettings:
 
     Attributes:
         data: folder of the complexes' files.
-        train: file of ids of training complexes.
+        train: file of ids of training complexes, or None to fit on the validation complexes and measure by
+            cross-validation: networks that know the training complexes by heart make other poses of them.
         validation: file of ids to measure on.
         out: folder for rows and results; an interrupted run continues there.
         held_out: files of more ids that must not be fitted on.
@@ -56,7 +65,7 @@ class RankingSettings:
     """
 
     data: Path
-    train: Path
+    train: Path | None
     validation: Path
     out: Path
     held_out: tuple[Path, ...] = ()
@@ -89,21 +98,27 @@ def fit_ranking(engine: Engine, settings: RankingSettings, *, on_row: OnRow | No
     names = _evidence(engine.models, settings.evidence)
     validation = read_ids(settings.validation)
     held_out = {*validation, *(name for file in settings.held_out for name in read_ids(file))}
-    training = chosen_ids(read_ids(settings.train), settings.manifest, settings.count)
-    check_training(training, held_out)
     docking = docking_settings(
         engine.models, PredictSettings(num_poses=settings.num_poses, seed=settings.seed), restraint=None
     )
-    unseen = members_by_id(engine.models.contacts, settings.manifest, training)
-    fitted, measured = (
-        _rows(engine, settings, name, ids, docking, physics, members, on_row)
-        for name, ids, members in (("train", training, unseen), ("validation", validation, None))
-    )
     searched = {one.name: getattr(physics, one.name) for one in fields(HowMade) if hasattr(physics, one.name)}
     made = HowMade(num_poses=settings.num_poses, steps=docking.sampler.steps, **searched)
-    judge = fit_judge(fitted, names, made, held_out=held_out)
-    found = measure_ranking(judge, measured, physics.rank_by)
-    judge = replace(judge, reliability=judge_reliability(judge, measured, physics.rank_by))
+    measuring: JudgeOf
+    if settings.train is None:
+        fitted = measured = _rows(engine, settings, "validation", validation, docking, physics, None, on_row)
+        judge = replace(fit_judge(fitted, names, made), cross_validated=True)
+        measuring = cross_fitted(fitted, names, made)
+    else:
+        training = chosen_ids(read_ids(settings.train), settings.manifest, settings.count)
+        check_training(training, held_out)
+        unseen = members_by_id(engine.models.contacts, settings.manifest, training)
+        fitted, measured = (
+            _rows(engine, settings, name, ids, docking, physics, members, on_row)
+            for name, ids, members in (("train", training, unseen), ("validation", validation, None))
+        )
+        judge = measuring = fit_judge(fitted, names, made, held_out=held_out)
+    found = measure_ranking(measuring, measured, physics.rank_by)
+    judge = replace(judge, reliability=judge_reliability(measuring, measured, physics.rank_by))
     summary = {"judge": asdict(judge), "cross_validated_loss": evidence_losses(fitted, names), **found}
     write_json(settings.out / RANKING_FILE, summary)
     write_config(engine.models.directory, replace(config, pose_judge=judge, physics=physics))
@@ -126,7 +141,7 @@ def _evidence(models: Models, wanted: tuple[str, ...] | None) -> tuple[str, ...]
     return wanted
 
 
-def measure_ranking(judge: PoseJudge | None, rows: Sequence[PoseRow], rank_by: str) -> dict[str, Any]:
+def measure_ranking(judge: JudgeOf | None, rows: Sequence[PoseRow], rank_by: str) -> dict[str, Any]:
     """Ablation of the rankings and reliability of the probabilities on rows of held-out complexes."""
     reliability = () if judge is None else judge_reliability(judge, rows, rank_by)
     return {"ablation": ablation(rows, judge), "reliability": [asdict(one) for one in reliability]}

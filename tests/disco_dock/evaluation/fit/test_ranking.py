@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from disco_dock.docking.engine import load_engine
 from disco_dock.evaluation.fit import ranking as module
-from disco_dock.evaluation.fit.judge import fit_judge
+from disco_dock.evaluation.fit.judge import cross_fitted, fit_judge, judge_reliability
 from disco_dock.evaluation.fit.ranking import RankingSettings, chosen_ids, evidence_losses, fit_ranking
 from disco_dock.ranking.judge import HowMade
 from disco_dock.runtime.errors import ConfigError
@@ -22,7 +23,7 @@ NAMES = ("energy_per_atom", "agreement")
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
-    rows = {"train": planted_rows(60), "validation": planted_rows(40, seed=1)}
+    rows = {"train": planted_rows(60), "validation": planted_rows(40, seed=1), "alone": planted_rows(100, seed=2)}
     by_id = {row.id: row for part in rows.values() for row in part}
     monkeypatch.setattr(
         module, "dock_rows", lambda engine, cases, *rest, **options: [by_id[name] for name in cases.ids]
@@ -59,6 +60,22 @@ def test_the_judge_comes_into_the_config(engine, settings):
     written = json.loads((settings.out / "ranking.json").read_text())
     assert written["ablation"]["complexes"] == 40 and written["judge"]["complexes"] == 60
     assert found["ablation"]["rankings"]["oracle"]["top1_under_2"]["percent"] >= 50
+
+
+def test_without_training_complexes_it_is_cross_validated(engine, settings):
+    settings.train.write_text("nobody reads this")
+    found = fit_ranking(engine, replace(settings, train=None, validation=settings.data / "alone.txt"))
+    judge = read_config(engine.models.directory).pose_judge
+    rows = planted_rows(100, seed=2)
+    assert judge is not None and judge.cross_validated and judge.complexes == 100
+    assert judge.thresholds == fit_judge(rows, NAMES, judge.made).thresholds
+    others = cross_fitted(rows, NAMES, judge.made)
+    assert set(others) == {row.id for row in rows}
+    without = [row for number, row in enumerate(sorted(rows, key=lambda row: row.id)) if number % 5 != 0]
+    first = min(row.id for row in rows)
+    assert others[first].thresholds == fit_judge(without, NAMES, judge.made).thresholds != judge.thresholds
+    assert judge.reliability == judge_reliability(others, rows, "consensus")
+    assert found["ablation"]["complexes"] == 100
 
 
 def test_ids_of_both_sets_are_refused_before_docking(engine, settings, monkeypatch):
