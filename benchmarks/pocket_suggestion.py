@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def interval(values: np.ndarray) -> list[float]:
 
 def rows(folder: SourceFolder, ids: list[str], checkpoint: Path) -> tuple[list[dict], int]:
     """One row per complex that can be read, and how many cannot."""
-    models = load_models(checkpoint)
+    models = replace(load_models(checkpoint), expert=None)  # the prior needs no atoms
     inverse = models.config.latent_inverse_temperature
     found, failed = [], 0
     for number, name in enumerate(ids, start=1):

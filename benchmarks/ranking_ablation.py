@@ -34,7 +34,8 @@ def main() -> None:
     engine = load_engine(args.checkpoint, "cpu")
     config = engine.models.config
     settings = docking_settings(engine.models, PredictSettings(num_poses=args.num_poses, seed=args.seed), None)
-    cases = FileCases(args.data, read_ids(args.split_file), seed=args.seed, lm_dim=config.lm_dim)
+    options = {"seed": args.seed, "lm_dim": config.lm_dim, "all_atoms": config.expert is not None}
+    cases = FileCases(args.data, read_ids(args.split_file), **options)
     args.out.mkdir(parents=True, exist_ok=True)
     rows = dock_rows(engine, cases, settings, config.physics, args.out / "rows.jsonl")
     found = measure_ranking(config.pose_judge, rows, config.physics.rank_by)

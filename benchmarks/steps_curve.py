@@ -94,7 +94,7 @@ def main() -> int:
     from disco_dock.docking.engine import load_engine
     from disco_dock.sampling.sample import DockingSettings
 
-    models = load_engine(args.checkpoint, "cpu").models
+    models = replace(load_engine(args.checkpoint, "cpu").models, expert=None)  # shards need no atoms
     models = replace(models, confidence=None)
     dataset = ComplexDataset(args.shards)
     dataset = ComplexDataset(args.shards, dataset.ids[:: args.every])

@@ -140,7 +140,8 @@ def main() -> None:
     where: Where = "blind" if args.blind else "pocket"
     require_baselines([Baseline(name, where) for name in ("vina", "rustina") if name not in args.without])
     engine = load_engine(args.checkpoint, "cpu")
-    cases = FileCases(args.data, list(read_ids(args.ids))[:: args.every][: args.count], seed=0)
+    ids = list(read_ids(args.ids))[:: args.every][: args.count]
+    cases = FileCases(args.data, ids, seed=0, all_atoms=engine.models.expert is not None)
     found: dict[str, dict[str, Any]] = {}
     args.out.mkdir(parents=True, exist_ok=True)
     for program, method in methods(engine, args, cases.ids):

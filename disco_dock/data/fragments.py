@@ -156,8 +156,6 @@ def _molecule(receptor: Receptor, residues: Sequence[int]) -> Chem.Mol | None:
         return None
     if mol.GetNumAtoms() != sum(HEAVY_ATOMS[receptor.names[residue]] for residue in residues):
         return None
-    for atom in mol.GetAtoms():
-        atom.SetMonomerInfo(None)
     Chem.AssignStereochemistryFrom3D(mol)
     return mol
 

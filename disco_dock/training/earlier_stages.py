@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from disco_dock.data.dataset import ComplexDataset
 from disco_dock.runtime.errors import CheckpointError
 from disco_dock.runtime.files import atomic_write, sha256_file
 from disco_dock.runtime.loop import STATE_FILE
 from disco_dock.weights.networks import Models, part_file
 
+logger = logging.getLogger(__name__)
 INPUTS_FILE = "inputs.json"
 
 
@@ -57,3 +61,11 @@ def require_same_inputs(folder: Path, inputs: Mapping[str, str]) -> None:
         return
     with atomic_write(path, "w") as handle:
         json.dump(dict(inputs), handle, indent=2)
+
+
+def for_shards(models: Models, dataset: ComplexDataset) -> Models:
+    """The models that can dock what the shards hold: without the pose expert where they hold no heavy atoms."""
+    if models.expert is None or not len(dataset) or dataset[0].graph.heavy_atoms is not None:
+        return models
+    logger.info("the shards hold C-alpha atoms only, so poses are sampled without the checkpoint's pose expert")
+    return replace(models, expert=None)

@@ -12,7 +12,6 @@ from disco_dock.diffusion.sampler_config import EXACT
 from disco_dock.models.prior import PriorConfig
 from disco_dock.models.score import ScoreModelConfig
 from disco_dock.physics.settings import PhysicsSettings
-from disco_dock.ranking.contact_network import ContactScorer
 from disco_dock.runtime.checkpoint import load_into, load_weights
 from disco_dock.runtime.config import from_dict, to_dict
 from disco_dock.runtime.errors import ConfigError
@@ -99,6 +98,9 @@ def start_config(config: TrainConfig, sizes: Preset) -> CheckpointConfig:
     return CheckpointConfig(
         **{**parts, "name": f"{found.name}-tuned"},
         contacts=found.contacts,
+        expert=found.expert,
+        handover=found.handover,
+        expert_sampler=found.expert_sampler,
         physics=without_judge(found),
         sampler=found.sampler,
         latent_inverse_temperature=found.latent_inverse_temperature,
@@ -113,18 +115,18 @@ def without_judge(found: CheckpointConfig) -> PhysicsSettings:
     return replace(found.physics, rank_by="vina" if found.contacts is None else "contacts")
 
 
-def contact_score_to_keep(config: TrainConfig) -> ContactScorer | None:
-    """The contact score of the checkpoint to start from, which no stage changes; it knows nothing of the networks.
+def parts_to_keep(config: TrainConfig) -> dict[str, nn.Module]:
+    """Contact score and pose expert of the checkpoint to start from, which its other networks do not change.
 
     Raises:
-        CheckpointError: it cannot be read.
+        CheckpointError: they cannot be read.
     """
     if not config.init:
-        return None
+        return {}
     directory = init_directory(config)
-    found = load_part(directory, "contacts", read_config(directory))
-    assert found is None or isinstance(found, ContactScorer)
-    return found
+    found = read_config(directory)
+    parts = {part: load_part(directory, part, found) for part in ("contacts", "expert")}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def init_directory(config: TrainConfig) -> Path:

@@ -97,7 +97,7 @@ def validation_docking(models: Models, dataset: ComplexDataset, config: Validati
     Continuous latents of the case "prior" come from the standard normal distribution.
 
     Args:
-        models: networks in eval mode; a confidence model is not used.
+        models: networks in eval mode; confidence model and pose expert are not used.
         dataset: held-out complexes.
         config: how many, and how they are docked.
     """
@@ -109,7 +109,7 @@ def validation_docking(models: Models, dataset: ComplexDataset, config: Validati
         sampler=replace(models.config.sampler, steps=config.dock_steps),
         latent_inverse_temperature=models.config.latent_inverse_temperature,
     )
-    models = replace(models, confidence=None)
+    models = replace(models, confidence=None, expert=None)
     without = replace(models, prior=None, config=replace(models.config, encoder=None))
     values: dict[str, float] = {}
     for case in cases_of(models):

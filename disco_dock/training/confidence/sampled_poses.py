@@ -14,7 +14,7 @@ from disco_dock.data.dataset import ComplexDataset
 from disco_dock.runtime.config import to_dict
 from disco_dock.runtime.errors import NumericsError
 from disco_dock.sampling.sample import DockingSettings, dock
-from disco_dock.training.earlier_stages import part_hashes
+from disco_dock.training.earlier_stages import for_shards, part_hashes
 from disco_dock.training.kept_tensors import KeptTensors, compute_kept
 from disco_dock.weights.networks import Models
 
@@ -35,7 +35,7 @@ def sampled_poses(
     """Poses (poses, atoms, 3) in the graph's frame by number of the complex; one that fails is left out and logged.
 
     Args:
-        models: score model and prior; a confidence model is not used.
+        models: score model, prior and, where the shards hold heavy atoms, pose expert; a confidence model is not used.
         dataset: the complexes.
         numbers: which of them.
         folder: gets one file per part; files made with the same weights and settings are reused.
@@ -44,6 +44,7 @@ def sampled_poses(
         seed: of the samples.
         on_part: called with (finished parts, all parts).
     """
+    models = replace(for_shards(models, dataset), confidence=None)
     config = models.config
     sampler = replace(config.sampler, steps=steps)
     settings = DockingSettings(
@@ -60,9 +61,8 @@ def sampled_poses(
         "sampler": to_dict(sampler),
         "guidance": to_dict(config.guidance),
         "inverse_temperature": config.latent_inverse_temperature,
-        "weights": part_hashes(models, ("score", "prior")),
+        "weights": part_hashes(models, ("score", "prior") if models.expert is None else ("score", "prior", "expert")),
     }
-    models = replace(models, confidence=None)
 
     def compute(number: int) -> Tensor | None:
         example = dataset[number]

@@ -14,7 +14,7 @@ from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.models.score import ScoreModel, ScoreModelConfig
 from disco_dock.runtime.distributed import Processes, processes
 from disco_dock.training.feeding import make_plan, own_share, training_set, validation_set
-from disco_dock.training.networks import contact_score_to_keep, networks, start_config, start_from
+from disco_dock.training.networks import networks, parts_to_keep, start_config, start_from
 from disco_dock.training.score.step import ScoreBatch, ScoreStage, make_score_batch
 from disco_dock.training.score.validation_losses import validation_batches, validation_losses
 from disco_dock.training.settings import TrainConfig
@@ -99,7 +99,7 @@ def train_score(
         means = stage(batch.to(device), config.temperature.at(step)).means()
         return means.loss, {**means.values(), "rows": float(batch.weight.sum()) * group.size}
 
-    parts = {"score": score, "encoder": encoder, "contacts": contact_score_to_keep(config)}
+    parts = {"score": score, "encoder": encoder, **parts_to_keep(config)}
     return run_stage(
         Stage(
             name="score",

@@ -20,6 +20,7 @@ from disco_dock.weights.networks import (
     save_part,
 )
 from tests.support.pose_expert import SMALL, small_expert
+from tests.support.runs import score_run
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_it_comes_back_with_the_bundled_networks(checkpoint, tmp_path, capsys):
 
 def test_what_cannot_be_extracted(checkpoint, tmp_path):
     with pytest.raises(CheckpointError, match="has no pose expert"):
-        extract_expert(bundled_checkpoint(), tmp_path / "alone")
+        extract_expert(score_run() / "checkpoint", tmp_path / "alone")
     save_part(checkpoint, "contacts", load_models(bundled_checkpoint()).score)
     with pytest.raises(CheckpointError, match="is not the bundled checkpoint's"):
         extract_expert(checkpoint, tmp_path / "alone")

@@ -7,17 +7,22 @@ import shutil
 import pytest
 import torch
 
+from disco_dock.data.dataset import ComplexDataset
 from disco_dock.runtime.config import to_dict
 from disco_dock.runtime.errors import CheckpointError, ConfigError
+from disco_dock.training.confidence.sampled_poses import sampled_poses
+from disco_dock.training.earlier_stages import for_shards
 from disco_dock.training.expert.run import _with_fragments, train_expert
 from disco_dock.training.expert.settings import ExpertTraining
 from disco_dock.training.feeding import training_set
+from disco_dock.training.score.run import train_score
 from disco_dock.training.settings import resolve
 from disco_dock.training.stage import RunOptions
-from disco_dock.weights.networks import load_models
+from disco_dock.weights.config import read_config
+from disco_dock.weights.networks import bundled_checkpoint, load_models
 from tests.support.pose_expert import SMALL
 from tests.support.runs import CPU, metrics, score_run, terminated_at, tiny_config
-from tests.support.shards import all_atom_shards
+from tests.support.shards import all_atom_shards, made_up_shards
 
 SIZES = {"expert": to_dict(SMALL)}
 
@@ -65,8 +70,9 @@ def test_it_starts_from_a_checkpoint_and_from_an_expert(run, tmp_path):
     first = load_models(out / "checkpoint")
     assert first.config.score == load_models(run / "checkpoint").config.score
     bundled = tmp_path / "bundled"
-    train_expert(all_atom_shards(), None, bundled, config(1, init="default"), CPU)
+    train_expert(all_atom_shards(), None, bundled, tiny_config(1, copies=4, init="default"), CPU)
     found = load_models(bundled / "checkpoint").config
+    assert found.expert == read_config(bundled_checkpoint()).expert
     assert found.contacts is not None and found.pose_judge is None and found.physics.rank_by == "contacts"
     again = tmp_path / "again"
     settings = tiny_config(1, copies=4, init=str(out / "checkpoint"), learning_rate=1e-12, weight_decay=0.0)
@@ -77,6 +83,23 @@ def test_it_starts_from_a_checkpoint_and_from_an_expert(run, tmp_path):
         torch.testing.assert_close(ours, expected)
     with pytest.raises(ConfigError, match="the sizes are those of the checkpoint"):
         train_expert(all_atom_shards(), None, tmp_path / "third", config(1, init=str(out / "checkpoint")), CPU)
+
+
+def test_other_stages_keep_the_expert_they_start_with(run, tmp_path):
+    train_expert(all_atom_shards(), None, run, config(1), CPU)
+    source, out = load_models(run / "checkpoint"), tmp_path / "tuned"
+    settings = tiny_config(1, init=str(run / "checkpoint"))
+    train_score(made_up_shards(), None, out, settings, CPU)
+    tuned = load_models(out / "checkpoint")
+    assert source.expert is not None and tuned.expert is not None
+    assert tuned.config.expert == SMALL and tuned.config.handover == source.config.handover
+    for ours, expected in zip(tuned.expert.parameters(), source.expert.parameters(), strict=True):
+        assert torch.equal(ours, expected)
+    assert for_shards(tuned, ComplexDataset(made_up_shards())).expert is None
+    assert for_shards(tuned, ComplexDataset(all_atom_shards())).expert is tuned.expert
+    dataset, folder = ComplexDataset(made_up_shards()), tmp_path / "poses"
+    poses = sampled_poses(tuned, dataset, [0], folder, poses=2, steps=2, seed=0)
+    assert len(poses[0]) == 2
 
 
 def test_fragments_take_their_share_of_the_steps(run):
