@@ -53,6 +53,22 @@ class LigandBatch(NamedTuple):
         """Each ligand `copies` times in a row."""
         return self.each(lambda part: part.repeat_interleave(copies, 0))
 
+    def alone(self, row: int) -> LigandBatch:
+        """A batch of one of the ligands, without the padding that its company asked for."""
+        one = self.each(lambda part: part[row : row + 1])
+        atoms, torsions = int(one.mask.sum()), int(one.torsion_mask.sum())
+        degree = int(one.bond_mask.sum(2).max())
+        return LigandBatch(
+            features=one.features[:, :atoms],
+            mask=one.mask[:, :atoms],
+            bond_neighbour=one.bond_neighbour[:, :atoms, :degree],
+            bond_type=one.bond_type[:, :atoms, :degree],
+            bond_mask=one.bond_mask[:, :atoms, :degree],
+            bonds=one.bonds[:, :torsions],
+            moved=one.moved[:, :torsions, :atoms],
+            torsion_mask=one.torsion_mask[:, :torsions],
+        )
+
 
 def ligands_of(batch: GraphBatch) -> LigandBatch:
     """The ligands of a batch of complexes."""

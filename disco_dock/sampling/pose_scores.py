@@ -12,14 +12,14 @@ from disco_dock.diffusion.so3 import igso3_table
 from disco_dock.graph.heavy_atoms import HeavyAtoms
 from disco_dock.graph.ligand_batch import LigandBatch, ligands_of
 from disco_dock.graph.schema import GraphBatch
-from disco_dock.models.pose_expert.network import PoseExpert
+from disco_dock.models.pose_expert.network import LigandState, PoseExpert
 from disco_dock.runtime.errors import CheckpointError
 
 
 class PoseScores:
     """A pose expert with the atoms of one receptor.
 
-    On a CPU each pose is a batch of its own, so that its scores do not depend on its company.
+    On a CPU each pose is a batch of its own without padding, so that its scores do not depend on its company.
 
     Args:
         expert: network.
@@ -35,33 +35,39 @@ class PoseScores:
             raise CheckpointError("the pose expert of this checkpoint needs the receptor's atoms; prepare it with them")
         self.expert, self.table = expert, igso3_table()
         self.receptors = expert.receptors([atoms.to(device)])
+        self._alone: dict[bytes, tuple[LigandBatch, LigandState]] = {}
 
     def __call__(self, graphs: GraphBatch, pos: Tensor, sigma: Sigmas) -> Scores:
         """Scores of poses (rows, atoms, 3) at noise levels that all rows share; zero in blank rows."""
         ligands = ligands_of(graphs)
-        live = ligands.mask.any(1)
-        rows, atoms = live.nonzero()[:, 0], int(ligands.mask.sum(1).max())
+        rows = ligands.mask.any(1).nonzero()[:, 0]
         scores = Scores(
             pos.new_zeros(len(pos), 3), pos.new_zeros(len(pos), 3), pos.new_zeros(len(pos), ligands.bonds.shape[1])
         )
-        groups = [row[None] for row in rows] if pos.device.type == "cpu" else [rows]
-        for group in groups:
-            some = self._scores(ligands.each(lambda part, group=group: part[group]), pos[group, :atoms], sigma)
-            for whole, part in zip(scores, some, strict=True):
-                whole[group] = part
+        if pos.device.type == "cpu":
+            groups = [(rows[k : k + 1], *self._own(ligands, row)) for k, row in enumerate(rows.tolist())]
+        else:
+            live = ligands.each(lambda part: part[rows])
+            groups = [(rows, live, self.expert.ligands(live))] if len(rows) else []
+        for group, some, states in groups:
+            found = self._scores(some, states, pos[group, : some.mask.shape[1]], sigma)
+            scores.tr[group], scores.rot[group] = found.tr, found.rot
+            scores.tor[group, : found.tor.shape[1]] = found.tor
         return scores
 
-    def _scores(self, ligands: LigandBatch, pos: Tensor, sigma: Sigmas) -> Scores:
+    def _own(self, ligands: LigandBatch, row: int) -> tuple[LigandBatch, LigandState]:
+        """A row's ligand alone, and what the expert knows of it before it has a pose; kept from step to step."""
+        one = ligands.alone(row)
+        key = b"".join(part.numpy().tobytes() for part in one)
+        if key not in self._alone:
+            self._alone[key] = one, self.expert.ligands(one)
+        return self._alone[key]
+
+    def _scores(self, ligands: LigandBatch, states: LigandState, pos: Tensor, sigma: Sigmas) -> Scores:
         count = len(pos)
         levels = Sigmas(*(torch.full((count,), float(value), device=pos.device) for value in sigma))
         found = self.expert(
-            ligands,
-            pos,
-            levels,
-            self.table,
-            ligands=self.expert.ligands(ligands),
-            receptors=self.receptors,
-            owner=[0] * count,
+            ligands, pos, levels, self.table, ligands=states, receptors=self.receptors, owner=[0] * count
         )
         return found.scores
 

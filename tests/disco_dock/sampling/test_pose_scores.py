@@ -15,6 +15,7 @@ from disco_dock.sampling.network_batch import Complexes
 from disco_dock.sampling.pose_scores import Handover
 from disco_dock.sampling.sample import dock
 from disco_dock.sampling.settings import DockingSettings
+from disco_dock.sampling.several_ligands import dock_together
 from tests.support.pose_expert import SMALL, heavy_graph, small_expert
 
 SETTINGS = DockingSettings(num_poses=5, seed=3, sampler=SamplerConfig(steps=4), expert_sampler=SamplerConfig(steps=3))
@@ -100,3 +101,14 @@ def test_blank_rows_get_no_score(with_expert, graph):
 def test_a_complex_without_atoms_is_refused(with_expert, graph):
     with pytest.raises(CheckpointError, match="needs the receptor's atoms"):
         dock(with_expert, replace(graph, heavy_atoms=None), SETTINGS, name="a")
+
+
+def test_a_pose_has_the_same_bits_beside_other_ligands(with_expert):
+    """Of as many atoms, with other bonds and torsions."""
+    first = heavy_graph(1, torsions=1)
+    receptor = {name: value for name, value in vars(first).items() if name.startswith("rec_")}
+    others = [replace(heavy_graph(k, torsions=k), **receptor, heavy_atoms=first.heavy_atoms) for k in (2, 4)]
+    graphs, names, settings = [first, *others], ["a", "b", "c"], replace(SETTINGS, num_poses=2)
+    together = dock_together(with_expert, graphs, settings, names, shares=(0, 1, 2))
+    for graph, name, found in zip(graphs, names, together, strict=True):
+        np.testing.assert_array_equal(found.pos, dock(with_expert, graph, settings, name=name).pos)
